@@ -1,0 +1,47 @@
+// Counters of the whole program, for `fulmar status`. No label ever carries a domain or an address.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+namespace fulmar {
+
+/// Goes up only. Thread-safe.
+class Counter {
+ public:
+  void add(std::uint64_t amount = 1) { value_.fetch_add(amount, std::memory_order_relaxed); }
+  [[nodiscard]] std::uint64_t value() const { return value_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<std::uint64_t> value_{0};
+};
+
+/// Goes up and down. Thread-safe.
+class Gauge {
+ public:
+  void add(std::int64_t amount) { value_.fetch_add(amount, std::memory_order_relaxed); }
+  [[nodiscard]] std::int64_t value() const { return value_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<std::int64_t> value_{0};
+};
+
+struct Metrics {
+  Counter sessions_accepted;  ///< Client connections taken.
+  Counter sessions_refused;   ///< Client connections turned away at a limit.
+  Counter messages_accepted;  ///< 250 after the final dot.
+  Counter messages_rejected;  ///< Refused after DATA.
+  Counter recipients_delivered;
+  Counter recipients_deferred;  ///< One per attempt.
+  Counter recipients_bounced;
+  Counter notices_sent;
+  Counter security_failures;  ///< Attempts that ended because owed protection could not be had.
+  Counter policy_fetches;     ///< HTTPS requests for MTA-STS policies.
+  Counter policy_fetch_failures;
+  Counter protection_lost;  ///< A destination stopped to publish what it had published.
+  Counter store_errors;
+  Gauge sessions_open;
+  Gauge deliveries_running;
+};
+
+}  // namespace fulmar

@@ -1,0 +1,46 @@
+# Language level, warnings and tools for every target.
+
+set(CMAKE_CXX_STANDARD 23)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+
+find_program(FULMAR_CCACHE ccache)
+if(FULMAR_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  # Precompiled headers need these two; without them every cached object would be a miss.
+  set(CMAKE_CXX_COMPILER_LAUNCHER
+      ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros CCACHE_BASEDIR=${CMAKE_SOURCE_DIR}
+      ${FULMAR_CCACHE})
+endif()
+
+add_library(fulmar_compiler INTERFACE)
+target_include_directories(fulmar_compiler INTERFACE ${CMAKE_SOURCE_DIR})
+target_compile_options(fulmar_compiler INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Werror
+                                                 -Wno-missing-field-initializers
+                                                 -ffile-prefix-map=${CMAKE_SOURCE_DIR}/=)
+target_compile_definitions(fulmar_compiler INTERFACE BOOST_ASIO_NO_DEPRECATED FULMAR_VERSION="${PROJECT_VERSION}")
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  target_compile_options(fulmar_compiler INTERFACE -fcoroutines -fpch-preprocess)
+  # GCC 12 sees uninitialised and dangling memory inside optimised coroutine frames and inlined strings that are
+  # not there (GCC bugs 105329, 105651); the sanitizer builds watch for the real ones.
+  target_compile_options(fulmar_compiler INTERFACE -Wno-maybe-uninitialized -Wno-restrict -Wno-stringop-overflow
+                                                   -Wno-array-bounds -Wno-stringop-overread)
+else()
+  # clang before 19 implements the concepts that std::expected of libstdc++ asks for, but announces an older level.
+  target_compile_options(fulmar_compiler INTERFACE -D__cpp_concepts=202002L -Wno-macro-redefined
+                                                   -Wno-builtin-macro-redefined)
+endif()
+
+# asan | tsan | fuzz | empty
+set(FULMAR_SANITIZE "" CACHE STRING "Sanitizers to build with: asan (with UBSan), tsan, fuzz (clang only), or empty")
+if(FULMAR_SANITIZE STREQUAL "asan")
+  add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=address,undefined)
+elseif(FULMAR_SANITIZE STREQUAL "fuzz")
+  add_compile_options(-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=address,undefined)
+elseif(FULMAR_SANITIZE STREQUAL "tsan")
+  # GCC warns that std::atomic_thread_fence, used by Asio, is not seen by TSan; that costs false positives only.
+  add_compile_options(-fsanitize=thread -fno-omit-frame-pointer -Wno-tsan)
+  add_link_options(-fsanitize=thread)
+endif()
