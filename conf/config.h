@@ -1,0 +1,128 @@
+// Every setting of the program as plain data. A component receives its own struct by value; nothing
+// outside conf/ knows that the settings came from TOML. Names are those of the file: `[limits]
+// message_size` is Config::limits.message_size. Defaults stand here; conf/fulmar.toml shows them,
+// and a test holds the two together.
+//
+// Not yet in this version, and refused by the loader with a line that says so: messages_per_client,
+// [auth], [requiretls], [[destination]], [failure], notify.repeat_after, notify.cleared,
+// notify.templates_dir, [tls_report],
+// [[dkim]], [http], listen.kind "submission", listen.auth other than "none".
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/domain.h"
+#include "base/ip_address.h"
+#include "base/log.h"
+
+namespace fulmar::conf {
+
+using std::chrono::milliseconds;
+
+enum class ListenTls : std::uint8_t { none, starttls, implicit };
+enum class BareNewline : std::uint8_t { reject, normalize };
+
+/// One listening socket and what its clients may do.
+struct Listen {
+  Endpoint address;
+  ListenTls tls = ListenTls::none;
+  std::string certificate;              ///< PEM chain, leaf first. Needed unless `tls` is none.
+  std::string private_key;              ///< PEM. Needed unless `tls` is none.
+  std::vector<Network> relay_networks;  ///< Clients that may relay. Default: loopback.
+  BareNewline bare_newline = BareNewline::reject;
+};
+
+struct Limits {
+  std::uint64_t message_size = 50'000'000;      ///< Octets, as sent by the client; 64 KB .. 2 GB.
+  std::uint32_t recipients_per_message = 1000;  ///< 100 .. 50000 (RFC 5321 §4.5.3.1.8).
+  std::uint32_t connections = 2000;             ///< Client sessions at once; 1 .. 100000.
+  std::uint32_t connections_per_client = 200;   ///< Of these, from one address; 1 .. 100000.
+  std::uint32_t received_headers =
+      100;  ///< More means a loop: 554 5.4.6; 10 .. 1000 (RFC 5321 §6.3).
+  std::uint64_t spool_reserve =
+      1'000'000'000;  ///< Free octets below which MAIL gets 452 4.3.1; 0 .. 1 TB.
+};
+
+struct Resolver {
+  std::string trust_anchor = "/usr/share/dns/root.key";  ///< DNSKEY or DS records of the root.
+  std::string root_hints;                                ///< Empty: built in.
+  std::vector<std::string> forward_to;  ///< "address@port"; empty: recursion from the root.
+  milliseconds timeout{10'000};         ///< For one lookup, 1 s .. 60 s.
+  std::vector<Domain> plain_zones;      ///< Special-use zones to be resolved like any other.
+};
+
+enum class OpportunisticFallback : std::uint8_t { clear, defer };
+
+struct Tls {
+  std::string ca_file = "/etc/ssl/certs/ca-certificates.crt";
+  std::string min_version = "1.2";  ///< "1.2" or "1.3"; for verified levels and policy fetches.
+  OpportunisticFallback opportunistic_fallback = OpportunisticFallback::clear;
+};
+
+struct Dane {
+  bool enabled = true;
+};
+
+struct MtaSts {
+  bool enabled = true;
+  milliseconds fetch_timeout{60'000};          ///< The whole fetch, 1 s .. 60 s.
+  milliseconds refresh_every{24 * 3'600'000};  ///< ±10 %; 1 s .. 7 d.
+  milliseconds failed_fetch_backoff{
+      300'000};                            ///< First wait after a failed GET; grows. 1 s .. 1 d.
+  milliseconds recheck_interval{300'000};  ///< Between forced refetches of one domain. 1 s .. 1 d.
+};
+
+struct Outbound {
+  std::vector<IpAddress> source_addresses;  ///< At most one per family; empty: the kernel chooses.
+  std::vector<Network> allow_networks;      ///< Exceptions to the address guard.
+  milliseconds connect_timeout{30'000};     ///< One address, 1 s .. 5 min.
+  milliseconds command_timeout{300'000};    ///< Each reply but the final dot's, 1 s .. 30 min.
+  milliseconds final_dot_timeout{
+      600'000};  ///< 1 s .. 60 min; short values make duplicates (RFC 5321 §4.5.3.2.6).
+};
+
+struct Retry {
+  std::vector<milliseconds> intervals = {
+      milliseconds(300'000),   milliseconds(600'000),   milliseconds(1'200'000),
+      milliseconds(2'400'000), milliseconds(3'600'000), milliseconds(7'200'000),
+      milliseconds(14'400'000)};                 ///< The last repeats; each 1 s .. 1 d.
+  milliseconds give_up_after{5 * 86'400'000LL};  ///< 1 s .. 30 d.
+};
+
+enum class ReturnContent : std::uint8_t { headers, full };
+
+struct Notify {
+  milliseconds delay_after{4 * 3'600'000};     ///< Ordinary delays; 1 s .. 5 d.
+  milliseconds security_delay_after{900'000};  ///< Delays caused by DANE or MTA-STS; 1 s .. 5 d.
+  ReturnContent return_content = ReturnContent::headers;
+};
+
+struct Control {
+  std::string socket = "/run/fulmar/control.sock";
+  std::string group =
+      "fulmar";  ///< Members may use the socket; empty or unknown: only our own user and root.
+};
+
+struct Config {
+  Domain hostname;         ///< EHLO name, Received, Reporting-MTA. Default: the system's FQDN.
+  std::string postmaster;  ///< From of notices. Default: postmaster@<hostname>.
+  std::string state_dir = "/var/lib/fulmar";
+  std::uint32_t threads = 0;   ///< 0: one per core. At most 256.
+  std::vector<Listen> listen;  ///< Default: 127.0.0.1:25 and [::1]:25 for loopback clients.
+  Limits limits;
+  Resolver resolver;
+  Tls tls;
+  Dane dane;
+  MtaSts mta_sts;
+  Outbound outbound;
+  Retry retry;
+  Notify notify;
+  Control control;
+  LogSettings log;
+};
+
+}  // namespace fulmar::conf

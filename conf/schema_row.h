@@ -1,0 +1,101 @@
+// From a member of a section of Config and a Type to a row of the schema.
+#pragma once
+
+#include <algorithm>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "conf/schema.h"
+#include "conf/types.h"
+
+namespace fulmar::conf {
+
+/// A Key before it is known where its section stands in Config.
+template <class Section>
+struct Row {
+  std::string_view name;
+  std::string_view doc;
+  std::string_view missing;
+  std::function<std::vector<Fault>(Section&, const Value&)> set;
+  std::function<std::string(const Section&)> show;
+};
+
+/// A key that sets `member`, unless the value is faulty.
+template <class Section, class T>
+Row<Section> key(std::string_view name, T Section::*member, Type<T> type, std::string_view doc) {
+  auto set = [member, read = std::move(type.read)](Section& section, const Value& value) {
+    auto result = read(value);
+    if (!result) return std::move(result).error();
+    section.*member = *std::move(result);
+    return std::vector<Fault>();
+  };
+  auto show = [member, write = std::move(type.show)](const Section& section) {
+    return write(section.*member);
+  };
+  return {name, doc, {}, std::move(set), std::move(show)};
+}
+
+/// A key of which only one word exists yet; `later` are the words that will.
+template <class Section>
+Row<Section> only(std::string_view name, std::string_view word, std::vector<std::string_view> later,
+                  std::string_view missing) {
+  auto set = [=](Section&, const Value& value) -> std::vector<Fault> {
+    const auto* written = std::get_if<std::string>(&value.data);
+    if (written != nullptr && *written == word) return {};
+    if (written != nullptr && std::ranges::find(later, *written) != later.end()) {
+      return {{value.at, quote(*written) + ": " + not_yet(missing)}};
+    }
+    return must_be_one_of({word}, value).error();
+  };
+  auto show = [word](const Section&) { return quote(std::string(word)); };
+  return {name, {}, {}, std::move(set), std::move(show)};
+}
+
+/// A key that does not exist yet in a section that does.
+template <class Section>
+Row<Section> missing_key(std::string_view name, std::string_view missing) {
+  return {name, {}, missing, {}, {}};
+}
+
+/// `find(config, index)` is the section, const or not as the Config is.
+template <class Section, class Find>
+Table table_of(std::string_view name, Table::Shape shape, std::vector<Row<Section>> rows,
+               Find find) {
+  Table table{.name = name, .shape = shape, .missing = {}, .keys = {}};
+  for (Row<Section>& row : rows) {
+    Key key{.name = row.name, .doc = row.doc, .missing = row.missing, .set = {}, .show = {}};
+    if (row.missing.empty()) {
+      key.set = [find, set = std::move(row.set)](Config& config, std::size_t index,
+                                                 const Value& value) {
+        return set(find(config, index), value);
+      };
+      key.show = [find, show = std::move(row.show)](const Config& config, std::size_t index) {
+        return show(find(config, index));
+      };
+    }
+    table.keys.push_back(std::move(key));
+  }
+  return table;
+}
+
+/// `[name]`, kept in one member of Config.
+template <class Section>
+Table section(std::string_view name, Section Config::*member, std::vector<Row<Section>> rows) {
+  return table_of(name, Table::Shape::single, std::move(rows),
+                  [member](auto& config, std::size_t) -> auto& { return config.*member; });
+}
+
+/// A table of which nothing exists yet.
+inline Table missing_table(std::string_view name, Table::Shape shape, std::string_view missing,
+                           const std::vector<std::string_view>& names) {
+  Table table{.name = name, .shape = shape, .missing = missing, .keys = {}};
+  for (const std::string_view each : names) {
+    table.keys.push_back({.name = each, .doc = {}, .missing = missing, .set = {}, .show = {}});
+  }
+  return table;
+}
+
+}  // namespace fulmar::conf
