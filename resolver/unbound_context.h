@@ -1,0 +1,24 @@
+// A libunbound context, set up from the configuration and running. Why each option is as it is
+// stands in the .cc.
+#pragma once
+
+#include <memory>
+
+#include "base/result.h"
+#include "conf/config.h"
+
+struct ub_ctx;
+
+namespace fulmar::resolver {
+
+struct DeleteUnboundContext {
+  void operator()(ub_ctx* context) const;
+};
+using UnboundContext = std::unique_ptr<ub_ctx, DeleteUnboundContext>;
+
+/// Answers come from a thread of the context's own, through the descriptor ub_fd().
+/// Errors: Errc::io with path and reason when trust anchor or hints cannot be read or hold nothing
+/// usable; Errc::invalid_argument for an entry of `forward_to` that is no "address@port".
+[[nodiscard]] Result<UnboundContext> create_unbound_context(const conf::Resolver& config);
+
+}  // namespace fulmar::resolver

@@ -1,0 +1,163 @@
+"""The relay under test: its configuration file, its process, its command line.
+
+The program is used as an operator uses it: a file, `fulmar serve`, and the subcommands with --json.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import socket
+from pathlib import Path
+from typing import Any, Mapping, Optional
+
+from mail_log import MailLog
+from processes import stop_process
+from world import World
+
+START_SECONDS = 30
+HOSTNAME = "relay.origin.test"
+Settings = Mapping[str, Mapping[str, Any]]
+
+# Quick retries, so that a scenario is over in seconds; early notices of delays that security causes.
+LAB_SETTINGS: dict[str, dict[str, Any]] = {
+    "limits": {"spool_reserve": "1MB"},
+    "resolver": {"timeout": "6s", "plain_zones": ["test."]},
+    "mta_sts": {"fetch_timeout": "4s", "failed_fetch_backoff": "60s", "recheck_interval": "5m"},
+    "outbound": {"connect_timeout": "3s", "command_timeout": "4s", "final_dot_timeout": "6s"},
+    "retry": {"intervals": ["1s", "2s", "4s", "8s"], "give_up_after": "1h"},
+    "notify": {"security_delay_after": "1s"},
+    "log": {"level": "info"},
+}
+
+
+def toml(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(toml(item) for item in value) + "]"
+    return json.dumps(value)
+
+
+def configuration(world: World, directory: Path, port: int, settings: Settings) -> str:
+    tables: dict[str, dict[str, Any]] = {name: dict(table) for name, table in LAB_SETTINGS.items()}
+    tables["resolver"] |= {"trust_anchor": str(world.dns.trust_anchor), "root_hints": str(world.dns.root_hints)}
+    tables["tls"] = {"ca_file": str(world.ca_file)}
+    tables["control"] = {"socket": str(directory / "control.sock"), "group": ""}
+    for name, table in settings.items():
+        tables.setdefault(name, {}).update(table)
+    lines = [f"hostname = {toml(HOSTNAME)}", f"state_dir = {toml(str(directory / 'state'))}", "threads = 2", "",
+             "[[listen]]", f"address = {toml(f'127.0.0.1:{port}')}"]
+    for name, table in tables.items():
+        lines += ["", f"[{name}]", *(f"{key} = {toml(value)}" for key, value in table.items())]
+    return "\n".join(lines) + "\n"
+
+
+class Answer:
+    """What a subcommand said."""
+
+    def __init__(self, status: int, output: str, errors: str) -> None:
+        self.status = status
+        self.output = output
+        self.errors = errors
+
+    @property
+    def json(self) -> Any:
+        try:
+            return json.loads(self.output)
+        except ValueError as error:
+            raise AssertionError(f"not JSON (exit status {self.status}): {self.output!r} {self.errors!r}") from error
+
+
+class Relay:
+    def __init__(self, program: Path, world: World, directory: Path, port: int, settings: Optional[Settings] = None
+                 ) -> None:
+        self.port = port
+        self.log = MailLog()
+        self._program = program
+        self._world = world
+        self._directory = directory
+        directory.mkdir()
+        (directory / "state").mkdir()
+        self.config_file = directory / "fulmar.toml"
+        self.config_file.write_text(configuration(world, directory, port, settings or {}))
+        self._process: Optional[asyncio.subprocess.Process] = None
+        self._reader: Optional[asyncio.Task[None]] = None
+
+    @property
+    def log_file(self) -> Path:
+        return self._directory / "fulmar.log"
+
+    async def start(self) -> None:
+        """Runs `fulmar serve` until it says READY=1."""
+        notify_path = self._directory / "notify.sock"
+        notify_path.unlink(missing_ok=True)
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
+            notify.setblocking(False)
+            notify.bind(str(notify_path))
+            self._process = await asyncio.create_subprocess_exec(
+                str(self._program), "serve", "--config", str(self.config_file), limit=1 << 20,
+                env={**os.environ, "NOTIFY_SOCKET": str(notify_path)},
+                stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE)
+            self._reader = asyncio.create_task(self._read_log(self._process))
+            ready = asyncio.create_task(_await_ready(notify))
+            exited = asyncio.create_task(self._process.wait())
+            done, pending = await asyncio.wait({ready, exited}, timeout=START_SECONDS,
+                                               return_when=asyncio.FIRST_COMPLETED)
+            for task in pending:
+                task.cancel()
+        if ready not in done:
+            await self._reader if exited in done else None
+            tail = "\n".join(self.log.lines[-15:])
+            raise AssertionError(f"fulmar serve did not become ready, exit status {self._process.returncode}:\n{tail}")
+
+    async def stop(self) -> int:
+        """SIGTERM; the exit status."""
+        if self._process is None:
+            return 0
+        status = await stop_process(self._process, patience=40)
+        await self._finish_log()
+        return status
+
+    async def kill(self) -> None:
+        """kill -9."""
+        assert self._process is not None
+        self._process.kill()
+        await self._process.wait()
+        await self._finish_log()
+
+    async def _finish_log(self) -> None:
+        if self._reader is not None:
+            await self._reader
+
+    async def _read_log(self, process: asyncio.subprocess.Process) -> None:
+        assert process.stderr is not None
+        with self.log_file.open("a") as copy:
+            while raw := await process.stderr.readline():
+                line = raw.decode("utf-8", "replace").rstrip("\n")
+                copy.write(line + "\n")
+                copy.flush()
+                self.log.take(line)
+                self._world.pulse.beat()
+
+    async def run(self, *arguments: str, seconds: float = 60) -> Answer:
+        """A subcommand."""
+        process = await asyncio.create_subprocess_exec(
+            str(self._program), "--config", str(self.config_file), *arguments,
+            stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE)
+        try:
+            output, errors = await asyncio.wait_for(process.communicate(), seconds)
+        except asyncio.TimeoutError:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+            raise AssertionError(f"fulmar {' '.join(arguments)}: no answer in {seconds:g} s") from None
+        return Answer(process.returncode or 0, output.decode(), errors.decode())
+
+
+async def _await_ready(notify: socket.socket) -> None:
+    loop = asyncio.get_running_loop()
+    while b"READY=1" not in await loop.sock_recv(notify, 4096):
+        pass

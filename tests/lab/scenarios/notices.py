@@ -1,0 +1,83 @@
+"""What the sender is told: early word of a delay that security causes, and the end of it."""
+
+from __future__ import annotations
+
+from expect import equal
+from scenario import Scenario
+from sites import Host, Site, Smtp, StartTls, always
+from trial import Trial
+
+CODES = ("4.7.", "5.7.", "4.4.", "5.1.", "550", "451", "RFC")
+
+
+def first_lines(text: str, count: int = 5) -> list[str]:
+    return [line for line in text.splitlines() if line.strip()][:count]
+
+
+async def told_early(trial: Trial) -> None:
+    """Once, in plain words, with the recipient and without codes; not again after a restart; the mail goes at last."""
+    recipient = await trial.send_one()
+    notice = await trial.notice(recipient, "delayed")
+    opening = "\n".join(first_lines(notice.text))
+    assert recipient in notice.text, f"the recipient is not named:\n{opening}"
+    assert trial.domain in opening, f"the domain is not named:\n{opening}"
+    assert not any(code in opening for code in CODES), f"codes in the first lines:\n{opening}"
+    equal("Status", notice.status, "4.7.4")
+    equal("envelope sender of the notice", {m.sender for m in trial.world.origin.received
+                                            if m.content == notice.raw}, {""})
+    assert b"Will-Retry-Until:" in notice.raw, "no Will-Retry-Until"
+    await trial.relay.kill()
+    await trial.relay.start()
+    await trial.attempt(recipient, "deferred", count=2)
+    trial.host().behave(Smtp())
+    await trial.retry_now(recipient)
+    equal("tls= in the log", (await trial.attempt(recipient, "sent")).tls, "dane")
+    equal("delay notices", trial.notice_count(recipient, "delayed"), 1)
+
+
+async def no_early_word(trial: Trial) -> None:
+    """An ordinary delay is not announced early."""
+    recipient = await trial.send_one()
+    await trial.attempt(recipient, "deferred", count=3)
+    equal("delay notices", trial.notice_count(recipient, "delayed"), 0)
+
+
+async def at_the_end(trial: Trial) -> None:
+    """Time limit reached: the status is that of the cause, and the text says that time ran out."""
+    recipient = await trial.send_one()
+    equal("dsn= in the log", (await trial.attempt(recipient, "bounced")).dsn, "5.7.5")
+    notice = await trial.notice(recipient, "failed")
+    equal("Status in the notice", notice.status, "5.7.5")
+    words = f"{notice.text} {notice.diagnostic} {notice.raw.decode('utf-8', 'replace')}".lower()
+    assert "time limit" in words, "the notice does not say that time ran out"
+    assert not trial.host().saw_mail(), "the host saw an envelope"
+
+
+async def no_notice_about_a_notice(trial: Trial) -> None:
+    """A notice that cannot be delivered makes no further one."""
+    sender = "nobody@refuses-notices.test"
+    recipient = (await trial.send(sender=sender))[0]
+    bounced = await trial.attempt(recipient, "bounced")
+    end_of_notice = await trial.attempt(sender, "bounced")
+    equal("notices about the message", len(trial.relay.log.notices(bounced.id)), 1)
+    equal("notices about the notice", trial.relay.log.notices(end_of_notice.id), [])
+    await trial.until(lambda: f"{end_of_notice.id}: removed" in "\n".join(trial.relay.log.lines), "its removal")
+    answer = await trial.relay.run("queue", "list", "--json")
+    equal("messages left in the queue", answer.json, [])
+
+
+SCENARIOS = (
+    Scenario("A delay that DANE causes is announced early, once, in plain words; then the mail goes",
+             "pitfall-103 pitfall-104 pitfall-105",
+             (Site("told-early.test", hosts=(Host(tlsa=("3 1 1",), smtp=Smtp(starttls=StartTls.ABSENT)),)),),
+             told_early, settings={}),
+    Scenario("An ordinary delay is not announced early", "pitfall-103",
+             (Site("not-told.test", hosts=(Host(smtp=Smtp(rcpt=always("450 4.2.0 Later"))),)),), no_early_word),
+    Scenario("When time runs out on a DANE failure, it comes back as 5.7.5 and says so", "DANE-53 pitfall-104",
+             (Site("out-of-time.test", hosts=(Host(tlsa=("3 1 1 wrong",)),)),), at_the_end,
+             settings={"retry": {"give_up_after": "4s"}}),
+    Scenario("A notice that comes back makes no further notice", "SMTP-14 DSN-08 pitfall-101",
+             (Site("refuses-mail.test", hosts=(Host(smtp=Smtp(rcpt=always("550 5.1.1 No"))),)),
+              Site("refuses-notices.test", hosts=(Host(smtp=Smtp(rcpt=always("550 5.7.1 No notices"))),))),
+             no_notice_about_a_notice, settings={}),
+)

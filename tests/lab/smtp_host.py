@@ -1,0 +1,246 @@
+"""A mail host that behaves as its Smtp says, defects included, and remembers all it was told."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ssl
+import warnings
+from dataclasses import dataclass, field
+from typing import Optional
+
+from pulse import Pulse
+from sites import HANG_UP, STALL, Replies, Smtp, StartTls
+
+IDLE_SECONDS = 120
+READ_LIMIT = 1 << 22
+
+
+@dataclass
+class Received:
+    """One message, up to the final dot."""
+
+    sender: str
+    recipients: list[str]
+    content: bytes
+    tls: bool
+    accepted: bool
+
+
+@dataclass
+class Visit:
+    """One connection: every line the client sent, with TLS or without."""
+
+    lines: list[tuple[bool, str]] = field(default_factory=list)
+    sni: Optional[str] = None
+    tls_version: Optional[str] = None
+
+    def said(self, verb: str) -> bool:
+        return any(line.upper().startswith(verb) for _, line in self.lines)
+
+    def ehlo_count(self) -> int:
+        return sum(line.upper().startswith("EHLO") for _, line in self.lines)
+
+
+class _Gone(Exception):
+    """The connection ends here."""
+
+
+class _Answers:
+    """Hands out the replies of one Replies in order."""
+
+    def __init__(self, replies: Replies) -> None:
+        self._first = list(replies.first)
+        self._then = replies.then
+
+    def next(self, usual: str) -> str:
+        if self._first:
+            return self._first.pop(0)
+        return self._then or usual
+
+
+class SmtpHost:
+    def __init__(self, name: str, address: str, behaviour: Smtp, context: ssl.SSLContext, pulse: Pulse) -> None:
+        self.name = name
+        self.address = address
+        self.visits: list[Visit] = []
+        self.received: list[Received] = []
+        self._pulse = pulse
+        self._context = context
+        self._server: Optional[asyncio.AbstractServer] = None
+        self._sessions: set[asyncio.Task[None]] = set()
+        self.behave(behaviour)
+        context.sni_callback = _remember_sni
+
+    def behave(self, behaviour: Smtp) -> None:
+        """From now on behaves so."""
+        self._behaviour = behaviour
+        self._greeting = _Answers(behaviour.greeting)
+        self._mail = _Answers(behaviour.mail)
+        self._rcpt = _Answers(behaviour.rcpt)
+        self._rcpt_for = {part: _Answers(replies) for part, replies in behaviour.rcpt_for.items()}
+        self._final = _Answers(behaviour.final)
+        if behaviour.starttls is StartTls.OLD_VERSION:
+            _allow_old_versions_only(self._context)
+
+    async def start(self) -> None:
+        self._server = await asyncio.start_server(self._serve, self.address, 25, limit=READ_LIMIT)
+
+    async def stop(self) -> None:
+        if self._server is not None:
+            self._server.close()
+        for task in list(self._sessions):
+            task.cancel()
+        await asyncio.gather(*self._sessions, return_exceptions=True)
+
+    def accepted_for(self, recipient: str) -> list[Received]:
+        return [message for message in self.received if message.accepted and recipient in message.recipients]
+
+    def saw_mail(self) -> bool:
+        """Was any envelope ever shown to this host, with TLS or without?"""
+        return any(visit.said("MAIL") or visit.said("RCPT") or visit.said("DATA") for visit in self.visits)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._sessions.add(task)
+        try:
+            await _Session(self, reader, writer).run()
+        except (_Gone, ConnectionError, ssl.SSLError, asyncio.IncompleteReadError, asyncio.TimeoutError,
+                asyncio.LimitOverrunError, asyncio.CancelledError):
+            pass
+        finally:
+            self._sessions.discard(task)
+            with contextlib.suppress(Exception):
+                writer.close()
+            self._pulse.beat()
+
+
+class _Session:
+    def __init__(self, host: SmtpHost, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._host = host
+        self._reader = reader
+        self._writer = writer
+        self._tls = False
+        self._sender = ""
+        self._recipients: list[str] = []
+        self._visit = Visit()
+        host.visits.append(self._visit)
+        host._pulse.beat()
+
+    async def run(self) -> None:
+        await self._say(self._host._greeting.next(f"220 {self._host.name} ESMTP"))
+        while True:
+            raw = await asyncio.wait_for(self._reader.readline(), IDLE_SECONDS)
+            if not raw:
+                return
+            line = raw.decode("utf-8", "replace").rstrip("\r\n")
+            self._visit.lines.append((self._tls, line))
+            self._host._pulse.beat()
+            await self._obey(line)
+
+    async def _obey(self, line: str) -> None:
+        verb = line.split(" ")[0].upper()
+        if verb == "EHLO":
+            await self._say(*self._capabilities())
+        elif verb == "HELO":
+            await self._say(f"250 {self._host.name}")
+        elif verb == "STARTTLS":
+            await self._start_tls()
+        elif verb == "MAIL":
+            self._sender, self._recipients = _path(line), []
+            await self._say(self._host._mail.next("250 2.1.0 Ok"))
+        elif verb == "RCPT":
+            await self._recipient(_path(line))
+        elif verb == "DATA":
+            await self._data()
+        elif verb in ("RSET", "NOOP"):
+            await self._say("250 2.0.0 Ok")
+        elif verb == "QUIT":
+            await self._say("221 2.0.0 Bye")
+            raise _Gone
+        else:
+            await self._say("502 5.5.1 Command not implemented")
+
+    def _capabilities(self) -> list[str]:
+        lines = [self._host.name, *self._host._behaviour.extensions]
+        if not self._tls and self._host._behaviour.starttls not in (StartTls.ABSENT,):
+            lines.append("STARTTLS")
+        return [f"250-{line}" for line in lines[:-1]] + [f"250 {lines[-1]}"]
+
+    async def _recipient(self, address: str) -> None:
+        local = address.rpartition("@")[0]
+        special = next((answers for part, answers in self._host._rcpt_for.items() if part in local), None)
+        reply = (special or self._host._rcpt).next("250 2.1.5 Ok")
+        if reply.startswith("2"):
+            self._recipients.append(address)
+        await self._say(reply)
+
+    async def _data(self) -> None:
+        if not self._recipients:
+            await self._say("554 5.5.1 No valid recipients")
+            return
+        await self._say("354 Go ahead")
+        lines = []
+        while (raw := await asyncio.wait_for(self._reader.readline(), IDLE_SECONDS)) != b".\r\n":
+            if not raw:
+                return
+            lines.append(raw[1:] if raw.startswith(b".") else raw)
+        reply = self._host._final.next("250 2.0.0 Ok: stored")
+        self._host.received.append(Received(self._sender, self._recipients, b"".join(lines), self._tls,
+                                            reply.startswith("2")))
+        self._recipients = []
+        await self._say(reply)
+
+    async def _start_tls(self) -> None:
+        how = self._host._behaviour.starttls
+        if self._tls or how in (StartTls.ABSENT, StartTls.REFUSED_502, StartTls.REFUSED_454):
+            refusal = StartTls.REFUSED_454 if how is StartTls.REFUSED_454 else StartTls.REFUSED_502
+            await self._say(refusal.value)
+            return
+        if how is StartTls.INJECTED:
+            self._writer.write(b"220 2.0.0 Ready\r\n250-planted\r\n250 SIZE 1\r\n")
+        else:
+            self._writer.write(b"220 2.0.0 Ready\r\n")
+        if how in (StartTls.GARBAGE, StartTls.CLOSE):
+            await self._spoil_handshake(how)
+        # Nothing may be awaited between the reply and start_tls: the ClientHello would be read as plaintext.
+        await self._writer.start_tls(self._host._context, ssl_handshake_timeout=10)
+        self._tls = True
+        ssl_object = self._writer.get_extra_info("ssl_object")
+        self._visit.sni = getattr(ssl_object, "lab_sni", None)
+        self._visit.tls_version = ssl_object.version()
+
+    async def _spoil_handshake(self, how: StartTls) -> None:
+        await asyncio.wait_for(self._reader.read(1), IDLE_SECONDS)  # the ClientHello has begun
+        if how is StartTls.GARBAGE:
+            self._writer.write(b"This is not TLS, it never was.\r\n" * 4)
+            await self._writer.drain()
+        raise _Gone
+
+    async def _say(self, *lines: str) -> None:
+        if lines[0] == HANG_UP:
+            raise _Gone
+        if lines[0] == STALL:
+            await asyncio.wait_for(self._reader.read(), IDLE_SECONDS)
+            raise _Gone
+        self._writer.write("".join(f"{line}\r\n" for line in lines).encode("latin-1"))
+        await self._writer.drain()
+        if lines[-1].startswith("421"):
+            raise _Gone
+
+
+def _path(line: str) -> str:
+    return line.partition("<")[2].partition(">")[0]
+
+
+def _remember_sni(ssl_object: ssl.SSLObject, name: Optional[str], _context: ssl.SSLContext) -> None:
+    setattr(ssl_object, "lab_sni", name)
+
+
+def _allow_old_versions_only(context: ssl.SSLContext) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        context.minimum_version = ssl.TLSVersion.TLSv1
+        context.maximum_version = ssl.TLSVersion.TLSv1_1
+        context.set_ciphers("ALL:@SECLEVEL=0")

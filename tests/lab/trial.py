@@ -1,0 +1,141 @@
+"""One run of one scenario: what it may do (send, wait, ask, look) and what it may look at."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import smtplib
+from typing import Any, Callable, Optional
+
+from mail_log import Attempt
+from notices import Notice, find_notices
+from policy_host import PolicyHost
+from pulse import Pulse
+from relay import Relay
+from sites import Site
+from smtp_host import SmtpHost
+from world import World
+
+SENDER = "sender@origin.test"
+WAIT_SECONDS = 40.0
+_numbers = itertools.count(1)
+
+
+class Trial:
+    def __init__(self, world: World, relay: Relay, sites: tuple[Site, ...]) -> None:
+        self.world = world
+        self.relay = relay
+        self.sites = sites
+        self.recipients: list[str] = []
+
+    @property
+    def site(self) -> Site:
+        return self.sites[0]
+
+    @property
+    def domain(self) -> str:
+        return self.sites[0].zone
+
+    @property
+    def pulse(self) -> Pulse:
+        return self.world.pulse
+
+    # What to look at.
+
+    def host(self, name: str = "mx") -> SmtpHost:
+        return self.world.hosts[self.site.absolute(name)]
+
+    def policy_host(self, site: Optional[Site] = None) -> PolicyHost:
+        return self.world.policy_hosts[f"mta-sts.{(site or self.site).zone}"]
+
+    def own_hosts(self) -> list[SmtpHost]:
+        names = [site.absolute(host.name) for site in self.sites for host in site.hosts]
+        return [self.world.hosts[name] for name in names if name in self.world.hosts]
+
+    def accepted_by(self, recipient: str) -> list[str]:
+        """The hosts, of the whole lab, that took a message for `recipient`."""
+        return [name for name, host in self.world.hosts.items() for _ in host.accepted_for(recipient)]
+
+    # What to do.
+
+    def address(self, part: str = "user", domain: Optional[str] = None) -> str:
+        """A recipient nobody else uses."""
+        address = f"{part}-{next(_numbers)}@{domain or self.domain}"
+        self.recipients.append(address)
+        return address
+
+    async def send(self, *recipients: str, body: str = "Hello.\r\n", sender: str = SENDER) -> list[str]:
+        """Hands one message to the relay, for these recipients or a new one; returns them once it said 250."""
+        to = list(recipients) or [self.address()]
+        content = (f"From: <{sender}>\r\nTo: <{to[0]}>\r\nSubject: lab {to[0]}\r\n"
+                   f"Date: Thu, 01 Jan 2026 12:00:00 +0000\r\nMessage-ID: <{to[0]}.lab>\r\n\r\n{body}")
+        await asyncio.to_thread(_submit, self.relay.port, sender, to, content.encode())
+        return to
+
+    async def send_one(self, part: str = "user", domain: Optional[str] = None) -> str:
+        return (await self.send(self.address(part, domain)))[0]
+
+    async def attempt(self, recipient: str, status: str, count: int = 1, seconds: float = WAIT_SECONDS) -> Attempt:
+        """The log line of the `count`-th attempt for `recipient` that ended with `status`. Fails at once when the
+        recipient's matter has ended in another way."""
+        def found() -> Optional[Attempt]:
+            attempts = self.relay.log.attempts(recipient)
+            matching = [one for one in attempts if one.status == status]
+            if len(matching) >= count:
+                return matching[count - 1]
+            ended = [one.line for one in attempts if one.status in ("sent", "bounced")]
+            assert not ended, f"should have been status={status}: {ended[0]}"
+            return None
+        return await self.pulse.until(found, seconds, f"status={status} ({count}) for {recipient}")
+
+    async def until(self, condition: Callable[[], Any], what: str, seconds: float = WAIT_SECONDS) -> Any:
+        return await self.pulse.until(condition, seconds, what)
+
+    async def notice(self, recipient: str, action: str, seconds: float = WAIT_SECONDS) -> Notice:
+        """The notice about `recipient` that reached the sender."""
+        found = await self.pulse.until(lambda: find_notices(self.world.origin.received, recipient, action), seconds,
+                                       f"a notice with Action: {action} for {recipient}")
+        return found[0]
+
+    def notice_count(self, recipient: str, action: str) -> int:
+        return len(find_notices(self.world.origin.received, recipient, action))
+
+    async def explain(self, *options: str, domain: Optional[str] = None) -> dict[str, Any]:
+        answer = await self.relay.run("explain", "--json", *options, domain or self.domain)
+        result: dict[str, Any] = answer.json
+        expected = 0 if result.get("deliverable") else 1
+        assert answer.status == expected, f"explain: exit status {answer.status}, deliverable {not expected}"
+        return result
+
+    async def queued_reason(self, recipient: str) -> dict[str, Any]:
+        """Why `recipient` waits, as `queue list --json` says; empty when it is not in the queue."""
+        answer = await self.relay.run("queue", "list", "--json")
+        for message in answer.json:
+            for entry in message["recipients"]:
+                if entry["address"] == recipient:
+                    reason: dict[str, Any] = entry.get("reason") or {}
+                    return reason
+        return {}
+
+    async def retry_now(self, *recipients: str) -> None:
+        """`queue retry` for these recipients, or for all."""
+        filters = [("--recipient", recipient) for recipient in recipients] or [("--all",)]
+        for words in filters:
+            answer = await self.relay.run("queue", "retry", *words)
+            assert answer.status == 0, f"queue retry: exit status {answer.status}: {answer.errors}"
+
+    def story(self) -> str:
+        """For a failure: all that the log and the hosts know."""
+        lines = [line for recipient in self.recipients for line in self.relay.log.about(recipient)][-12:]
+        lines += [line for line in self.relay.log.lines if self.sites and self.domain in line][-12:]
+        for host in self.own_hosts():
+            for visit in host.visits[-3:]:
+                said = " | ".join(("*" if tls else "") + line for tls, line in visit.lines if line.strip())
+                lines.append(f"{host.name} [{host.address}] heard: {said[:300]}")
+        return "\n".join(f"        {line}" for line in dict.fromkeys(lines))
+
+
+def _submit(port: int, sender: str, recipients: list[str], content: bytes) -> None:
+    with smtplib.SMTP("127.0.0.1", port, local_hostname="app.origin.test", timeout=30) as client:
+        refused = client.sendmail(sender, recipients, content)
+    assert not refused, f"the relay refused {refused}"
