@@ -1,0 +1,96 @@
+// The listener's certificate and key: what is loaded, and what is refused at start.
+#include "tls/server_context.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <openssl/err.h>
+
+#include "tests/tls/handshake.h"
+
+namespace fulmar::tls {
+namespace {
+
+using ::testing::HasSubstr;
+
+class ServerContextTest : public ::testing::Test {
+ protected:
+  static std::string path(const char* what) {
+    return ::testing::TempDir() + "fulmar_server_context_" + what + ".pem";
+  }
+  static void write(const fakes::Identity& identity, const std::string& issuers = "") {
+    fakes::write_pem(path("cert"), identity.certificate_pem() + issuers);
+    fakes::write_pem(path("key"), identity.key_pem());
+  }
+  static auto create() { return ServerContext::create(path("cert"), path("key")); }
+
+  /// A client that takes any certificate.
+  static SslPtr make_client(const SslCtxPtr& context) {
+    SslPtr client(SSL_new(context.get()));
+    SSL_set_connect_state(client.get());
+    return client;
+  }
+  SslCtxPtr any_ = SslCtxPtr(SSL_CTX_new(TLS_client_method()));
+};
+
+TEST_F(ServerContextTest, the_chain_is_sent_leaf_first) {
+  const fakes::Identity root = fakes::make_root();
+  const fakes::Identity middle = issue(root, {.common_name = "middle", .authority = true});
+  write(issue(middle, {.common_name = "leaf", .dns_names = {"relay.example.com"}}),
+        middle.certificate_pem());
+  const auto context = create();
+  ASSERT_TRUE(context) << context.error().detail;
+  const SslPtr client = make_client(any_);
+  const SslPtr session = (*context)->new_session().value();
+  ASSERT_TRUE(shake_hands(client.get(), session.get()));
+  EXPECT_STREQ(SSL_get_version(client.get()), "TLSv1.3");
+  EXPECT_EQ(sk_X509_num(SSL_get_peer_cert_chain(client.get())), 2);
+}
+
+TEST_F(ServerContextTest, BCP_01_TLS_1_1_is_refused_and_1_2_is_served) {
+  write(fakes::make_self_signed({.dns_names = {"relay.example.com"}}));
+  const auto context = create();
+  ASSERT_TRUE(context);
+  SSL_CTX_set_max_proto_version(any_.get(), TLS1_2_VERSION);
+  const SslPtr modern = make_client(any_);
+  const SslPtr good = (*context)->new_session().value();
+  EXPECT_TRUE(shake_hands(modern.get(), good.get()));
+  SSL_CTX_set_min_proto_version(any_.get(), TLS1_VERSION);
+  SSL_CTX_set_max_proto_version(any_.get(), TLS1_1_VERSION);
+  SSL_CTX_set_cipher_list(any_.get(), "ALL:@SECLEVEL=0");
+  const SslPtr old = make_client(any_);
+  const SslPtr bad = (*context)->new_session().value();
+  EXPECT_FALSE(shake_hands(old.get(), bad.get()));
+  ERR_clear_error();
+}
+
+TEST_F(ServerContextTest, a_file_that_cannot_be_read_is_named) {
+  write(fakes::make_self_signed({.dns_names = {}}));
+  const auto no_certificate = ServerContext::create("/nonexistent/cert.pem", path("key"));
+  ASSERT_FALSE(no_certificate);
+  EXPECT_EQ(no_certificate.error().code, Errc::io);
+  EXPECT_THAT(no_certificate.error().detail, HasSubstr("/nonexistent/cert.pem"));
+  const auto no_key = ServerContext::create(path("cert"), "/nonexistent/key.pem");
+  ASSERT_FALSE(no_key);
+  EXPECT_EQ(no_key.error().code, Errc::io);
+  EXPECT_THAT(no_key.error().detail, HasSubstr("/nonexistent/key.pem"));
+}
+
+TEST_F(ServerContextTest, a_key_of_another_certificate_is_refused) {
+  write(fakes::make_self_signed({.dns_names = {}}));
+  fakes::write_pem(path("key"), fakes::make_self_signed({.dns_names = {}}).key_pem());
+  const auto context = create();
+  ASSERT_FALSE(context);
+  EXPECT_EQ(context.error().code, Errc::invalid_argument);
+  EXPECT_THAT(context.error().detail, HasSubstr("does not belong"));
+}
+
+TEST_F(ServerContextTest, an_expired_certificate_is_refused) {
+  write(fakes::make_self_signed({.dns_names = {}, .ends_in = std::chrono::seconds(-60)}));
+  const auto context = create();
+  ASSERT_FALSE(context);
+  EXPECT_EQ(context.error().code, Errc::invalid_argument);
+  EXPECT_THAT(context.error().detail, HasSubstr("expired"));
+}
+
+}  // namespace
+}  // namespace fulmar::tls

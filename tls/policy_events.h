@@ -1,0 +1,20 @@
+// What the log and the metrics say when a domain's MTA-STS policy changes. STS-28, design: policy
+// cache
+#pragma once
+
+#include "base/error.h"
+#include "base/metrics.h"
+#include "tls/mta_sts_cache.h"
+
+namespace fulmar::tls {
+
+/// After a successful fetch. A policy that was enforced and is no longer is a warning.
+void report_fetched(const StsCacheEntry& before, const StsCacheEntry& after, Metrics& metrics);
+
+/// After a failed fetch; no alarm when the policy known is `none`. RFC 8461 §8.3
+void report_fetch_failed(const StsCacheEntry& after, UtcTime now, Metrics& metrics);
+
+/// A policy came to its end without a newer one.
+void report_expired(const StsCacheEntry& entry, Metrics& metrics);
+
+}  // namespace fulmar::tls
