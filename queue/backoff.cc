@@ -1,0 +1,69 @@
+#include "queue/backoff.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+
+namespace fulmar::queue {
+namespace {
+
+// Enough that messages deferred together do not come back together (pitfall 84).
+constexpr unsigned kJitterPercent = 10;
+
+UtcTime attempt_due(const Delivery& delivery, const conf::Retry& retry) {
+  // A first attempt must not wait past the end of the delivery's time: only after it can the
+  // delivery expire.
+  if (delivery.attempts == 0) return std::min(delivery.next_attempt, expires_at(delivery, retry));
+  return delivery.next_attempt;
+}
+
+}  // namespace
+
+UtcTime next_attempt(std::uint32_t attempts, UtcTime now, const conf::Retry& retry,
+                     Random& random) {
+  FULMAR_CHECK(!retry.intervals.empty());
+  const std::size_t row = attempts == 0 ? 0 : attempts - 1;
+  const std::size_t last = retry.intervals.size() - 1;
+  return now + random.jitter(retry.intervals[std::min(row, last)], kJitterPercent);
+}
+
+UtcTime expires_at(const Delivery& delivery, const conf::Retry& retry) {
+  return delivery.arrived + retry.give_up_after;
+}
+
+std::optional<UtcTime> delay_notice_at(const Delivery& delivery, const conf::Notify& notify) {
+  if (delivery.delay_notices > 0) return std::nullopt;
+  std::optional<UtcTime> earliest;
+  for (const Recipient& recipient : delivery.recipients) {
+    if (!recipient.last_failure) continue;
+    const auto delay = is_security_failure(recipient.last_failure->code)
+                           ? notify.security_delay_after
+                           : notify.delay_after;
+    const UtcTime at = delivery.arrived + delay;
+    earliest = earliest ? std::min(*earliest, at) : at;
+  }
+  return earliest;
+}
+
+Due what_is_due(const Delivery& delivery, UtcTime now, const conf::Retry& retry,
+                const conf::Notify& notify, Notifiable sender) {
+  if (delivery.attempts > 0) {
+    if (now >= expires_at(delivery, retry)) return Due::expiry;
+    const auto notice = delay_notice_at(delivery, notify);
+    if (sender == Notifiable::yes && notice && now >= *notice) return Due::delay_notice;
+  }
+  return now >= attempt_due(delivery, retry) ? Due::attempt : Due::nothing;
+}
+
+UtcTime next_event(const Delivery& delivery, const conf::Retry& retry, const conf::Notify& notify,
+                   Notifiable sender) {
+  UtcTime earliest = attempt_due(delivery, retry);
+  if (delivery.attempts > 0) {
+    earliest = std::min(earliest, expires_at(delivery, retry));
+    const auto notice = delay_notice_at(delivery, notify);
+    if (sender == Notifiable::yes && notice) earliest = std::min(earliest, *notice);
+  }
+  return earliest;
+}
+
+}  // namespace fulmar::queue

@@ -1,0 +1,43 @@
+// When to try again, and what else is due for a waiting delivery. Pure.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+
+#include "base/clock.h"
+#include "base/random.h"
+#include "conf/config.h"
+#include "queue/message.h"
+
+namespace fulmar::queue {
+
+/// `attempts` finished so far (1 after the first): intervals[attempts - 1], the last one repeating,
+/// ±10 % jitter.
+[[nodiscard]] UtcTime next_attempt(std::uint32_t attempts, UtcTime now, const conf::Retry& retry,
+                                   Random& random);
+
+/// arrived + give_up_after. From then on the delivery is bounced with its last cause.
+[[nodiscard]] UtcTime expires_at(const Delivery& delivery, const conf::Retry& retry);
+
+/// When the next notice of delay is due: security_delay_after or delay_after past arrival, by the
+/// class of the last failure; once per delivery in this version. Empty when none is due any more or
+/// nothing has failed yet.
+[[nodiscard]] std::optional<UtcTime> delay_notice_at(const Delivery& delivery,
+                                                     const conf::Notify& notify);
+
+/// Whether somebody can be told: nothing is ever sent to the null reverse-path (RFC 5321 §6.1).
+enum class Notifiable : std::uint8_t { yes, no };
+
+enum class Due : std::uint8_t { nothing, attempt, delay_notice, expiry };
+
+/// What is due at `now`; expiry before notice before attempt. A delivery that was never attempted
+/// is attempted once even when its time is over.
+[[nodiscard]] Due what_is_due(const Delivery& delivery, UtcTime now, const conf::Retry& retry,
+                              const conf::Notify& notify, Notifiable sender);
+
+/// The earliest time at which what_is_due() stops to be `nothing`.
+[[nodiscard]] UtcTime next_event(const Delivery& delivery, const conf::Retry& retry,
+                                 const conf::Notify& notify, Notifiable sender);
+
+}  // namespace fulmar::queue

@@ -1,0 +1,263 @@
+#include "queue/codec.h"
+
+#include <utility>
+#include <variant>
+
+#include "queue/wire.h"
+
+namespace fulmar::queue {
+namespace {
+
+constexpr std::uint8_t kMessageTag = 'M';
+constexpr std::uint8_t kDeliveryTag = 'D';
+constexpr std::uint8_t kMessageVersion = 1;
+constexpr std::uint8_t kDeliveryVersion = 1;
+
+constexpr char kHostDomain = 'd';
+constexpr char kHostV4 = '4';
+constexpr char kHostV6 = '6';
+
+// The fewest octets an element can have: bounds what a count may claim before anything is allocated
+// for it.
+constexpr std::size_t kSmallestRecipient = 4 + 4 + 4 + 1 + 4 + 4;
+constexpr std::size_t kSmallestAttempt = 8 + 4;
+
+std::string host_text(const MailHost& host) {
+  if (const auto* domain = std::get_if<Domain>(&host)) return kHostDomain + domain->str();
+  const auto& address = std::get<IpAddress>(host);
+  const bool v4 = address.family() == AddressFamily::v4;
+  std::string text(1, v4 ? kHostV4 : kHostV6);
+  text.append(reinterpret_cast<const char*>(address.bytes().data()), v4 ? 4 : 16);
+  return text;
+}
+
+template <std::size_t N>
+std::array<std::uint8_t, N> to_array(std::string_view bytes) {
+  std::array<std::uint8_t, N> array{};
+  for (std::size_t i = 0; i < N; ++i)
+    array[i] = static_cast<std::uint8_t>(bytes[i]);
+  return array;
+}
+
+Result<MailHost> parse_host(std::string_view text) {
+  if (text.empty()) return fail(Errc::corrupt, "host without a kind");
+  const std::string_view rest = text.substr(1);
+  if (text.front() == kHostV4 && rest.size() == 4) return IpAddress::from_v4(to_array<4>(rest));
+  if (text.front() == kHostV6 && rest.size() == 16) return IpAddress::from_v6(to_array<16>(rest));
+  if (text.front() != kHostDomain) return fail(Errc::corrupt, "host of unknown kind");
+  if (rest.empty()) return Domain{};
+  auto domain = Domain::parse(rest);
+  // Names were canonical when they were written; any other spelling would make a second key for the
+  // same name.
+  if (!domain || domain->str() != rest) return fail(Errc::corrupt, "malformed host name");
+  return *std::move(domain);
+}
+
+void put_mailbox(Writer& out, const Mailbox& mailbox) {
+  out.text(mailbox.local_part);
+  out.text(host_text(mailbox.host));
+  out.text(mailbox.text);
+}
+
+Result<Mailbox> get_mailbox(Reader& in) {
+  FULMAR_TRY(const std::string_view local, in.text());
+  FULMAR_TRY(const std::string_view host, in.text());
+  FULMAR_TRY(const std::string_view text, in.text());
+  // An address goes into commands and notices: what could end a line there must never come out of
+  // the spool.
+  constexpr std::string_view kLineEnds("\r\n\0", 3);
+  if (local.find_first_of(kLineEnds) != std::string_view::npos ||
+      text.find_first_of(kLineEnds) != std::string_view::npos) {
+    return fail(Errc::corrupt, "address with a line end");
+  }
+  FULMAR_TRY(MailHost parsed, parse_host(host));
+  return Mailbox{std::string(local), std::move(parsed), std::string(text)};
+}
+
+void put_error(Writer& out, const Error& error) {
+  // By name: names are stable, the order of the enumerators is not.
+  out.text(to_string(error.code));
+  out.u8(std::to_underlying(error.retry));
+  out.u8(error.status.klass);
+  out.u16(error.status.subject);
+  out.u16(error.status.detail);
+  out.text(error.detail);
+}
+
+Result<Error> get_error(Reader& in) {
+  FULMAR_TRY(const std::string_view name, in.text());
+  FULMAR_TRY(const std::uint8_t retry, in.u8());
+  Error error;
+  FULMAR_TRY(error.status.klass, in.u8());
+  FULMAR_TRY(error.status.subject, in.u16());
+  FULMAR_TRY(error.status.detail, in.u16());
+  FULMAR_TRY(error.detail, in.text());
+  const auto code = parse_errc(name);
+  if (!code) return fail(Errc::corrupt, "unknown class of failure");
+  if (retry > std::to_underlying(Retry::never)) return fail(Errc::corrupt, "unknown retry class");
+  error.code = *code;
+  error.retry = static_cast<Retry>(retry);
+  return error;
+}
+
+void put_recipient(Writer& out, const Recipient& recipient) {
+  put_mailbox(out, recipient.address);
+  out.flag(recipient.last_failure.has_value());
+  if (recipient.last_failure) put_error(out, *recipient.last_failure);
+  out.text(recipient.last_host);
+  out.text(recipient.last_reply);
+}
+
+Result<Recipient> get_recipient(Reader& in) {
+  Recipient recipient;
+  FULMAR_TRY(recipient.address, get_mailbox(in));
+  FULMAR_TRY(const bool failed, in.flag());
+  if (failed) {
+    FULMAR_TRY(recipient.last_failure, get_error(in));
+  }
+  FULMAR_TRY(recipient.last_host, in.text());
+  FULMAR_TRY(recipient.last_reply, in.text());
+  return recipient;
+}
+
+Result<Attempt> get_attempt(Reader& in) {
+  Attempt attempt;
+  FULMAR_TRY(attempt.at, in.time());
+  FULMAR_TRY(attempt.decision, in.text());
+  return attempt;
+}
+
+template <class T>
+Result<std::vector<T>> get_list(Reader& in, std::size_t smallest, Result<T> (*get)(Reader&)) {
+  FULMAR_TRY(const std::uint32_t count, in.u32());
+  if (count > in.left() / smallest) return fail(Errc::corrupt, "count runs past the end");
+  std::vector<T> items;
+  items.reserve(count);
+  for (std::uint32_t i = 0; i < count; ++i) {
+    FULMAR_TRY(T item, get(in));
+    items.push_back(std::move(item));
+  }
+  return items;
+}
+
+Result<> check_head(Reader& in, std::uint8_t want_tag, std::uint8_t newest) {
+  FULMAR_TRY(const std::uint8_t tag, in.u8());
+  FULMAR_TRY(const std::uint8_t version, in.u8());
+  if (tag != want_tag) return fail(Errc::corrupt, "not a record of this kind");
+  if (version == 0) return fail(Errc::corrupt, "record version 0");
+  if (version > newest) {
+    return fail(Errc::newer_version, "record version " + std::to_string(version) +
+                                         ", this program knows " + std::to_string(newest));
+  }
+  return {};
+}
+
+Result<> check_end(const Reader& in) {
+  if (in.left() != 0) return fail(Errc::corrupt, "octets left over");
+  return {};
+}
+
+}  // namespace
+
+std::string encode(const Message& message) {
+  Writer out;
+  out.u8(kMessageTag);
+  out.u8(kMessageVersion);
+  out.id(message.id);
+  out.flag(message.sender.has_value());
+  if (message.sender) put_mailbox(out, *message.sender);
+  out.time(message.arrived);
+  out.u64(message.size);
+  out.u32(message.chunks);
+  out.flag(message.eight_bit);
+  out.text(message.client);
+  out.text(message.helo);
+  out.text(message.header);
+  return std::move(out).take();
+}
+
+Result<Message> decode_message(std::string_view bytes) {
+  Reader in(bytes);
+  FULMAR_TRY_VOID(check_head(in, kMessageTag, kMessageVersion));
+  Message message;
+  FULMAR_TRY(message.id, in.id());
+  FULMAR_TRY(const bool has_sender, in.flag());
+  if (has_sender) {
+    FULMAR_TRY(message.sender, get_mailbox(in));
+  }
+  FULMAR_TRY(message.arrived, in.time());
+  FULMAR_TRY(message.size, in.u64());
+  FULMAR_TRY(message.chunks, in.u32());
+  FULMAR_TRY(message.eight_bit, in.flag());
+  FULMAR_TRY(message.client, in.text());
+  FULMAR_TRY(message.helo, in.text());
+  FULMAR_TRY(message.header, in.text());
+  FULMAR_TRY_VOID(check_end(in));
+  return message;
+}
+
+std::string encode(const Delivery& delivery) {
+  Writer out;
+  out.u8(kDeliveryTag);
+  out.u8(kDeliveryVersion);
+  out.id(delivery.message);
+  out.text(host_text(delivery.destination));
+  out.time(delivery.arrived);
+  out.time(delivery.next_attempt);
+  out.u32(delivery.attempts);
+  out.u32(delivery.delay_notices);
+  out.u32(static_cast<std::uint32_t>(delivery.recipients.size()));
+  for (const Recipient& recipient : delivery.recipients)
+    put_recipient(out, recipient);
+  out.u32(static_cast<std::uint32_t>(delivery.history.size()));
+  for (const Attempt& attempt : delivery.history) {
+    out.time(attempt.at);
+    out.text(attempt.decision);
+  }
+  return std::move(out).take();
+}
+
+Result<Delivery> decode_delivery(std::string_view bytes) {
+  Reader in(bytes);
+  FULMAR_TRY_VOID(check_head(in, kDeliveryTag, kDeliveryVersion));
+  Delivery delivery;
+  FULMAR_TRY(delivery.message, in.id());
+  FULMAR_TRY(const std::string_view host, in.text());
+  FULMAR_TRY(delivery.destination, parse_host(host));
+  FULMAR_TRY(delivery.arrived, in.time());
+  FULMAR_TRY(delivery.next_attempt, in.time());
+  FULMAR_TRY(delivery.attempts, in.u32());
+  FULMAR_TRY(delivery.delay_notices, in.u32());
+  FULMAR_TRY(delivery.recipients, get_list(in, kSmallestRecipient, &get_recipient));
+  FULMAR_TRY(delivery.history, get_list(in, kSmallestAttempt, &get_attempt));
+  FULMAR_TRY_VOID(check_end(in));
+  return delivery;
+}
+
+std::string message_key(const MessageId& id) {
+  return {reinterpret_cast<const char*>(id.bytes().data()), MessageId::kBytes};
+}
+
+std::string delivery_key(const MessageId& id, const MailHost& destination) {
+  return message_key(id) + host_text(destination);
+}
+
+std::string chunk_key(const MessageId& id, std::uint32_t index) {
+  // Big-endian, so that chunks stand in order.
+  std::string key = message_key(id);
+  for (int shift = 24; shift >= 0; shift -= 8)
+    key += static_cast<char>(index >> shift & 0xFF);
+  return key;
+}
+
+Result<MessageId> parse_message_id(std::string_view key) {
+  if (key.size() < MessageId::kBytes) return fail(Errc::corrupt, "key shorter than a queue id");
+  return MessageId::from_bytes(to_array<MessageId::kBytes>(key));
+}
+
+Result<MailHost> parse_destination(std::string_view key) {
+  FULMAR_TRY_VOID(parse_message_id(key));
+  return parse_host(key.substr(MessageId::kBytes));
+}
+
+}  // namespace fulmar::queue

@@ -1,0 +1,75 @@
+// One thread that writes for everybody. Whatever is waiting when the last write has ended becomes
+// the next group: one write, one sync, however many callers. Under light load a group is one
+// caller's and nobody ever waits for company; the slower the disk, the larger the groups. Knows no
+// engine.
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <mutex>
+#include <span>
+#include <thread>
+#include <vector>
+
+#include "base/result.h"
+#include "queue/edits.h"
+
+namespace fulmar::queue {
+
+enum class Durability : std::uint8_t {
+  relaxed,  ///< Survives the process.
+  synced,   ///< Survives the machine, and with it all that was written before.
+};
+
+struct PendingWrite {
+  Edits edits;
+  Durability durability = Durability::synced;
+  std::move_only_function<void(Result<>)> done;  ///< Called once, on any thread; must not block.
+};
+
+struct GroupLimits {
+  std::size_t waiting =
+      64UL << 20;                 ///< Octets; who comes when more are waiting is refused at once.
+  std::size_t group = 8UL << 20;  ///< Octets after which a group takes no further write.
+  std::chrono::milliseconds probe_interval{
+      5'000};  ///< Between attempts to get a failed engine going again.
+};
+
+class GroupWriter {
+ public:
+  /// Applies a group in its order, atomically, synced when any write of it asks for that. Called on
+  /// the writer's thread only. After it has failed it is also called with an empty group from time
+  /// to time, until it succeeds.
+  using Apply = std::move_only_function<Result<>(std::span<const PendingWrite>)>;
+
+  GroupWriter(Apply apply, GroupLimits limits);
+  ~GroupWriter();
+
+  /// Errors that `done` gets: what apply returned for the group; store_failed when too much is
+  /// waiting; cancelled after close().
+  void submit(PendingWrite write);
+
+  /// Writes what was submitted, then ends the thread. Safe to call twice.
+  void close();
+
+ private:
+  void run();
+  std::vector<PendingWrite> next_group();
+  Result<> apply(std::span<const PendingWrite> group);
+
+  Apply apply_;
+  const GroupLimits limits_;
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::deque<PendingWrite> waiting_;
+  std::size_t waiting_octets_ = 0;
+  bool closed_ = false;
+  bool failing_ = false;  ///< The writer's thread only.
+  std::thread thread_;
+};
+
+}  // namespace fulmar::queue

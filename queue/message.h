@@ -1,0 +1,77 @@
+// What the spool holds: messages, and for each message one Delivery per destination.
+//
+// A Message (the envelope) is written once and never changed. A Delivery is the recipients of one
+// message that share a next-hop domain, with their schedule and history; it is rewritten after each
+// attempt and removed when all of its recipients are final. The last Delivery to go takes the
+// message and its body along. Because each Delivery is a record of its own, two destinations of one
+// message never contend for it.
+//
+//   Delivery:  waiting ──attempt──► waiting (some recipients deferred)
+//                     └───────────► removed (all delivered or bounced)
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/domain.h"
+#include "base/error.h"
+#include "base/message_id.h"
+
+namespace fulmar::queue {
+
+/// Body octets a chunk holds at most.
+inline constexpr std::size_t kChunkSize = 64 * 1024;
+
+/// The envelope and what intake learnt. Immutable.
+struct Message {
+  MessageId id;
+  std::optional<Mailbox> sender;  ///< Empty: the null reverse-path.
+  UtcTime arrived{};
+  std::uint64_t size =
+      0;  ///< Octets of the body, our Received field included, before dot-stuffing.
+  std::uint32_t chunks = 0;  ///< Body chunks 0..chunks-1, each full but the last.
+  bool eight_bit = false;    ///< BODY=8BITMIME was declared, or octets over 127 were seen.
+  std::string client;        ///< "name[address]" of who handed it over; empty for our own notices.
+  std::string helo;          ///< What that client called itself.
+  std::string header;  ///< The first octets of the header section, at most 16 KB, whole fields
+                       ///< only: for notices.
+  friend bool operator==(const Message&, const Message&) = default;
+};
+
+struct Recipient {
+  Mailbox address;
+  /// The last word about this recipient while it waits; empty before the first attempt.
+  std::optional<Error> last_failure;
+  std::string
+      last_host;  ///< "mx1.b.example[192.0.2.7]:25" that gave it; empty when no host took part.
+  std::string
+      last_reply;  ///< The host's reply verbatim; empty when the failure is our own finding.
+  friend bool operator==(const Recipient&, const Recipient&) = default;
+};
+
+/// One finished attempt, newest last. Kept for `queue show` and notices; at most kMaxAttemptsKept.
+struct Attempt {
+  UtcTime at{};
+  std::string decision;  ///< The decision record: a JSON object, at most 8 KB.
+  friend bool operator==(const Attempt&, const Attempt&) = default;
+};
+inline constexpr std::size_t kMaxAttemptsKept = 8;
+
+struct Delivery {
+  MessageId message;
+  MailHost destination;  ///< Next-hop domain or address literal; with `message` the key.
+  std::vector<Recipient> recipients;  ///< Those not final yet. Never empty in the spool.
+  UtcTime arrived{};  ///< The message's, repeated here so that the schedule needs no second record.
+  UtcTime next_attempt{};  ///< Written before an attempt as the time of the one after it, so that a
+                           ///< crash during the attempt cannot become a tight loop.
+  std::uint32_t attempts = 0;       ///< Started, the running one included.
+  std::uint32_t delay_notices = 0;  ///< Sent so far.
+  std::vector<Attempt> history;
+  friend bool operator==(const Delivery&, const Delivery&) = default;
+};
+
+}  // namespace fulmar::queue

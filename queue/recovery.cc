@@ -1,0 +1,107 @@
+#include "queue/recovery.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "queue/codec.h"
+
+namespace fulmar::queue {
+namespace {
+
+bool contains(const std::vector<MessageId>& sorted, const MessageId& id) {
+  return std::ranges::binary_search(sorted, id);
+}
+
+std::string hex(std::string_view bytes) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::string text;
+  for (const char c : bytes) {
+    const auto octet = static_cast<unsigned char>(c);
+    text += kDigits[octet >> 4];
+    text += kDigits[octet & 0xF];
+  }
+  return text;
+}
+
+/// "3KQ… example.com", as far as that can be read.
+std::string printable(std::string_view key) {
+  const auto id = parse_message_id(key);
+  if (!id) return hex(key);
+  if (key.size() == MessageId::kBytes) return id->str();
+  const auto destination = parse_destination(key);
+  if (!destination) return hex(key);
+  return id->str() + ' ' + to_string(*destination);
+}
+
+Result<Delivery> check_delivery(std::string_view key, std::string_view value) {
+  FULMAR_TRY(Delivery delivery, decode_delivery(value));
+  if (delivery_key(delivery.message, delivery.destination) != key) {
+    return fail(Errc::corrupt, "the delivery stands under another's key");
+  }
+  if (delivery.recipients.empty()) return fail(Errc::corrupt, "the delivery has no recipients");
+  return delivery;
+}
+
+Result<Message> check_message(std::string_view key, std::string_view value) {
+  FULMAR_TRY(Message message, decode_message(value));
+  if (message_key(message.id) != key) {
+    return fail(Errc::corrupt, "the envelope stands under another's key");
+  }
+  return message;
+}
+
+}  // namespace
+
+void RecoveryScan::set_aside(std::string_view key, Error why) {
+  findings_.recovered.set_aside.push_back({printable(key), std::move(why)});
+}
+
+void RecoveryScan::delivery(std::string_view key, std::string_view value) {
+  // Even a delivery that cannot be read keeps its message: an operator may still mend it.
+  if (const auto id = parse_message_id(key); id && (wanted_.empty() || wanted_.back() != *id)) {
+    wanted_.push_back(*id);
+  }
+  auto delivery = check_delivery(key, value);
+  if (delivery) {
+    findings_.recovered.deliveries.push_back(*std::move(delivery));
+  } else {
+    set_aside(key, std::move(delivery).error());
+  }
+}
+
+void RecoveryScan::message(std::string_view key, std::string_view value) {
+  if (const auto id = parse_message_id(key)) present_.push_back(*id);
+  auto message = check_message(key, value);
+  if (!message) {
+    set_aside(key, std::move(message).error());
+  } else if (contains(wanted_, message->id)) {
+    readable_.push_back(message->id);
+  } else {
+    findings_.lost_bodies.push_back(message->id);
+    findings_.removals.push_back({Column::messages, std::string(key), std::nullopt});
+    ++findings_.recovered.orphans_removed;
+  }
+}
+
+void RecoveryScan::open_body(std::string_view key) {
+  const std::string_view rest = key.substr(kOpenBodyPrefix.size());
+  const auto id = parse_message_id(rest);
+  if (!id || rest.size() != MessageId::kBytes) {
+    set_aside(key, make_error(Errc::corrupt, "the marker of an open body has no queue id"));
+    return;
+  }
+  if (!contains(present_, *id)) findings_.lost_bodies.push_back(*id);
+  findings_.removals.push_back({Column::meta, std::string(key), std::nullopt});
+}
+
+RecoveryScan::Findings RecoveryScan::finish() && {
+  std::erase_if(findings_.recovered.deliveries, [this](const Delivery& delivery) {
+    if (contains(readable_, delivery.message)) return false;
+    set_aside(delivery_key(delivery.message, delivery.destination),
+              make_error(Errc::corrupt, "its envelope is missing or does not decode"));
+    return true;
+  });
+  return std::move(findings_);
+}
+
+}  // namespace fulmar::queue

@@ -1,0 +1,127 @@
+// The spool, as an interface with a durability promise. RocksDbStore is the embedded one;
+// tests/fakes/mem_store.h has fault switches. Nothing above this file may know which one it is.
+//
+// THE PROMISE. When commit() has returned success, every operation of the batch, and every body
+// chunk appended before for the messages it puts, survives a crash of the process, the kernel and
+// the machine (as far as the disk honours a flush). A batch is atomic: after a crash all of it is
+// there or none. When commit() returns an error, the caller must assume that nothing was stored and
+// must not acknowledge anything to anybody; after a restart the batch may still turn out to be
+// there in full, which can only mean a duplicate, never a loss. commit_relaxed() is atomic in the
+// same way and survives a crash of the process, but not of the machine: for facts whose loss only
+// costs work, such as the time of the next attempt.
+//
+// When is a message safe? When commit() of the batch that puts it has returned success; not before.
+// mta/intake says 250 there and nowhere else.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "base/message_id.h"
+#include "base/result.h"
+#include "queue/message.h"
+
+namespace fulmar::queue {
+
+// The operations of a batch.
+struct PutMessage {
+  Message message;
+};
+struct PutChunk {
+  MessageId message;
+  std::uint32_t index = 0;
+  std::string bytes;  ///< 1..kChunkSize octets
+};
+struct PutDelivery {
+  Delivery delivery;
+};
+struct RemoveDelivery {
+  MessageId message;
+  MailHost destination;
+};
+/// The envelope and all body chunks 0..chunks-1.
+struct RemoveMessage {
+  MessageId message;
+  std::uint32_t chunks = 0;
+};
+/// Free-form records of other parts: `table` is one of the constants below, `key` 1..512 octets.
+struct PutRecord {
+  std::string_view table;  ///< a literal
+  std::string key;
+  std::string value;
+};
+struct RemoveRecord {
+  std::string_view table;
+  std::string key;
+};
+
+inline constexpr std::string_view kPolicies = "policies";  ///< MTA-STS cache entries, by domain.
+
+using Operation = std::variant<PutMessage, PutChunk, PutDelivery, RemoveDelivery, RemoveMessage,
+                               PutRecord, RemoveRecord>;
+using Batch = std::vector<Operation>;
+
+/// A record that does not decode: left where it is, named here, never touched again by the program.
+struct SetAside {
+  std::string key;  ///< Printable: queue id and destination as far as they can be read, else hex.
+  Error why;        ///< Errc::corrupt, or newer_version.
+};
+
+/// What is needed to go on after a restart. No body is read for it.
+struct Recovered {
+  std::vector<Delivery> deliveries;
+  std::vector<SetAside> set_aside;
+  std::uint64_t orphans_removed =
+      0;  ///< Chunks and envelopes of messages that were never acknowledged or are done.
+};
+
+/// All operations may be called from any thread and resume the caller on its executor; the database
+/// never runs on a network thread. Errors: store_failed (with the engine's words), store_full,
+/// cancelled after close().
+class Store {
+ public:
+  virtual ~Store() = default;
+
+  /// See THE PROMISE. Many callers share one synced write.
+  virtual boost::asio::awaitable<Result<>> commit(Batch batch) = 0;
+  virtual boost::asio::awaitable<Result<>> commit_relaxed(Batch batch) = 0;
+
+  /// One chunk of a body that is still arriving. Nothing is promised before the commit() that puts
+  /// its message; chunks whose message never comes are removed by discard_body(), or at the next
+  /// start.
+  virtual boost::asio::awaitable<Result<>> append_chunk(PutChunk chunk) = 0;
+  virtual boost::asio::awaitable<Result<>> discard_body(MessageId message,
+                                                        std::uint32_t chunks) = 0;
+
+  /// Errc::not_found when the record does not exist, corrupt or newer_version when it does not
+  /// decode.
+  virtual boost::asio::awaitable<Result<Message>> read_message(MessageId id) = 0;
+  virtual boost::asio::awaitable<Result<std::string>> read_chunk(MessageId id,
+                                                                 std::uint32_t index) = 0;
+  virtual boost::asio::awaitable<Result<Delivery>> read_delivery(MessageId id,
+                                                                 MailHost destination) = 0;
+
+  /// All (key, value) of a table; for start-up.
+  virtual boost::asio::awaitable<Result<std::vector<std::pair<std::string, std::string>>>>
+  read_table(std::string_view table) = 0;
+
+  /// Once, before anything else is read or written.
+  virtual boost::asio::awaitable<Result<Recovered>> recover() = 0;
+
+  /// Octets free on the spool's file system; Errc::io when that cannot be told.
+  [[nodiscard]] virtual Result<std::uint64_t> free_space() const = 0;
+
+  /// False after a write failed, until one succeeds again. For health.
+  [[nodiscard]] virtual bool writable() const = 0;
+
+  /// Finishes what was handed over, then refuses. Blocks; call it off the network threads.
+  virtual void close() = 0;
+};
+
+}  // namespace fulmar::queue

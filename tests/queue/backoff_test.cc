@@ -1,0 +1,176 @@
+#include "queue/backoff.h"
+
+#include <gtest/gtest.h>
+
+#include <set>
+
+namespace fulmar::queue {
+namespace {
+
+using namespace std::chrono_literals;
+
+const UtcTime kArrived{std::chrono::sys_days(std::chrono::year(2026) / 11 / 21)};
+const conf::Retry kRetry;    // 5m 10m 20m 40m 1h 2h 4h, give up after 5 days
+const conf::Notify kNotify;  // 15 min for security, 4 h for the rest
+
+Recipient failed_with(Errc code) {
+  Recipient recipient;
+  recipient.last_failure = make_error(code, "detail");
+  return recipient;
+}
+
+/// Deferred once by an ordinary failure, next attempt after five minutes.
+Delivery deferred() {
+  Delivery delivery;
+  delivery.recipients = {failed_with(Errc::connect_failed)};
+  delivery.arrived = kArrived;
+  delivery.next_attempt = kArrived + 5min;
+  delivery.attempts = 1;
+  return delivery;
+}
+
+TEST(Backoff, SMTP_04_intervals_follow_the_table_and_the_last_repeats) {
+  struct Case {
+    std::uint32_t attempts;
+    std::chrono::milliseconds want;
+  };
+  const Case cases[] = {{0, 5min}, {1, 5min}, {2, 10min}, {3, 20min}, {4, 40min},
+                        {5, 1h},   {6, 2h},   {7, 4h},    {8, 4h},    {4'000'000'000U, 4h}};
+  const auto random = make_seeded_random(7);
+  for (const Case& row : cases) {
+    for (int draw = 0; draw < 300; ++draw) {
+      const auto interval = next_attempt(row.attempts, kArrived, kRetry, *random) - kArrived;
+      EXPECT_GE(interval, row.want - row.want / 10) << row.attempts;
+      EXPECT_LE(interval, row.want + row.want / 10) << row.attempts;
+    }
+  }
+}
+
+TEST(Backoff, pitfall_84_deferrals_at_one_moment_do_not_come_back_at_one_moment) {
+  const auto random = make_seeded_random(7);
+  std::set<UtcTime> times;
+  for (int i = 0; i < 300; ++i)
+    times.insert(next_attempt(1, kArrived, kRetry, *random));
+  EXPECT_GT(times.size(), 250U);
+  EXPECT_GT(*times.rbegin() - *times.begin(), 50s);
+}
+
+TEST(Backoff, the_shortest_interval_keeps_its_jitter) {
+  conf::Retry retry;
+  retry.intervals = {1s};
+  const auto random = make_seeded_random(7);
+  std::set<UtcTime> times;
+  for (int i = 0; i < 300; ++i)
+    times.insert(next_attempt(9, kArrived, retry, *random));
+  EXPECT_GE(*times.begin(), kArrived + 900ms);
+  EXPECT_LE(*times.rbegin(), kArrived + 1100ms);
+  EXPECT_GT(times.size(), 100U);
+}
+
+TEST(Backoff, SMTP_05_waiting_ends_after_five_days) {
+  EXPECT_EQ(expires_at(deferred(), kRetry), kArrived + std::chrono::days(5));
+}
+
+struct NoticeCase {
+  std::string name;
+  std::vector<Recipient> recipients;
+  std::uint32_t sent = 0;
+  std::optional<std::chrono::milliseconds> want;  ///< Past arrival.
+};
+
+TEST(Backoff, when_a_notice_of_delay_is_due) {
+  const NoticeCase cases[] = {
+      {"ordinary failure", {failed_with(Errc::connect_failed)}, 0, 4h},
+      {"opportunistic handshake is ordinary", {failed_with(Errc::tls_handshake)}, 0, 4h},
+      {"DANE lookup", {failed_with(Errc::dane_lookup)}, 0, 15min},
+      {"DANE mismatch", {failed_with(Errc::dane_mismatch)}, 0, 15min},
+      {"DANE without TLS", {failed_with(Errc::dane_no_tls)}, 0, 15min},
+      {"MTA-STS host", {failed_with(Errc::sts_mx_mismatch)}, 0, 15min},
+      {"MTA-STS certificate", {failed_with(Errc::sts_certificate)}, 0, 15min},
+      {"MTA-STS without TLS", {failed_with(Errc::sts_no_tls)}, 0, 15min},
+      {"the earliest of several recipients",
+       {failed_with(Errc::connect_failed), failed_with(Errc::dane_mismatch), {}},
+       0,
+       15min},
+      {"nothing has failed yet", {{}, {}}, 0, std::nullopt},
+      {"one was sent", {failed_with(Errc::dane_mismatch)}, 1, std::nullopt},
+  };
+  for (const NoticeCase& row : cases) {
+    Delivery delivery = deferred();
+    delivery.recipients = row.recipients;
+    delivery.delay_notices = row.sent;
+    const auto want = row.want ? std::optional(kArrived + *row.want) : std::nullopt;
+    EXPECT_EQ(delay_notice_at(delivery, kNotify), want) << row.name;
+  }
+}
+
+struct DueCase {
+  std::string name;
+  std::chrono::milliseconds now{};  ///< Past arrival.
+  Errc failure = Errc::connect_failed;
+  std::uint32_t attempts = 1;
+  std::uint32_t notices = 0;
+  std::chrono::milliseconds next = 5min;  ///< Past arrival.
+  Notifiable sender = Notifiable::yes;
+  Due want = Due::nothing;
+};
+
+TEST(Backoff, what_is_due_now) {
+  const DueCase cases[] = {
+      {.name = "not yet", .now = 5min - 1ms},
+      {.name = "next attempt", .now = 5min, .want = Due::attempt},
+      {.name = "notice before attempt", .now = 4h, .want = Due::delay_notice},
+      {.name = "notice alone", .now = 4h, .next = 5h, .want = Due::delay_notice},
+      {.name = "notice is too early", .now = 4h - 1ms, .next = 5h},
+      {.name = "security notice is early",
+       .now = 15min,
+       .failure = Errc::dane_mismatch,
+       .next = 20min,
+       .want = Due::delay_notice},
+      {.name = "one notice only", .now = 5h, .notices = 1, .next = 6h},
+      {.name = "RFC 5321 6.1: nothing is sent to the null sender",
+       .now = 4h,
+       .next = 5h,
+       .sender = Notifiable::no},
+      {.name = "expiry before notice and attempt", .now = 120h, .want = Due::expiry},
+      {.name = "expiry fires although the next attempt is later (pitfall 84)",
+       .now = 120h,
+       .notices = 1,
+       .next = 122h,
+       .want = Due::expiry},
+      {.name = "expiry concerns the null sender too",
+       .now = 120h,
+       .sender = Notifiable::no,
+       .want = Due::expiry},
+      {.name = "just before expiry", .now = 120h - 1ms, .notices = 1, .next = 122h},
+      {.name = "never attempted: attempted although its time is over",
+       .now = 200h,
+       .attempts = 0,
+       .next = 0min,
+       .want = Due::attempt},
+      {.name = "never attempted: no notice", .now = 5h, .attempts = 0, .next = 6h},
+      {.name = "never attempted: not put off past its time",
+       .now = 120h,
+       .attempts = 0,
+       .next = 150h,
+       .want = Due::attempt},
+  };
+  for (const DueCase& row : cases) {
+    Delivery delivery = deferred();
+    delivery.recipients = {failed_with(row.failure)};
+    delivery.attempts = row.attempts;
+    delivery.delay_notices = row.notices;
+    delivery.next_attempt = kArrived + row.next;
+    EXPECT_EQ(what_is_due(delivery, kArrived + row.now, kRetry, kNotify, row.sender), row.want)
+        << row.name;
+    // The two functions agree: nothing is due exactly until next_event().
+    const UtcTime event = next_event(delivery, kRetry, kNotify, row.sender);
+    EXPECT_EQ(row.want == Due::nothing, kArrived + row.now < event) << row.name;
+    EXPECT_EQ(what_is_due(delivery, event - 1ms, kRetry, kNotify, row.sender), Due::nothing)
+        << row.name;
+    EXPECT_NE(what_is_due(delivery, event, kRetry, kNotify, row.sender), Due::nothing) << row.name;
+  }
+}
+
+}  // namespace
+}  // namespace fulmar::queue

@@ -1,0 +1,166 @@
+#include "queue/codec.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "tests/queue/random_records.h"
+
+namespace fulmar::queue {
+namespace {
+
+TEST(Codec, messages_come_back_as_they_were) {
+  RandomRecords records(1);
+  for (int i = 0; i < 500; ++i) {
+    const Message message = records.message();
+    const auto decoded = decode_message(encode(message));
+    ASSERT_TRUE(decoded) << to_string(decoded.error());
+    EXPECT_EQ(*decoded, message);
+  }
+}
+
+TEST(Codec, deliveries_come_back_as_they_were) {
+  RandomRecords records(2);
+  for (int i = 0; i < 500; ++i) {
+    const Delivery delivery = records.delivery();
+    const auto decoded = decode_delivery(encode(delivery));
+    ASSERT_TRUE(decoded) << to_string(decoded.error());
+    EXPECT_EQ(*decoded, delivery);
+  }
+}
+
+TEST(Codec, empty_records_come_back) {
+  EXPECT_EQ(decode_message(encode(Message{})), Message{});
+  EXPECT_EQ(decode_delivery(encode(Delivery{})), Delivery{});
+}
+
+TEST(Codec, every_class_of_failure_comes_back) {
+  Delivery delivery;
+  for (int code = 0; code <= std::to_underlying(Errc::administrative); ++code) {
+    Recipient recipient;
+    recipient.last_failure = make_error(static_cast<Errc>(code), "x");
+    delivery.recipients.push_back(recipient);
+  }
+  EXPECT_EQ(decode_delivery(encode(delivery)), delivery);
+}
+
+template <class Decode>
+void expect_corrupt_when_cut(const std::string& bytes, Decode decode) {
+  for (std::size_t length = 0; length < bytes.size(); ++length) {
+    const auto decoded = decode(std::string_view(bytes).substr(0, length));
+    ASSERT_FALSE(decoded) << length;
+    ASSERT_EQ(decoded.error().code, Errc::corrupt) << length;
+  }
+}
+
+TEST(Codec, a_record_cut_at_any_octet_is_corrupt) {
+  RandomRecords records(3);
+  for (int i = 0; i < 5; ++i) {
+    expect_corrupt_when_cut(encode(records.message()), decode_message);
+    expect_corrupt_when_cut(encode(records.delivery()), decode_delivery);
+  }
+}
+
+TEST(Codec, octets_left_over_are_corrupt) {
+  RandomRecords records(4);
+  EXPECT_EQ(decode_message(encode(records.message()) + '\0').error().code, Errc::corrupt);
+  EXPECT_EQ(decode_delivery(encode(records.delivery()) + 'x').error().code, Errc::corrupt);
+}
+
+TEST(Codec, a_record_of_a_later_version_says_so) {
+  RandomRecords records(5);
+  std::string message = encode(records.message());
+  std::string delivery = encode(records.delivery());
+  ++message[1];
+  ++delivery[1];
+  EXPECT_EQ(decode_message(message).error().code, Errc::newer_version);
+  EXPECT_EQ(decode_delivery(delivery).error().code, Errc::newer_version);
+  // Whatever a later version writes behind its version is nothing to be judged here.
+  EXPECT_EQ(decode_message(message.substr(0, 2)).error().code, Errc::newer_version);
+  message[1] = 0;
+  EXPECT_EQ(decode_message(message).error().code, Errc::corrupt);
+}
+
+TEST(Codec, one_kind_of_record_is_not_the_other) {
+  RandomRecords records(6);
+  EXPECT_EQ(decode_message(encode(records.delivery())).error().code, Errc::corrupt);
+  EXPECT_EQ(decode_delivery(encode(records.message())).error().code, Errc::corrupt);
+}
+
+TEST(Codec, a_wild_count_is_refused_before_memory_is_taken_for_it) {
+  Delivery delivery;
+  std::string bytes = encode(delivery);
+  // The two counts are the last eight octets of an empty delivery.
+  for (std::size_t i = bytes.size() - 8; i < bytes.size() - 4; ++i)
+    bytes[i] = '\xFF';
+  EXPECT_EQ(decode_delivery(bytes).error().code, Errc::corrupt);
+}
+
+TEST(Codec, an_address_that_would_end_a_line_is_corrupt) {
+  for (const char c : {'\r', '\n', '\0'}) {
+    Message message;
+    message.sender = Mailbox::parse("abc@a.example").value();
+    message.sender->text[1] = c;
+    EXPECT_EQ(decode_message(encode(message)).error().code, Errc::corrupt);
+    message.sender->text[1] = 'b';
+    message.sender->local_part[1] = c;
+    EXPECT_EQ(decode_message(encode(message)).error().code, Errc::corrupt);
+  }
+}
+
+TEST(Codec, any_change_of_one_octet_is_decoded_or_refused_but_never_worse) {
+  RandomRecords records(7);
+  const std::string bytes = encode(records.delivery());
+  for (std::size_t at = 0; at < bytes.size(); ++at) {
+    for (const int change : {1, 0x20, 0x80, 0xFF}) {
+      std::string changed = bytes;
+      changed[at] = static_cast<char>(changed[at] ^ change);
+      const auto decoded = decode_delivery(changed);
+      if (decoded) {
+        EXPECT_EQ(encode(*decoded), changed) << at;
+      }
+    }
+  }
+}
+
+TEST(Codec, a_clock_gone_wild_does_not_make_a_record_unreadable) {
+  Delivery delivery;
+  delivery.arrived = UtcTime(std::chrono::milliseconds(-5));
+  delivery.next_attempt = UtcTime::max();
+  const auto decoded = decode_delivery(encode(delivery));
+  ASSERT_TRUE(decoded);
+  EXPECT_EQ(decoded->arrived, UtcTime{});
+  EXPECT_EQ(to_iso8601(decoded->next_attempt), "9999-12-31T23:59:59.999Z");
+}
+
+TEST(Codec, keys_sort_by_age_and_chunks_by_position) {
+  const auto random = make_seeded_random(8);
+  const MessageId older = MessageId::make(UtcTime(std::chrono::milliseconds(1'000)), *random);
+  const MessageId newer = MessageId::make(UtcTime(std::chrono::milliseconds(1'001)), *random);
+  const MailHost host = Domain::parse("a.example").value();
+  const std::vector<std::string> keys = {message_key(older),    chunk_key(older, 0),
+                                         chunk_key(older, 1),   chunk_key(older, 255),
+                                         chunk_key(older, 256), chunk_key(older, 70'000),
+                                         chunk_key(newer, 0),   chunk_key(newer, 0xFFFFFFFF)};
+  EXPECT_TRUE(std::ranges::is_sorted(keys));
+  EXPECT_LT(delivery_key(older, host), delivery_key(newer, host));
+  EXPECT_TRUE(delivery_key(older, host).starts_with(message_key(older)));
+}
+
+TEST(Codec, keys_can_be_read_back) {
+  RandomRecords records(9);
+  for (int i = 0; i < 100; ++i) {
+    const Delivery delivery = records.delivery();
+    const std::string key = delivery_key(delivery.message, delivery.destination);
+    EXPECT_EQ(parse_message_id(key), delivery.message);
+    EXPECT_EQ(parse_destination(key), delivery.destination);
+  }
+  EXPECT_EQ(parse_message_id("short").error().code, Errc::corrupt);
+  EXPECT_EQ(parse_destination("twelve octet").error().code, Errc::corrupt);
+  EXPECT_EQ(parse_destination("twelve octetdUPPER.example").error().code, Errc::corrupt);
+  EXPECT_EQ(parse_destination("twelve octet4abc").error().code, Errc::corrupt);
+  EXPECT_EQ(parse_destination("twelve octetx").error().code, Errc::corrupt);
+}
+
+}  // namespace
+}  // namespace fulmar::queue

@@ -1,0 +1,367 @@
+// What is particular to the store on RocksDB: opening, crashes, damage, groups. A disk that fails:
+// rocksdb_faults_test.
+#include "queue/rocksdb_store.h"
+
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
+#include <fstream>
+#include <thread>
+
+#include "queue/rocksdb_database.h"
+#include "queue/rocksdb_store_internal.h"
+#include "queue/wire.h"
+#include "tests/queue/faulty_disk.h"
+#include "tests/queue/spool_fixture.h"
+
+namespace fulmar::queue {
+namespace {
+
+namespace asio = boost::asio;
+namespace fs = std::filesystem;
+
+class RocksDbStoreTest : public testing::Test {
+ protected:
+  Result<std::unique_ptr<Store>> open(const fs::path& state_dir) {
+    return open_rocksdb_store(state_dir.string(), metrics_);
+  }
+  std::unique_ptr<Store> open_value() { return open(folder_.path()).value(); }
+  [[nodiscard]] fs::path spool() const { return folder_.path() / "spool"; }
+
+  /// The numbers of the messages that come back, in order.
+  std::vector<MessageId> recovered_ids(const fs::path& state_dir) {
+    auto store = open(state_dir);
+    if (!store) {
+      ADD_FAILURE() << to_string(store.error());
+      return {};
+    }
+    std::vector<MessageId> ids;
+    const Recovered recovered = run_((*store)->recover()).value();
+    for (const Delivery& delivery : recovered.deliveries) {
+      ids.push_back(delivery.message);
+      EXPECT_TRUE(run_((*store)->read_chunk(delivery.message, 0)));
+    }
+    return ids;
+  }
+
+  /// The spool as a process that is killed now leaves it.
+  void copy_spool(const std::string& state_dir) const {
+    fs::create_directory(folder_.path() / state_dir);
+    fs::copy(spool(), folder_.path() / state_dir / "spool");
+  }
+
+  /// The log file that is written last.
+  [[nodiscard]] static fs::path newest_log(const fs::path& spool_folder) {
+    fs::path newest;
+    for (const auto& entry : fs::directory_iterator(spool_folder)) {
+      if (entry.path().extension() == ".log") newest = std::max(newest, entry.path());
+    }
+    return newest;
+  }
+
+  Runner run_;
+  Metrics metrics_;
+  TemporaryFolder folder_;
+};
+
+std::vector<MessageId> ids_up_to(std::uint32_t count) {
+  std::vector<MessageId> ids;
+  for (std::uint32_t i = 1; i <= count; ++i)
+    ids.push_back(make_id(i));
+  return ids;
+}
+
+TEST_F(RocksDbStoreTest, the_folder_is_private) {
+  const auto store = open_value();
+  struct stat status {};
+  ASSERT_EQ(::stat(spool().c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 0777, 0700U);
+}
+
+// RocksDB aborts the program when its own log file cannot be written twice in a row, so there is
+// none.
+TEST_F(RocksDbStoreTest, pitfall_97_no_file_is_written_that_a_full_disk_could_turn_into_an_abort) {
+  const auto store = open_value();
+  ASSERT_TRUE(run_(store->commit(make_batch(1))));
+  EXPECT_FALSE(fs::exists(spool() / "LOG"));
+}
+
+TEST_F(RocksDbStoreTest, a_folder_that_cannot_be_made_is_named) {
+  const auto store = open(folder_.path() / "absent");
+  ASSERT_FALSE(store);
+  EXPECT_EQ(store.error().code, Errc::io);
+  EXPECT_NE(store.error().detail.find("absent/spool"), std::string::npos);
+}
+
+TEST_F(RocksDbStoreTest, a_second_opening_is_refused) {
+  const auto first = open_value();
+  const auto second = open(folder_.path());
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().code, Errc::io);
+  EXPECT_NE(second.error().detail.find("another process has the spool"), std::string::npos);
+  EXPECT_NE(second.error().detail.find(spool().string()), std::string::npos);
+  EXPECT_TRUE(run_(first->commit(make_batch(1)))) << "the first one is none the worse for it";
+}
+
+TEST_F(RocksDbStoreTest, a_format_of_a_later_version_is_refused) {
+  open_value().reset();
+  {
+    auto database = RocksDatabase::open(spool().string(), rocksdb::Env::Default()).value();
+    Writer later;
+    later.u32(kFormatVersion + 1);
+    const Edits edits = {{Column::meta, std::string(kFormatKey), std::move(later).take()}};
+    const Edits* const parts[] = {&edits};
+    ASSERT_TRUE(database->write(parts, Durability::synced));
+  }
+  EXPECT_EQ(open(folder_.path()).error().code, Errc::newer_version);
+}
+
+TEST_F(RocksDbStoreTest, columns_of_a_later_version_are_refused) {
+  open_value().reset();
+  {
+    std::vector<std::string> names;
+    const rocksdb::Options options;
+    ASSERT_TRUE(rocksdb::DB::ListColumnFamilies(options, spool().string(), &names).ok());
+    std::vector<rocksdb::ColumnFamilyDescriptor> families;
+    for (const auto& name : names)
+      families.emplace_back(name, rocksdb::ColumnFamilyOptions());
+    std::vector<rocksdb::ColumnFamilyHandle*> handles;
+    rocksdb::DB* raw = nullptr;
+    ASSERT_TRUE(rocksdb::DB::Open(options, spool().string(), families, &handles, &raw).ok());
+    const std::unique_ptr<rocksdb::DB> database(raw);
+    rocksdb::ColumnFamilyHandle* added = nullptr;
+    ASSERT_TRUE(database->CreateColumnFamily({}, "telepathy", &added).ok());
+    handles.push_back(added);
+    for (auto* handle : handles)
+      ASSERT_TRUE(database->DestroyColumnFamilyHandle(handle).ok());
+  }
+  const auto store = open(folder_.path());
+  EXPECT_EQ(store.error().code, Errc::newer_version);
+  EXPECT_NE(store.error().detail.find("telepathy"), std::string::npos);
+}
+
+TEST_F(RocksDbStoreTest, SMTP_15_everything_committed_survives_kill_9) {
+  int pipe_ends[2];
+  ASSERT_EQ(::pipe(pipe_ends), 0);
+  const pid_t child = ::fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    auto store = open_value();
+    for (std::uint32_t i = 1;; ++i) {
+      if (!run_(store->commit(make_batch(i)))) ::_exit(1);
+      if (::write(pipe_ends[1], &i, sizeof(i)) != sizeof(i)) ::_exit(1);
+    }
+  }
+  ::close(pipe_ends[1]);
+  std::uint32_t acknowledged = 0;
+  while (acknowledged < 50) {
+    ASSERT_EQ(::read(pipe_ends[0], &acknowledged, sizeof(acknowledged)),
+              static_cast<ssize_t>(sizeof(acknowledged)));
+  }
+  ::kill(child, SIGKILL);
+  std::uint32_t further = 0;
+  while (::read(pipe_ends[0], &further, sizeof(further)) == sizeof(further))
+    acknowledged = further;
+  ::close(pipe_ends[0]);
+  ASSERT_EQ(::waitpid(child, nullptr, 0), child);
+  const auto found = recovered_ids(folder_.path());
+  // The one after the last acknowledgement may have been stored as well.
+  ASSERT_GE(found.size(), acknowledged);
+  ASSERT_LE(found.size(), acknowledged + 1);
+  EXPECT_EQ(found, ids_up_to(static_cast<std::uint32_t>(found.size())));
+}
+
+TEST_F(RocksDbStoreTest, pitfall_99_a_log_that_ends_too_early_opens) {
+  {
+    auto store = open_value();
+    for (std::uint32_t i = 1; i <= 3; ++i)
+      ASSERT_TRUE(run_(store->commit(make_batch(i))));
+    copy_spool("crash");
+  }
+  const fs::path log = newest_log(folder_.path() / "crash" / "spool");
+  // Cuts into the third message, as a crash while it was being written would.
+  fs::resize_file(log, fs::file_size(log) - 5);
+  EXPECT_EQ(recovered_ids(folder_.path() / "crash"), ids_up_to(2));
+}
+
+/// Changes one octet of the first place where `text` stands.
+void damage(const fs::path& file_name, const std::string& text) {
+  std::fstream file(file_name, std::ios::in | std::ios::out | std::ios::binary);
+  std::string octets(fs::file_size(file_name), '\0');
+  file.read(octets.data(), static_cast<std::streamsize>(octets.size()));
+  const auto at = octets.find(text);
+  ASSERT_NE(at, std::string::npos);
+  file.seekp(static_cast<std::streamoff>(at));
+  file.put(static_cast<char>(text.front() ^ 1));
+}
+
+TEST_F(RocksDbStoreTest, pitfall_99_damage_in_the_middle_of_a_log_is_refused_and_named) {
+  {
+    auto store = open_value();
+    for (std::uint32_t i = 1; i <= 3; ++i)
+      ASSERT_TRUE(run_(store->commit(make_batch(i))));
+    copy_spool("crash");
+  }
+  const fs::path log = newest_log(folder_.path() / "crash" / "spool");
+  damage(log, make_body(2));
+  for (int start = 0; start < 2; ++start) {
+    const auto store = open(folder_.path() / "crash");
+    ASSERT_FALSE(store);
+    EXPECT_EQ(store.error().code, Errc::corrupt);
+    EXPECT_NE(store.error().detail.find("The damage is in " + log.string() + "."),
+              std::string::npos)
+        << store.error().detail;
+    EXPECT_NE(store.error().detail.find("skip-damage"), std::string::npos);
+  }
+}
+
+TEST_F(RocksDbStoreTest, pitfall_99_an_operator_can_have_damage_skipped_once) {
+  {
+    auto store = open_value();
+    for (std::uint32_t i = 1; i <= 3; ++i) {
+      Batch batch = make_batch(i);
+      // RocksDB gives up the rest of a block of 32 KB, so the messages must be larger than that.
+      std::get<PutChunk>(batch[1]).bytes.resize(kChunkSize, 'x');
+      ASSERT_TRUE(run_(store->commit(std::move(batch))));
+    }
+    copy_spool("crash");
+  }
+  const fs::path crashed = folder_.path() / "crash";
+  damage(newest_log(crashed / "spool"), make_body(2));
+  std::ofstream(crashed / "spool" / "skip-damage").close();
+  const std::vector want = {make_id(1), make_id(3)};
+  EXPECT_EQ(recovered_ids(crashed), want);
+  EXPECT_FALSE(fs::exists(crashed / "spool" / "skip-damage"));
+}
+
+/// Commits from several threads at once. Must outlive the store.
+class Crowd {
+ public:
+  explicit Crowd(std::size_t threads) {
+    for (std::size_t i = 0; i < threads; ++i)
+      contexts_.push_back(std::make_unique<asio::io_context>());
+  }
+
+  void start(Store& store, std::uint32_t each) {
+    for (std::size_t t = 0; t < contexts_.size(); ++t) {
+      asio::io_context& io = *contexts_[t];
+      for (std::uint32_t i = 1; i <= each; ++i) {
+        const auto number = static_cast<std::uint32_t>(t) * each + i;
+        asio::co_spawn(io, commit_one(*this, store, number), asio::detached);
+      }
+      // Runs after every coroutine before it has handed over its commit.
+      asio::post(io, [this] {
+        ++handed_over_;
+        handed_over_.notify_all();
+      });
+      threads_.emplace_back([&io] { io.run(); });
+    }
+  }
+
+  /// Blocks until every thread has handed over all its commits.
+  void wait_until_handed_over() {
+    for (std::size_t seen = handed_over_; seen < contexts_.size(); seen = handed_over_) {
+      handed_over_.wait(seen);
+    }
+  }
+
+  /// Blocks until all have ended.
+  std::uint32_t succeeded() {
+    threads_.clear();
+    return succeeded_;
+  }
+
+ private:
+  static asio::awaitable<void> commit_one(Crowd& crowd, Store& store, std::uint32_t number) {
+    const auto result = co_await store.commit(make_batch(number));
+    if (result) ++crowd.succeeded_;
+  }
+
+  std::vector<std::unique_ptr<asio::io_context>> contexts_;
+  std::atomic<std::size_t> handed_over_{0};
+  std::atomic<std::uint32_t> succeeded_{0};
+  std::vector<std::jthread> threads_;
+};
+
+TEST_F(RocksDbStoreTest, pitfall_100_many_sessions_share_one_sync) {
+  FaultyDisk disk;
+  Crowd crowd(4);
+  auto store = open_rocksdb_store(folder_.path().string(), metrics_, {}, disk.env()).value();
+  const std::size_t before = disk.state.log_syncs();
+  disk.state.before_sync([&] { crowd.wait_until_handed_over(); });
+  crowd.start(*store, 50);
+  EXPECT_EQ(crowd.succeeded(), 200U);
+  EXPECT_LE(disk.state.log_syncs() - before, 2U);
+  store.reset();
+  EXPECT_EQ(recovered_ids(folder_.path()), ids_up_to(200));
+}
+
+TEST_F(RocksDbStoreTest, pitfall_87_a_power_cut_leaves_everything_that_was_committed) {
+  FaultyDisk disk;
+  auto store = open_rocksdb_store(folder_.path().string(), metrics_, {}, disk.env()).value();
+  const std::string chunk(kChunkSize, 'x');
+  for (std::uint32_t i = 1; i <= 5; ++i) {
+    ASSERT_TRUE(run_(store->append_chunk({make_id(i), 0, chunk})));
+    ASSERT_TRUE(run_(store->append_chunk({make_id(i), 1, chunk})));
+    Batch batch;
+    batch.emplace_back(PutMessage{make_message(i, 2)});
+    batch.emplace_back(PutDelivery{make_delivery(i)});
+    ASSERT_TRUE(run_(store->commit(std::move(batch))));
+  }
+  // Not promised, so it need not be there; and it is not.
+  ASSERT_TRUE(run_(store->append_chunk({make_id(6), 0, chunk})));
+  Delivery attempted = make_delivery(1);
+  attempted.attempts = 1;
+  Batch relaxed;
+  relaxed.emplace_back(PutDelivery{attempted});
+  ASSERT_TRUE(run_(store->commit_relaxed(std::move(relaxed))));
+  disk.state.copy_durable(spool(), folder_.path() / "cut" / "spool");
+
+  const auto after = open(folder_.path() / "cut").value();
+  const auto recovered = run_(after->recover()).value();
+  ASSERT_EQ(recovered.deliveries.size(), 5U);
+  for (std::uint32_t i = 1; i <= 5; ++i) {
+    EXPECT_EQ(recovered.deliveries[i - 1], make_delivery(i));
+    EXPECT_EQ(run_(after->read_chunk(make_id(i), 0)), chunk);
+    EXPECT_EQ(run_(after->read_chunk(make_id(i), 1)), chunk);
+  }
+}
+
+TEST_F(RocksDbStoreTest, a_clean_stop_makes_relaxed_writes_durable) {
+  FaultyDisk disk;
+  auto store = open_rocksdb_store(folder_.path().string(), metrics_, {}, disk.env()).value();
+  ASSERT_TRUE(run_(store->commit_relaxed(make_batch(1))));
+  store->close();
+  disk.state.copy_durable(spool(), folder_.path() / "cut" / "spool");
+  EXPECT_EQ(recovered_ids(folder_.path() / "cut"), ids_up_to(1));
+}
+
+TEST_F(RocksDbStoreTest, each_caller_resumes_on_its_own_executor) {
+  asio::io_context io;
+  auto store = open_value();
+  std::thread::id resumed_on;
+  auto session = [](Store& where, std::thread::id& out) -> asio::awaitable<void> {
+    EXPECT_TRUE(co_await where.commit(make_batch(1)));
+    EXPECT_EQ(std::this_thread::get_id(), out);
+    EXPECT_TRUE(co_await where.read_message(make_id(1)));
+    EXPECT_EQ(std::this_thread::get_id(), out);
+    EXPECT_EQ((co_await asio::this_coro::executor).target_type(),
+              typeid(asio::io_context::executor_type));
+  };
+  asio::co_spawn(io, session(*store, resumed_on), asio::detached);
+  std::jthread runner([&] {
+    resumed_on = std::this_thread::get_id();
+    io.run();
+  });
+  runner.join();
+  store.reset();
+}
+
+}  // namespace
+}  // namespace fulmar::queue
