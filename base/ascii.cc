@@ -29,6 +29,12 @@ std::size_t utf8_sequence_length(std::string_view text) {
   return 0;
 }
 
+/// U+0080 to U+009F: control characters that some terminals obey.
+bool is_c1_control(std::string_view sequence) {
+  return sequence.size() == 2 && sequence[0] == '\xC2' &&
+         static_cast<std::uint8_t>(sequence[1]) < 0xA0;
+}
+
 }  // namespace
 
 std::string to_lower(std::string_view text) {
@@ -64,7 +70,8 @@ std::string sanitize_line(std::string_view text, std::size_t max_octets) {
   std::string result;
   while (!text.empty()) {
     const std::size_t length = utf8_sequence_length(text);
-    const bool readable = length > 1 || (length == 1 && is_printable(text.front()));
+    const bool readable = length == 1 ? is_printable(text.front())
+                                      : length > 1 && !is_c1_control(text.substr(0, length));
     const std::string_view next = readable ? text.substr(0, length) : std::string_view("?");
     if (result.size() + next.size() > max_octets) return result + "[...]";
     result += next;

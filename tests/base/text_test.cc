@@ -39,6 +39,7 @@ TEST(SanitizeLine, pitfall_75_one_harmless_bounded_line) {
   EXPECT_EQ(sanitize_line("a\r\nBcc: b\x1b[31m\x7f", 100), "a??Bcc: b?[31m?");
   EXPECT_EQ(sanitize_line(std::string_view("a\0b", 3), 100), "a?b");
   EXPECT_EQ(sanitize_line("\xff\xc3\xbc", 100), "?\xc3\xbc");
+  EXPECT_EQ(sanitize_line("a\xc2\x9b[2Jb\xc2\xa0", 100), "a?[2Jb\xc2\xa0");  // C1 controls
   EXPECT_EQ(sanitize_line("abcdef", 3), "abc[...]");
   EXPECT_EQ(sanitize_line("ab\xc3\xbc", 3), "ab[...]");  // never half a character
   EXPECT_LE(sanitize_line(std::string(10'000'000, 'x'), 512).size(), 520U);

@@ -1,0 +1,84 @@
+#include "mta/smtp/client_envelope.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/ascii.h"
+#include "base/check.h"
+#include "mta/smtp/command.h"
+
+namespace fulmar::smtp {
+namespace {
+
+bool needs_smtputf8(const OutgoingEnvelope& envelope) {
+  return envelope.smtputf8 || !is_ascii(envelope.reverse_path) ||
+         !std::ranges::all_of(envelope.recipients,
+                              [](const std::string& address) { return is_ascii(address); });
+}
+
+/// What the message needs and the server does not offer is found out here, without asking the
+/// server to refuse it.
+Result<> check_fit(const OutgoingEnvelope& envelope, const Capabilities& offers) {
+  if (needs_smtputf8(envelope) && !offers.smtputf8) {  // RFC 6531 §3.2
+    return fail(Errc::smtputf8_unsupported,
+                "an address needs SMTPUTF8, which the host does not offer");
+  }
+  if (envelope.eight_bit && !offers.eight_bit_mime) {  // RFC 6152 §3
+    return fail(Errc::eight_bit_unsupported,
+                "the message has 8-bit content and the host does not offer 8BITMIME");
+  }
+  if (offers.size_limit && envelope.size > *offers.size_limit) {  // RFC 1870 §6.1
+    return fail(Errc::message_too_big, "the message has " + std::to_string(envelope.size) +
+                                           " octets, the host takes " +
+                                           std::to_string(*offers.size_limit));
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<EnvelopeCommands> EnvelopeCommands::create(const OutgoingEnvelope& envelope,
+                                                  const Capabilities& offers) {
+  FULMAR_TRY_VOID(check_fit(envelope, offers));
+  // RFC 5321 §4.1.1.11: parameters only of extensions that the latest EHLO lists.
+  const MailParameters parameters = {
+      .size = offers.size ? std::optional(envelope.size) : std::nullopt,
+      .eight_bit = envelope.eight_bit,
+      .smtputf8 = needs_smtputf8(envelope)};
+  std::vector<std::string> commands;
+  commands.reserve(envelope.recipients.size() + 2);
+  FULMAR_TRY(std::string mail, write_mail(envelope.reverse_path, parameters));
+  commands.push_back(std::move(mail));
+  for (const std::string& recipient : envelope.recipients) {
+    FULMAR_TRY(std::string rcpt, write_rcpt(recipient));
+    commands.push_back(std::move(rcpt));
+  }
+  commands.emplace_back("DATA");
+  for (std::string& command : commands)
+    command += "\r\n";
+  return EnvelopeCommands(std::move(commands),
+                          offers.pipelining ? Grouping::pipelined : Grouping::none);
+}
+
+std::string EnvelopeCommands::next_group() {
+  FULMAR_CHECK(unanswered() == 0);
+  const std::size_t most = grouping_ == Grouping::pipelined ? kMaxUnanswered : 1;
+  std::string group;
+  while (sent_ < commands_.size() && unanswered() < most) {
+    const std::string& command = commands_[sent_];
+    if (!group.empty() && group.size() + command.size() > kMaxUnansweredOctets) break;
+    group += command;
+    ++sent_;
+  }
+  return group;
+}
+
+EnvelopeCommands::Answered EnvelopeCommands::count_reply() {
+  FULMAR_CHECK(unanswered() > 0);
+  const std::size_t index = answered_++;
+  if (index == 0) return {.stage = Stage::mail};
+  if (index + 1 == commands_.size()) return {.stage = Stage::data};
+  return {.stage = Stage::rcpt, .recipient = index - 1};
+}
+
+}  // namespace fulmar::smtp

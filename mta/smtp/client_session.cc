@@ -1,0 +1,188 @@
+#include "mta/smtp/client_session.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/ascii.h"
+#include "base/check.h"
+#include "mta/smtp/classify.h"
+#include "mta/smtp/client_state.h"
+
+namespace fulmar::smtp {
+
+std::string_view to_string(Stage stage) {
+  switch (stage) {
+    case Stage::greeting:
+      return "greeting";
+    case Stage::ehlo:
+      return "ehlo";
+    case Stage::starttls:
+      return "starttls";
+    case Stage::tls:
+      return "tls";
+    case Stage::mail:
+      return "mail";
+    case Stage::rcpt:
+      return "rcpt";
+    case Stage::data:
+      return "data";
+    case Stage::body:
+      return "body";
+    case Stage::final_dot:
+      return "final-dot";
+    case Stage::quit:
+      return "quit";
+  }
+  std::unreachable();
+}
+
+ClientSession::ClientSession(ClientOptions options, OutgoingEnvelope envelope)
+    : state_(std::make_unique<State>(std::move(options), std::move(envelope))) {}
+ClientSession::~ClientSession() = default;
+ClientSession::ClientSession(ClientSession&&) noexcept = default;
+ClientSession& ClientSession::operator=(ClientSession&&) noexcept = default;
+
+ClientAction ClientSession::resume(const ClientEvent& event) {
+  FULMAR_CHECK(state_->step != State::Step::closed);
+  return std::visit([this](const auto& happened) { return state_->on(happened); }, event);
+}
+
+const SessionResult& ClientSession::result() const {
+  FULMAR_CHECK(state_->step == State::Step::closed);
+  return state_->result;
+}
+
+ClientAction ClientSession::State::on(const Connected&) {
+  FULMAR_CHECK(step == Step::start);
+  step = Step::greeting;
+  const auto& name = options.helo_name;
+  if (name.empty() ||
+      !std::ranges::all_of(name, [](char c) { return is_printable(c) && c != ' '; })) {
+    return fail_and_close(
+        make_error(Errc::invalid_argument, "name for EHLO that would break the command line"));
+  }
+  return DoRead{};
+}
+
+ClientAction ClientSession::State::on(const BytesReceived& event) {
+  parser.feed(event.bytes);
+  return read_replies();
+}
+
+ClientAction ClientSession::State::on(const BytesWritten&) {
+  if (step == Step::body) return DoNextChunk{};
+  return read_replies();
+}
+
+ClientAction ClientSession::State::read_replies() {
+  for (;;) {
+    auto parsed = parser.next();
+    if (!parsed) return on_not_smtp(std::move(parsed).error());
+    const std::optional<Reply> reply = *std::move(parsed);
+    if (!reply) break;
+    first_reply_under_tls = false;
+    if (auto action = on_reply(*reply)) return *std::move(action);
+  }
+  if (step == Step::quit) return DoRead{Wait::quit};
+  const bool after_dot = step == Step::final_dot || step == Step::lone_dot;
+  return DoRead{after_dot ? Wait::final_dot : Wait::command};
+}
+
+std::optional<ClientAction> ClientSession::State::on_reply(const Reply& reply) {
+  switch (step) {
+    case Step::greeting:
+      return on_greeting(reply);
+    case Step::ehlo:
+      return on_ehlo(reply);
+    case Step::helo:
+      return on_helo(reply);
+    case Step::starttls:
+      return on_starttls(reply);
+    case Step::envelope:
+      return on_envelope(reply);
+    case Step::final_dot:
+      return on_final_dot(reply);
+    case Step::lone_dot:
+      return quit();  // Everyone was refused before; this reply cannot change that.
+    case Step::quit:
+      return close();
+    case Step::start:
+    case Step::handshake:
+    case Step::body:
+    case Step::closed:
+      break;
+  }
+  FULMAR_CHECK(false && "no reply is awaited here");
+  std::unreachable();
+}
+
+ClientAction ClientSession::State::on_not_smtp(Error why) {
+  why.detail = "at " + std::string(to_string(stage)) + ": " + why.detail;
+  if (step == Step::final_dot) return fail_in_doubt(std::move(why));
+  if (step == Step::starttls) result.tls_failed = true;
+  return fail_and_close(why);
+}
+
+ClientAction ClientSession::State::on(const ConnectionLost& event) {
+  const bool timeout = event.cause == ConnectionLost::Cause::timeout;
+  const std::string what = timeout ? "no answer in time at " : "connection lost at ";
+  const std::string detail = what + std::string(to_string(stage)) + ": " + event.reason;
+  if (step == Step::final_dot) return fail_in_doubt(make_error(Errc::connection_lost, detail));
+  if (step == Step::starttls) result.tls_failed = true;
+  // Under TLS 1.3 the peer's verdict on the handshake comes with its first octets after it (pitfall
+  // 63).
+  if (step == Step::handshake || (first_reply_under_tls && !timeout)) {
+    result.tls_failed = true;
+    result.tls = false;
+    return fail_and_close(
+        make_error(Errc::tls_handshake, detail + " (before any reply under TLS)"));
+  }
+  return fail_and_close(make_error(Errc::connection_lost, detail));
+}
+
+/// Gives `why` to everyone without a decision of their own. A refusal that came earlier stands
+/// (pitfall 70), and what happens from QUIT on changes nothing (RFC 5321 §4.1.1.10).
+void ClientSession::State::fail(const Error& why, const std::optional<Reply>& reply) {
+  if (step == Step::quit || step == Step::lone_dot) return;
+  const bool probe = options.purpose == ClientOptions::Purpose::probe;
+  if (!result.failure && (probe || outcomes.any_undecided())) {
+    result.failure = why;
+    result.stage = stage;
+  }
+  outcomes.fail_undecided(stage, why, reply);
+}
+
+ClientAction ClientSession::State::fail_and_quit(const Error& why,
+                                                 const std::optional<Reply>& reply) {
+  fail(why, reply);
+  return quit();
+}
+
+ClientAction ClientSession::State::fail_and_close(const Error& why,
+                                                  const std::optional<Reply>& reply) {
+  fail(why, reply);
+  return close();
+}
+
+ClientAction ClientSession::State::refused(const Reply& reply) {
+  const Error why = classify(stage, reply);
+  // After 421 the server closes without being asked (RFC 5321 §3.8); one that answers something
+  // else than was asked would not take QUIT for QUIT.
+  const bool hang_up = reply.code == 421 || why.code == Errc::remote_protocol;
+  return hang_up ? fail_and_close(why, reply) : fail_and_quit(why, reply);
+}
+
+ClientAction ClientSession::State::quit() {
+  step = Step::quit;
+  return DoWrite{"QUIT\r\n"};
+}
+
+ClientAction ClientSession::State::close() {
+  if (!result.failure) result.stage = Stage::quit;
+  const bool probe = options.purpose == ClientOptions::Purpose::probe;
+  if (!probe) result.recipients = outcomes.take();
+  step = Step::closed;
+  return DoClose{};
+}
+
+}  // namespace fulmar::smtp

@@ -1,0 +1,143 @@
+// The sending side of SMTP as a state machine without I/O: events in, actions out. One session
+// carries one message to one host over one connection. mta/delivery/driver.cc runs it over a
+// socket; tests run it over strings.
+//
+//   greeting ► EHLO (► HELO) ► [STARTTLS ► handshake ► verdict ► EHLO] ► MAIL, RCPT…, DATA
+//   (pipelined) ► body ► QUIT
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "base/error.h"
+#include "mta/smtp/capabilities.h"
+#include "mta/smtp/reply.h"
+
+namespace fulmar::smtp {
+
+/// What is to be sent. Strings are free of CR, LF, NUL, and spaces where SMTP has none; the session
+/// checks again and refuses the message otherwise (SMU-05).
+struct OutgoingEnvelope {
+  std::string reverse_path;  ///< Without angle brackets; empty for the null reverse-path.
+  std::vector<std::string> recipients;  ///< Without angle brackets.
+  std::uint64_t size = 0;               ///< Octets, before dot-stuffing.
+  bool eight_bit = false;
+  bool smtputf8 = false;  ///< An address needs it.
+};
+
+enum class StartTls : std::uint8_t {
+  required,  ///< No STARTTLS, no mail.
+  offered,   ///< Used when the server lists it.
+  never,     ///< The retry in clear after an opportunistic handshake failed.
+};
+
+struct ClientOptions {
+  std::string helo_name;
+  StartTls starttls = StartTls::offered;
+  /// Probe only: end with QUIT after the last EHLO, sending no envelope (`explain --connect`).
+  enum class Purpose : std::uint8_t { deliver, probe } purpose = Purpose::deliver;
+};
+
+// Events: what happened since the last action.
+struct Connected {};
+struct BytesReceived {
+  std::string_view bytes;
+};
+struct BytesWritten {};
+struct TlsEstablished {};  ///< The handshake is complete and the certificate proves what is owed.
+struct TlsRefused {
+  Error why;  ///< Handshake failure, or the certificate does not prove what is owed.
+  enum class Handshake : std::uint8_t { failed, complete } handshake = Handshake::failed;
+};
+struct BodyChunk {
+  std::string_view bytes;  ///< Not empty.
+};
+struct BodyEnd {};
+struct BodyFailed {
+  Error why;  ///< The spool could not be read: the connection is dropped, so that no half message
+              ///< is taken for whole.
+};
+struct ConnectionLost {
+  std::string reason;
+  enum class Cause : std::uint8_t { closed, timeout } cause = Cause::closed;
+};
+using ClientEvent = std::variant<Connected, BytesReceived, BytesWritten, TlsEstablished, TlsRefused,
+                                 BodyChunk, BodyEnd, BodyFailed, ConnectionLost>;
+
+// Actions: what to do next. Exactly one event answers each.
+enum class Wait : std::uint8_t { command, final_dot, quit };  ///< Which timeout bounds a read.
+struct DoRead {
+  Wait wait = Wait::command;
+};
+struct DoWrite {
+  std::string bytes;
+};
+struct DoStartTls {};   ///< Answer with TlsEstablished or TlsRefused.
+struct DoNextChunk {};  ///< Answer with BodyChunk, BodyEnd or BodyFailed.
+struct DoClose {};      ///< The session is over; result() is final. No event answers this.
+using ClientAction = std::variant<DoRead, DoWrite, DoStartTls, DoNextChunk, DoClose>;
+
+/// Where the dialogue stood; names appear in logs and notices.
+enum class Stage : std::uint8_t {
+  greeting,
+  ehlo,
+  starttls,
+  tls,
+  mail,
+  rcpt,
+  data,
+  body,
+  final_dot,
+  quit
+};
+[[nodiscard]] std::string_view to_string(Stage stage);
+
+struct RecipientOutcome {
+  bool delivered = false;
+  std::optional<Reply> reply;  ///< The reply that decided; empty when none did.
+  std::optional<Error>
+      failure;  ///< Set unless delivered. `retry` says: another host, later, or never.
+  Stage stage = Stage::greeting;
+};
+
+struct SessionResult {
+  std::vector<RecipientOutcome>
+      recipients;    ///< As many and in the order of the envelope. Empty for a probe.
+  bool tls = false;  ///< The session was encrypted when it ended.
+  bool starttls_offered = false;
+  /// STARTTLS was begun and failed (refused, handshake): an opportunistic caller may try again
+  /// without.
+  bool tls_failed = false;
+  /// The connection broke after the final dot: the message may arrive twice (RFC 1047, pitfall 73).
+  /// No other host must be tried in this attempt.
+  bool in_doubt = false;
+  std::optional<Error> failure;  ///< Of the session as a whole; also what a probe ends with.
+  Stage stage = Stage::greeting;
+};
+
+class ClientSession {
+ public:
+  ClientSession(ClientOptions options, OutgoingEnvelope envelope);
+  ~ClientSession();
+  ClientSession(ClientSession&&) noexcept;
+  ClientSession& operator=(ClientSession&&) noexcept;
+
+  /// What to do after `event`. The first event is Connected. Never throws; a peer that misbehaves
+  /// ends in DoClose.
+  [[nodiscard]] ClientAction resume(const ClientEvent& event);
+
+  /// REQUIRES: the last action was DoClose.
+  [[nodiscard]] const SessionResult& result() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace fulmar::smtp

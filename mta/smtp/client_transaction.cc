@@ -1,0 +1,104 @@
+// From MAIL to the reply that hands the message over.
+#include <utility>
+
+#include "base/check.h"
+#include "mta/smtp/classify.h"
+#include "mta/smtp/client_state.h"
+
+namespace fulmar::smtp {
+namespace {
+
+/// Stuffed body octets collected before they are written: a small message goes out in one write,
+/// its end included.
+constexpr std::size_t kBodyWrite = 65536;
+
+}  // namespace
+
+ClientAction ClientSession::State::begin_transaction() {
+  if (options.purpose == ClientOptions::Purpose::probe || envelope.recipients.empty())
+    return quit();
+  stage = Stage::mail;
+  auto created = EnvelopeCommands::create(envelope, offers);
+  if (!created) return fail_and_quit(created.error());
+  commands = *std::move(created);
+  step = Step::envelope;
+  return next_commands();
+}
+
+ClientAction ClientSession::State::next_commands() {
+  return DoWrite{commands.next_group()};
+}
+
+std::optional<ClientAction> ClientSession::State::on_envelope(const Reply& reply) {
+  const EnvelopeCommands::Answered answered = commands.count_reply();
+  stage = answered.stage;
+  if (reply.code == 421) return refused(reply);
+  if (answered.stage == Stage::data) return on_data(reply);
+  if (answered.stage == Stage::rcpt) {
+    outcomes.note_rcpt(answered.recipient, reply);
+  } else if (!reply.positive()) {
+    fail(classify(Stage::mail, reply), reply);
+  }
+  if (commands.unanswered() > 0) return std::nullopt;
+  return outcomes.any_undecided() ? next_commands() : quit();
+}
+
+ClientAction ClientSession::State::on_data(const Reply& reply) {
+  if (outcomes.accepted() == 0) {
+    // RFC 2920 §3.1: DATA went along with RCPTs that were all refused; what it opened is closed
+    // without a message.
+    if (!reply.intermediate()) return quit();
+    step = Step::lone_dot;
+    return DoWrite{".\r\n"};
+  }
+  if (!reply.intermediate()) return refused(reply);
+  if (parser.has_leftover()) {
+    // The reply to the final dot cannot be here before the dot: the count is wrong, and would show
+    // a delivery that did not happen.
+    return fail_and_close(make_error(Errc::remote_protocol, "more replies than commands"));
+  }
+  step = Step::body;
+  stage = Stage::body;
+  return DoNextChunk{};
+}
+
+ClientAction ClientSession::State::on(const BodyChunk& event) {
+  FULMAR_CHECK(step == Step::body);
+  stuffer.transform(event.bytes, pending_body);
+  if (pending_body.size() < kBodyWrite) return DoNextChunk{};
+  return DoWrite{std::exchange(pending_body, {})};
+}
+
+ClientAction ClientSession::State::on(const BodyEnd&) {
+  FULMAR_CHECK(step == Step::body);
+  stuffer.finish(pending_body);
+  // From here on the dot may have arrived, even if writing it fails.
+  step = Step::final_dot;
+  stage = Stage::final_dot;
+  return DoWrite{std::exchange(pending_body, {})};
+}
+
+ClientAction ClientSession::State::on(const BodyFailed& event) {
+  FULMAR_CHECK(step == Step::body);
+  return fail_and_close(event.why);
+}
+
+ClientAction ClientSession::State::on_final_dot(const Reply& reply) {
+  if (reply.positive()) {
+    outcomes.deliver_undecided(reply);
+    return quit();
+  }
+  if (reply.intermediate()) return fail_in_doubt(classify(stage, reply));
+  return refused(reply);
+}
+
+/// The dot is out and no usable answer came: the message may have been taken. Nobody else is
+/// offered it before the schedule says so (RFC 1047, RFC 5321 §4.5.3.2.6; pitfall 73).
+ClientAction ClientSession::State::fail_in_doubt(Error why) {
+  why.retry = Retry::later;
+  why.detail += "; the message may be delivered more than once";
+  result.in_doubt = true;
+  return fail_and_close(why);
+}
+
+}  // namespace fulmar::smtp

@@ -1,0 +1,116 @@
+#include "mta/smtp/dot_stuffing.h"
+
+#include <algorithm>
+
+#include "base/ascii.h"
+
+namespace fulmar::smtp {
+namespace {
+
+constexpr std::string_view kLineEnd = "\r\n";
+
+/// Octets before the first CR or LF, or fewer. Looks ahead a little only: data full of CRs and
+/// without an LF would otherwise be searched to its end again and again.
+std::size_t plain_prefix(std::string_view text) {
+  text = text.substr(0, 1024);
+  const std::size_t lf = std::min(text.find('\n'), text.size());
+  return std::min(text.substr(0, lf).find('\r'), lf);
+}
+
+}  // namespace
+
+void DotStuffer::transform(std::string_view chunk, std::string& out) {
+  while (!chunk.empty()) {
+    const char c = chunk.front();
+    if (c == '\r' || c == '\n') {
+      // A CR is a line end at once; an LF right after it belongs to it, also across chunks.
+      if (c == '\r' || at_ != At::after_cr) out += kLineEnd;
+      at_ = c == '\r' ? At::after_cr : At::line_start;
+      chunk.remove_prefix(1);
+      continue;
+    }
+    if (at_ != At::in_line && c == '.') out += '.';  // RFC 5321 §4.5.2
+    at_ = At::in_line;
+    const std::size_t length = plain_prefix(chunk);
+    out += chunk.substr(0, length);
+    chunk.remove_prefix(length);
+  }
+}
+
+void DotStuffer::finish(std::string& out) {
+  if (at_ == At::in_line) out += kLineEnd;
+  out += ".\r\n";
+  at_ = At::line_start;
+}
+
+// A line starts after CRLF and nowhere else: what follows a bare CR or LF can neither end the data
+// nor be unstuffed, whatever becomes of that octet in the output (RFC 5321 §2.3.8, §4.1.1.4).
+DataReader::Progress DataReader::read(std::string_view input, std::string& out) {
+  std::size_t i = 0;
+  while (i < input.size()) {
+    if (at_ == At::in_line) i += take_plain(input.substr(i), out);
+    if (i < input.size() && take(input[i++], out) == End::yes) return {i, true};
+  }
+  return {i, false};
+}
+
+std::size_t DataReader::take_plain(std::string_view input, std::string& out) {
+  const std::string_view plain = input.substr(0, plain_prefix(input));
+  out += plain;
+  count(plain);
+  return plain.size();
+}
+
+DataReader::End DataReader::take(char c, std::string& out) {
+  if (at_ == At::line_start && c == '.') {
+    at_ = At::after_dot;
+    return End::no;
+  }
+  if (at_ == At::after_dot && c == '\r') {
+    at_ = At::after_dot_cr;
+    return End::no;
+  }
+  if (at_ == At::after_dot_cr && c == '\n') return End::yes;
+  // The dot was a stuffed one: it is gone, and the octets after it count as any others.
+  if (at_ == At::after_dot) at_ = At::in_line;
+  if (at_ == At::after_dot_cr) at_ = At::after_cr;
+
+  if (at_ == At::after_cr && c == '\n') {
+    out += kLineEnd;
+    line_length_ = 0;
+    at_ = At::line_start;
+    return End::no;
+  }
+  if (at_ == At::after_cr) take_bare('\r', out);
+  if (c == '\r') {
+    at_ = At::after_cr;
+    return End::no;
+  }
+  at_ = At::in_line;
+  if (c == '\n') {
+    take_bare('\n', out);
+  } else {
+    out += c;
+    count({&c, 1});
+  }
+  return End::no;
+}
+
+void DataReader::take_bare(char newline, std::string& out) {
+  saw_bare_newline_ = true;
+  line_length_ = 0;
+  if (policy_ == OnBareNewline::normalize) {
+    out += kLineEnd;
+  } else {
+    out += newline;
+  }
+}
+
+void DataReader::count(std::string_view text) {
+  line_length_ += text.size();
+  longest_line_ = std::max(longest_line_, line_length_);
+  saw_eight_bit_ = saw_eight_bit_ || !is_ascii(text);
+  saw_nul_ = saw_nul_ || text.find('\0') != std::string_view::npos;
+}
+
+}  // namespace fulmar::smtp

@@ -1,0 +1,49 @@
+#include "mta/smtp/server_data.h"
+
+#include "base/check.h"
+
+namespace fulmar::smtp {
+namespace {
+
+DataRefusal refuse(std::uint16_t code, Errc errc, EnhancedStatus status, std::string text) {
+  DataRefusal refusal{.code = code, .why = make_error(errc, std::move(text))};
+  refusal.why.retry = Retry::never;
+  refusal.why.status = status;
+  return refusal;
+}
+
+}  // namespace
+
+std::size_t ServerData::read(std::string_view input, std::string& out) {
+  FULMAR_CHECK(!complete_);
+  const std::size_t before = out.size();
+  const DataReader::Progress progress = reader_.read(input, out);
+  const std::string_view decoded = std::string_view(out).substr(before);
+  received_.scan(decoded);
+  size_ += decoded.size();
+  complete_ = progress.complete;
+  return progress.consumed;
+}
+
+std::optional<DataRefusal> ServerData::refusal() const {
+  if (policy_ == DataReader::OnBareNewline::reject && reader_.saw_bare_newline()) {
+    return refuse(550, Errc::syntax, {5, 5, 2}, "bare CR or LF in message; lines end in CRLF");
+  }
+  if (reader_.saw_nul()) return refuse(550, Errc::syntax, {5, 6, 0}, "NUL in message");
+  if (reader_.longest_line() > kMaxLine) {
+    return refuse(550, Errc::limit, {5, 6, 0}, "line over 65536 octets in message");
+  }
+  if (received_.count() > limits_.received_headers) {  // RFC 5321 §6.3
+    return refuse(554, Errc::mail_loop, {5, 4, 6}, "too many Received fields; mail loop");
+  }
+  if (limits_.size != 0 && size_ > limits_.size) {  // RFC 1870 §6.4
+    return refuse(552, Errc::limit, {5, 3, 4}, "message over the size limit");
+  }
+  return std::nullopt;
+}
+
+bool ServerData::is_hopeless() const {
+  return limits_.size != 0 && size_ / kPatience > limits_.size;
+}
+
+}  // namespace fulmar::smtp

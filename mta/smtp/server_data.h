@@ -1,0 +1,60 @@
+// The data of one incoming message as it streams by: decoded, measured, judged. Pure. What is wrong
+// with it is known as soon as it shows, and said after the end of data, because until then nobody
+// listens (RFC 5321 §4.1.1.4).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/error.h"
+#include "mta/smtp/dot_stuffing.h"
+#include "mta/smtp/server_header_scan.h"
+
+namespace fulmar::smtp {
+
+/// Why a message is not taken, as the reply and as the Error for the log.
+struct DataRefusal {
+  std::uint16_t code = 550;
+  Error why;
+};
+
+class ServerData {
+ public:
+  struct Limits {
+    std::uint64_t size = 0;  ///< Octets; 0: none.
+    std::size_t received_headers = 0;
+  };
+  /// Octets of a line after which it is no mail; shorter ones pass unchanged, over 998 or not
+  /// (pitfall 80).
+  static constexpr std::size_t kMaxLine = 65536;
+  /// How many times the size limit a client may send before it is cut off instead of heard out.
+  static constexpr std::uint64_t kPatience = 8;
+
+  ServerData(Limits limits, DataReader::OnBareNewline policy)
+      : limits_(limits), policy_(policy), reader_(policy) {}
+
+  /// Appends decoded octets to `out`; the octets of `input` that were taken. REQUIRES: not
+  /// complete().
+  [[nodiscard]] std::size_t read(std::string_view input, std::string& out);
+
+  [[nodiscard]] bool complete() const { return complete_; }
+  /// The same for the same data, however it was cut, once it is complete.
+  [[nodiscard]] std::optional<DataRefusal> refusal() const;
+  /// So much over the limit that it is not worth reading on.
+  [[nodiscard]] bool is_hopeless() const;
+
+  [[nodiscard]] std::uint64_t size() const { return size_; }
+  [[nodiscard]] bool saw_eight_bit() const { return reader_.saw_eight_bit(); }
+
+ private:
+  Limits limits_;
+  DataReader::OnBareNewline policy_;
+  DataReader reader_;
+  ReceivedCounter received_;
+  std::uint64_t size_ = 0;
+  bool complete_ = false;
+};
+
+}  // namespace fulmar::smtp

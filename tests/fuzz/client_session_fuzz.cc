@@ -1,0 +1,124 @@
+// A hostile server against the sending side: every dialogue ends, every recipient gets one outcome,
+// nothing is called delivered before the final dot, and no line leaves with a bare CR or LF.
+//
+// Input: one octet of options, one that decides what fails, then what the server says; each 0xFF in
+// it ends a segment.
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "base/check.h"
+#include "mta/smtp/client_session.h"
+
+namespace {
+
+using namespace fulmar::smtp;
+using fulmar::Errc;
+using fulmar::make_error;
+using fulmar::Retry;
+
+class Server {
+ public:
+  Server(std::uint8_t failures, std::string_view words) : failures_(failures), words_(words) {}
+
+  ClientEvent answer(const ClientAction& action) {
+    if (std::holds_alternative<DoRead>(action)) return read();
+    if (std::holds_alternative<DoStartTls>(action)) return tls();
+    if (std::holds_alternative<DoNextChunk>(action)) return body();
+    return write(std::get<DoWrite>(action).bytes);
+  }
+
+  [[nodiscard]] bool dot_written() const { return dot_written_; }
+
+ private:
+  ClientEvent read() {
+    if (words_.empty()) {
+      const bool timeout = (failures_ & 1) != 0;
+      return ConnectionLost{
+          "end", timeout ? ConnectionLost::Cause::timeout : ConnectionLost::Cause::closed};
+    }
+    const std::size_t end = std::min(words_.find('\xff'), words_.size());
+    const std::string_view segment = words_.substr(0, end);
+    words_.remove_prefix(std::min(end + 1, words_.size()));
+    return BytesReceived{segment.empty() ? "\n" : segment};
+  }
+
+  ClientEvent tls() const {
+    if ((failures_ & 6) == 2) return TlsRefused{make_error(Errc::tls_handshake, "fuzz")};
+    if ((failures_ & 6) == 4) {
+      return TlsRefused{make_error(Errc::dane_mismatch, "fuzz"), TlsRefused::Handshake::complete};
+    }
+    return TlsEstablished{};
+  }
+
+  ClientEvent body() {
+    if ((failures_ & 8) != 0) return BodyFailed{make_error(Errc::io, "fuzz")};
+    if (chunks_ > 0) {
+      --chunks_;
+      return BodyChunk{"a\n.\r\n..\rb"};
+    }
+    body_ended_ = true;
+    return BodyEnd{};
+  }
+
+  ClientEvent write(const std::string& bytes) {
+    for (std::size_t i = 0; i < bytes.size(); ++i) {
+      if (bytes[i] == '\r') FULMAR_CHECK(i + 1 < bytes.size() && bytes[i + 1] == '\n');
+      if (bytes[i] == '\n') FULMAR_CHECK(i > 0 && bytes[i - 1] == '\r');
+    }
+    FULMAR_CHECK(bytes.ends_with("\r\n"));
+    dot_written_ = dot_written_ || body_ended_;
+    if ((failures_ & 16) != 0 && ++writes_ > failures_ >> 5) return ConnectionLost{"write"};
+    return BytesWritten{};
+  }
+
+  std::uint8_t failures_;
+  std::string_view words_;
+  int chunks_ = 2;
+  int writes_ = 0;
+  bool body_ended_ = false;
+  bool dot_written_ = false;
+};
+
+void check_result(const SessionResult& result, std::size_t recipients, bool dot_written) {
+  FULMAR_CHECK(result.recipients.size() == recipients);
+  FULMAR_CHECK(dot_written || !result.in_doubt);
+  for (const RecipientOutcome& one : result.recipients) {
+    FULMAR_CHECK(one.delivered != one.failure.has_value());
+    FULMAR_CHECK(!one.delivered || (dot_written && one.reply && one.reply->positive()));
+    FULMAR_CHECK(!one.delivered || !result.in_doubt);
+    if (result.in_doubt && one.stage == Stage::final_dot) {
+      FULMAR_CHECK(one.failure->retry == Retry::later);
+    }
+  }
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  if (size < 2) return 0;
+  const std::uint8_t choice = data[0];
+  const bool probe = (choice & 4) != 0;
+  ClientOptions options{
+      .helo_name = "client.example",
+      .starttls = static_cast<StartTls>(choice % 3),
+      .purpose = probe ? ClientOptions::Purpose::probe : ClientOptions::Purpose::deliver};
+  OutgoingEnvelope envelope{.reverse_path = "from@client.example",
+                            .recipients = {},
+                            .size = 100,
+                            .eight_bit = (choice & 8) != 0,
+                            .smtputf8 = (choice & 16) != 0};
+  envelope.recipients.assign((choice & 32) != 0 ? 120 : 3, "to@server.example");
+
+  Server server(data[1], {reinterpret_cast<const char*>(data) + 2, size - 2});
+  ClientSession session(options, envelope);
+  ClientAction action = session.resume(Connected{});
+  std::size_t actions = 0;
+  while (!std::holds_alternative<DoClose>(action)) {
+    FULMAR_CHECK(++actions < size + 200);
+    action = session.resume(server.answer(action));
+  }
+  check_result(session.result(), probe ? 0 : envelope.recipients.size(), server.dot_written());
+  return 0;
+}

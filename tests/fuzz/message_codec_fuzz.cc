@@ -1,0 +1,16 @@
+// Whatever stands in the spool, decoding it is safe, and what decodes is what encodes to the same
+// octets.
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "base/check.h"
+#include "queue/codec.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const std::string_view bytes(reinterpret_cast<const char*>(data), size);
+  if (const auto message = fulmar::queue::decode_message(bytes)) {
+    FULMAR_CHECK(fulmar::queue::encode(*message) == bytes);
+  }
+  return 0;
+}

@@ -1,0 +1,50 @@
+// Plays a written dialogue against a ClientSession and checks both sides of it.
+//
+// A script is a list of lines, each one of
+//   "S: 250 ok"    the server says this; neighbouring S lines come in one segment
+//   "C: DATA"      the client must write this; neighbouring C lines must come in one write
+//   "TLS"          the client must start TLS, and it works; "TLS failed", "TLS refused": it does
+//   not "LOST", "TIMEOUT"   the connection breaks while the client reads or writes
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "mta/smtp/client_session.h"
+
+namespace fulmar::smtp {
+
+struct Script {
+  ClientOptions options{.helo_name = "mail.client.example"};
+  OutgoingEnvelope envelope{.reverse_path = "from@client.example", .recipients = {"a@x.example"}};
+  std::vector<std::string> body = {"Subject: hi\r\n\r\nhello\r\n"};
+  bool body_fails = false;  ///< After the chunks, instead of their end.
+  std::vector<std::string> lines;
+};
+
+struct Play {
+  std::size_t segment = std::string::npos;  ///< Octets the server's words come in.
+  std::size_t fail_at =
+      std::string::npos;  ///< The action that fails instead of what the script says.
+  ConnectionLost::Cause cause = ConnectionLost::Cause::closed;
+};
+
+struct Outcome {
+  SessionResult result;
+  std::vector<std::string> writes;
+  std::size_t actions = 0;          ///< Actions that an event answered.
+  bool dot_sent = false;            ///< The one that ends a body, even if writing it broke.
+  bool answered_after_dot = false;  ///< By a complete reply.
+  bool accepted_after_dot = false;  ///< By a complete 2yz.
+};
+
+/// Any difference from the script is a test failure.
+Outcome play(const Script& script, const Play& how = {});
+
+/// play() in one piece; the same result octet by octet; then once per action with a connection that
+/// breaks there, checking what must hold whatever happens: one outcome for each recipient, nobody
+/// delivered without the last 2yz, doubt exactly between the final dot and its reply.
+SessionResult play_everything(const Script& script);
+
+}  // namespace fulmar::smtp
