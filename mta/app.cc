@@ -1,0 +1,89 @@
+#include "mta/app.h"
+
+#include <boost/asio/io_context.hpp>
+#include <cstdio>
+#include <optional>
+
+#include "base/log.h"
+#include "base/metrics.h"
+#include "base/random.h"
+#include "mta/daemon.h"
+#include "mta/delivery/explain.h"
+#include "mta/engine.h"
+#include "mta/task_group.h"
+
+namespace fulmar::mta {
+
+namespace asio = boost::asio;
+namespace json = boost::json;
+
+int serve(const conf::Config& config) {
+  auto sink = make_log_sink(config.log);
+  if (!sink) {
+    std::fprintf(stderr, "fulmar: cannot open the log: %s\n", sink.error().detail.c_str());
+    return kExitConfig;
+  }
+  const auto previous = set_log_sink(*std::move(sink));
+  Daemon daemon(config);
+  const int exit_code = daemon.run();
+  set_log_sink(previous);
+  return exit_code;
+}
+
+namespace {
+
+/// Keeps nothing: without a daemon there is no spool to keep policies in.
+class NoPolicyStore final : public tls::PolicyStore {
+ public:
+  asio::awaitable<Result<>> save(tls::StsCacheEntry) override { co_return Result<>{}; }
+  asio::awaitable<Result<>> remove(Domain) override { co_return Result<>{}; }
+};
+
+struct Question {
+  MailHost destination;
+  control::Connect connect;
+};
+
+asio::awaitable<void> answer(Engine& engine, delivery::AttemptParts parts,
+                             delivery::AttemptSettings settings, Question question,
+                             std::optional<Result<json::value>>& slot) {
+  const auto proven = co_await engine.resolver().prove_trust_anchor();
+  if (!proven) {
+    slot = fail(proven.error());
+  } else {
+    slot = json::value(
+        co_await delivery::explain(parts, settings, question.destination, question.connect));
+  }
+  engine.mta_sts().stop();
+  engine.resolver().stop();
+}
+
+}  // namespace
+
+Result<json::value> explain_without_daemon(const conf::Config& config, const std::string& target,
+                                           control::Connect connect) {
+  FULMAR_TRY(const MailHost destination, delivery::parse_target(target));
+  asio::io_context context(1);
+  SystemClock clock;
+  const auto random = make_system_random();
+  Metrics metrics;
+  NoPolicyStore policies;
+  FULMAR_TRY(
+      const auto engine,
+      Engine::create(
+          config, {.clock = clock, .random = *random, .metrics = metrics, .policy_store = policies},
+          context.get_executor(), {}));
+  const delivery::AttemptParts parts{
+      .planner = engine->planner(), .store = nullptr, .context = engine->context(), .clock = clock};
+  std::optional<Result<json::value>> slot;
+  TaskGroup tasks;
+  tasks.spawn(context.get_executor(),
+              answer(*engine, parts, attempt_settings(config), {destination, connect}, slot),
+              "explain");
+  context.run();
+  // An exception that ended the task is in the log already.
+  if (!slot) return fail(Errc::internal, "explain ended without an answer");
+  return *std::move(slot);
+}
+
+}  // namespace fulmar::mta

@@ -1,0 +1,114 @@
+// `fulmar check`: everything a start would need, tried without starting.
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
+#include <cstdio>
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "mta/app.h"
+#include "mta/net/endpoint.h"
+#include "mta/task_group.h"
+#include "resolver/unbound_resolver.h"
+#include "tls/client_context.h"
+#include "tls/server_context.h"
+
+namespace fulmar::mta {
+
+namespace asio = boost::asio;
+
+namespace {
+
+class Report {
+ public:
+  void add(const std::string& what, const Result<>& result) {
+    if (result) {
+      std::printf("ok      %s\n", what.c_str());
+      return;
+    }
+    std::printf("failed  %s: %s\n", what.c_str(), result.error().detail.c_str());
+    failed_ = true;
+  }
+  [[nodiscard]] int exit_code() const { return failed_ ? kExitConfig : kExitDone; }
+
+ private:
+  bool failed_ = false;
+};
+
+Result<> check_state_dir(const std::string& path) {
+  std::error_code ec;
+  if (!std::filesystem::is_directory(path, ec)) return fail(Errc::io, "no such directory");
+  if (access(path.c_str(), R_OK | W_OK | X_OK) != 0)
+    return fail(Errc::io, "not writable for this user");
+  return {};
+}
+
+template <class Created>
+Result<> without_value(const Created& created) {
+  if (!created) return fail(created.error());
+  return {};
+}
+
+bool daemon_is_running(const std::string& socket_path) {
+  asio::io_context context;
+  asio::local::stream_protocol::socket socket(context);
+  boost::system::error_code ec;
+  socket.connect(asio::local::stream_protocol::endpoint(socket_path), ec);
+  return !ec;
+}
+
+Result<> check_address(const Endpoint& address) {
+  asio::io_context context;
+  asio::ip::tcp::acceptor acceptor(context);
+  const auto endpoint = net::to_asio(address);
+  boost::system::error_code ec;
+  acceptor.open(endpoint.protocol(), ec);
+  if (!ec) acceptor.set_option(asio::socket_base::reuse_address(true), ec);
+  if (!ec) acceptor.bind(endpoint, ec);
+  if (ec) return fail(Errc::io, ec.message());
+  return {};
+}
+
+asio::awaitable<void> prove(resolver::UnboundResolver& resolver, std::optional<Result<>>& slot) {
+  slot = co_await resolver.prove_trust_anchor();
+  resolver.stop();
+}
+
+Result<> check_validation(const conf::Resolver& config) {
+  asio::io_context context(1);
+  FULMAR_TRY(const auto resolver,
+             resolver::UnboundResolver::create(config, context.get_executor()));
+  std::optional<Result<>> slot;
+  TaskGroup tasks;
+  tasks.spawn(context.get_executor(), prove(*resolver, slot), "check");
+  context.run();
+  if (!slot) return fail(Errc::internal, "the check ended without an answer");
+  return *std::move(slot);
+}
+
+}  // namespace
+
+int check(const conf::Config& config) {
+  Report report;
+  report.add("state directory " + config.state_dir, check_state_dir(config.state_dir));
+  report.add("CA certificates " + config.tls.ca_file,
+             without_value(tls::ClientContext::create(config.tls)));
+  report.add("DNSSEC validation with " + config.resolver.trust_anchor,
+             check_validation(config.resolver));
+  // A running daemon holds the addresses itself.
+  const bool running = daemon_is_running(config.control.socket);
+  for (const conf::Listen& listen : config.listen) {
+    if (listen.tls != conf::ListenTls::none) {
+      report.add("certificate " + listen.certificate,
+                 without_value(tls::ServerContext::create(listen.certificate, listen.private_key)));
+    }
+    if (!running) report.add("address " + listen.address.str(), check_address(listen.address));
+  }
+  return report.exit_code();
+}
+
+}  // namespace fulmar::mta

@@ -1,0 +1,154 @@
+#include "mta/control/arguments.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <sstream>
+
+#include "mta/app.h"
+
+namespace fulmar::control {
+namespace {
+
+/// A subcommand that sets `invocation.command` when it was given, and takes the common options
+/// after its own.
+CLI::App* add_command(CLI::App& parent, const std::string& name, const std::string& help,
+                      Invocation& invocation, Command command) {
+  CLI::App* added = parent.add_subcommand(name, help);
+  added->fallthrough();
+  added->callback([&invocation, command] { invocation.command = command; });
+  return added;
+}
+
+CLI::App* add_group(CLI::App& parent, const std::string& name, const std::string& help) {
+  CLI::App* added = parent.add_subcommand(name, help);
+  added->fallthrough();
+  added->require_subcommand(1);
+  return added;
+}
+
+void add_condition(CLI::App& command, Invocation& invocation, const std::string& name,
+                   const std::string& help) {
+  command
+      .add_option_function<std::string>(
+          "--" + name,
+          [&invocation, name](const std::string& value) {
+            invocation.conditions.emplace_back(name, value);
+          },
+          help)
+      ->take_last();
+}
+
+void add_ids(CLI::App& command, Invocation& invocation) {
+  const auto take = [&invocation](const std::vector<std::string>& ids) {
+    for (const std::string& id : ids)
+      invocation.conditions.emplace_back("id", id);
+  };
+  command.add_option_function<std::vector<std::string>>("--id", take,
+                                                        "Queue id; may be given many times");
+  command.add_option_function<std::vector<std::string>>(
+      "IDS", take, "Queue ids; - reads them from standard input");
+}
+
+void add_filter(CLI::App& command, Invocation& invocation) {
+  add_ids(command, invocation);
+  add_condition(command, invocation, "sender", "Sender's address; <> for messages without one");
+  add_condition(command, invocation, "recipient", "A recipient's address");
+  add_condition(command, invocation, "domain", "Domain that a delivery is for");
+  add_condition(command, invocation, "older-than", "Age: 30m, 2h, 1d");
+}
+
+void add_all(CLI::App& command, Invocation& invocation) {
+  command.add_flag("--all", invocation.all, "Every message; needed when no condition is given");
+}
+
+void add_queue(CLI::App& app, Invocation& invocation) {
+  CLI::App* queue = add_group(app, "queue", "Messages that wait");
+  CLI::App* list = add_command(*queue, "list", "List messages", invocation, Command::queue_list);
+  add_filter(*list, invocation);
+  add_condition(*list, invocation, "reason", "Class of the last failure, such as dane-mismatch");
+  CLI::App* show =
+      add_command(*queue, "show", "One message in full", invocation, Command::queue_show);
+  show->add_option("ID", invocation.subject, "Queue id")->required();
+  CLI::App* retry = add_command(*queue, "retry", "Try again now", invocation, Command::queue_retry);
+  add_filter(*retry, invocation);
+  add_condition(*retry, invocation, "reason", "Class of the last failure, such as dane-mismatch");
+  add_all(*retry, invocation);
+  CLI::App* removal = add_command(*queue, "delete", "Remove messages; nobody is told", invocation,
+                                  Command::queue_delete);
+  add_filter(*removal, invocation);
+  removal->add_option("--reason", invocation.reason, "Why, for the log");
+  add_all(*removal, invocation);
+}
+
+void add_policy(CLI::App& app, Invocation& invocation) {
+  CLI::App* policy = add_group(app, "policy", "The MTA-STS policies that are remembered");
+  add_command(*policy, "list", "List them", invocation, Command::policy_list);
+  const auto add = [&](const std::string& name, const std::string& help, Command command) {
+    add_command(*policy, name, help, invocation, command)
+        ->add_option("DOMAIN", invocation.subject, "Policy domain")
+        ->required();
+  };
+  add("show", "One policy in full", Command::policy_show);
+  add("refresh", "Fetch it now", Command::policy_refresh);
+  add("forget", "Forget what is known about it", Command::policy_forget);
+}
+
+void add_common(CLI::App& app, Invocation& invocation) {
+  app.add_option("--config", invocation.config_file,
+                 "Configuration file; default: $FULMAR_CONFIG, else /etc/fulmar/fulmar.toml");
+  app.add_flag("--json", invocation.json, "Print JSON");
+}
+
+void add_commands(CLI::App& app, Invocation& invocation) {
+  add_command(app, "serve", "Run the daemon in the foreground", invocation, Command::serve);
+  add_command(app, "check", "Check the configuration and all it needs", invocation, Command::check);
+  CLI::App* config = add_command(app, "config", "The settings in force and where each is from",
+                                 invocation, Command::config);
+  config->add_flag("--defaults", invocation.defaults, "The defaults, whatever the file says");
+  CLI::App* explain = add_command(app, "explain", "How a message to a domain or address would go",
+                                  invocation, Command::explain);
+  explain->add_option("TARGET", invocation.subject, "Domain or address")->required();
+  explain->add_flag("--connect", invocation.connect, "Also connect to the hosts and verify them");
+  add_queue(app, invocation);
+  add_policy(app, invocation);
+  add_command(app, "status", "Health, queue and counters", invocation, Command::status);
+}
+
+NoInvocation stop(const CLI::App& app, const CLI::ParseError& error) {
+  std::ostringstream out;
+  std::ostringstream err;
+  const int code = app.exit(error, out, err);
+  if (code == 0) return {mta::kExitDone, out.str()};
+  return {mta::kExitUsage, err.str() + out.str()};
+}
+
+/// A change of the queue must say what it is for: forgetting the filter must not empty the queue.
+std::optional<NoInvocation> missing_filter(const Invocation& invocation) {
+  const bool changes =
+      invocation.command == Command::queue_retry || invocation.command == Command::queue_delete;
+  if (!changes || invocation.all == invocation.conditions.empty()) return std::nullopt;
+  return NoInvocation{mta::kExitUsage,
+                      invocation.all ? "fulmar: --all and conditions exclude each other\n"
+                                     : "fulmar: give a condition, or --all for every message\n"};
+}
+
+}  // namespace
+
+std::expected<Invocation, NoInvocation> parse_arguments(std::vector<std::string> words) {
+  Invocation invocation;
+  CLI::App app("Fulmar, an outbound mail relay that will not be downgraded", "fulmar");
+  app.set_version_flag("--version", "fulmar " FULMAR_VERSION);
+  app.require_subcommand(1);
+  add_common(app, invocation);
+  add_commands(app, invocation);
+  try {
+    std::ranges::reverse(words);  // CLI11 takes them from the back
+    app.parse(std::move(words));
+  } catch (const CLI::ParseError& error) {
+    return std::unexpected(stop(app, error));
+  }
+  if (auto missing = missing_filter(invocation)) return std::unexpected(*std::move(missing));
+  return invocation;
+}
+
+}  // namespace fulmar::control

@@ -1,0 +1,53 @@
+// The command line as data: words in, an Invocation or what to print instead. Does nothing itself.
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "mta/control/queue_filter.h"
+
+namespace fulmar::control {
+
+enum class Command : std::uint8_t {
+  serve,
+  check,
+  config,
+  explain,
+  queue_list,
+  queue_show,
+  queue_retry,
+  queue_delete,
+  policy_list,
+  policy_show,
+  policy_refresh,
+  policy_forget,
+  status,
+};
+
+struct Invocation {
+  Command command = Command::serve;
+  std::optional<std::string> config_file;  ///< As named by --config.
+  bool json = false;
+  std::string subject;  ///< Target, queue id or domain.
+  std::vector<Condition>
+      conditions;      ///< The filter, ids too; an id "-" stands for those on standard input.
+  bool all = false;    ///< --all: every message is meant.
+  std::string reason;  ///< Of `queue delete`, for the log.
+  bool connect = false;
+  bool defaults = false;
+};
+
+/// Nothing is to be done: the help was asked for, or the words make no sense.
+struct NoInvocation {
+  int exit_code = 0;  ///< kExitDone or kExitUsage
+  std::string text;   ///< For standard output when done, else for standard error.
+};
+
+/// `words` without the program's name.
+[[nodiscard]] std::expected<Invocation, NoInvocation> parse_arguments(
+    std::vector<std::string> words);
+
+}  // namespace fulmar::control

@@ -1,0 +1,255 @@
+#include "mta/control/command_line.h"
+
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
+#include <boost/url/url.hpp>
+#include <filesystem>
+#include <iostream>
+#include <sstream>
+
+#include "base/ascii.h"
+#include "mta/app.h"
+#include "mta/control/arguments.h"
+#include "mta/control/client.h"
+#include "mta/control/render.h"
+
+namespace fulmar::control {
+namespace {
+
+namespace json = boost::json;
+
+int complain(const Surroundings& around, const Error& error) {
+  around.err << "fulmar: " << sanitize_line(error.detail, 4096) << '\n';
+  switch (error.code) {
+    case Errc::connect_failed:
+      return mta::kExitNotRunning;
+    case Errc::not_found:
+      return mta::kExitNo;
+    case Errc::invalid_argument:
+    case Errc::syntax:
+    case Errc::limit:
+      return mta::kExitUsage;
+    default:
+      return mta::kExitTryLater;
+  }
+}
+
+/// The file that was named, else the usual one if it exists, else nothing but defaults.
+std::expected<conf::Loaded, std::vector<conf::Problem>> load(const Invocation& invocation,
+                                                             const Surroundings& around) {
+  if (invocation.config_file) return conf::load_file(*invocation.config_file, around.system);
+  if (!around.config_variable.empty())
+    return conf::load_file(around.config_variable, around.system);
+  std::error_code
+      unreadable;  // a file that cannot be looked at is left to load_file() to complain about
+  const auto kind = std::filesystem::status(around.default_config, unreadable).type();
+  if (kind == std::filesystem::file_type::not_found)
+    return conf::load_text("", around.default_config, around.system);
+  return conf::load_file(around.default_config, around.system);
+}
+
+int print_settings(const Surroundings& around, const std::vector<conf::Setting>& settings,
+                   bool as_json) {
+  if (as_json) {
+    json::array list;
+    for (const conf::Setting& each : settings) {
+      list.push_back({{"key", each.key}, {"value", each.value}, {"origin", each.origin}});
+    }
+    around.out << json::serialize(list) << '\n';
+  } else {
+    around.out << render_settings(settings);
+  }
+  return mta::kExitDone;
+}
+
+int show_config(const Invocation& invocation, const Surroundings& around,
+                const conf::Loaded& loaded) {
+  if (!invocation.defaults) return print_settings(around, loaded.settings, invocation.json);
+  const auto defaults = conf::load_text("", "", around.system);
+  if (!defaults) return mta::kExitConfig;
+  return print_settings(around, defaults->settings, invocation.json);
+}
+
+/// The first word of each line but the heading's, so that `fulmar queue list | grep … | fulmar
+/// queue retry -` works.
+std::vector<Condition> ids_from(std::istream& in) {
+  std::vector<Condition> ids;
+  for (std::string line; std::getline(in, line);) {
+    std::istringstream words(line);
+    std::string id;
+    if (words >> id && id != "ID" && (ids.empty() || ids.back().second != id))
+      ids.emplace_back("id", id);
+  }
+  return ids;
+}
+
+/// Empty when standard input was to name the messages and named none: then no message is meant.
+Result<std::optional<QueueFilter>> read_filter(const Invocation& invocation,
+                                               const Surroundings& around) {
+  std::vector<Condition> conditions;
+  for (const Condition& condition : invocation.conditions) {
+    if (condition != Condition{"id", "-"}) {
+      conditions.push_back(condition);
+      continue;
+    }
+    auto ids = ids_from(around.in);
+    if (ids.empty()) return std::nullopt;
+    std::ranges::move(ids, std::back_inserter(conditions));
+  }
+  FULMAR_TRY(QueueFilter filter, filter_from_conditions(conditions));
+  return filter;
+}
+
+std::string policy_path(const std::string& domain) {
+  boost::urls::url url;
+  url.set_path_absolute(true);
+  for (const std::string_view segment :
+       {std::string_view("v1"), std::string_view("policies"), std::string_view(domain)}) {
+    url.segments().push_back(segment);
+  }
+  return std::string(url.encoded_path());
+}
+
+Result<Request> change_request(const Invocation& invocation, const QueueFilter& filter) {
+  json::object body = {{"filter", filter_to_json(filter)}};
+  if (invocation.all) body["all"] = true;
+  const bool deletes = invocation.command == Command::queue_delete;
+  if (deletes) body["reason"] = invocation.reason;
+  return Request{"POST", deletes ? "/v1/queue/delete" : "/v1/queue/retry", json::serialize(body)};
+}
+
+Result<Request> simple_request(const Invocation& invocation) {
+  switch (invocation.command) {
+    case Command::queue_show: {
+      FULMAR_TRY(const MessageId id, MessageId::parse(invocation.subject));
+      return Request{"GET", "/v1/queue/" + id.str(), {}};
+    }
+    case Command::policy_list:
+      return Request{"GET", "/v1/policies", {}};
+    case Command::policy_show:
+      return Request{"GET", policy_path(invocation.subject), {}};
+    case Command::policy_refresh:
+      return Request{"POST", policy_path(invocation.subject) + "/refresh", {}};
+    case Command::policy_forget:
+      return Request{"DELETE", policy_path(invocation.subject), {}};
+    default:
+      return Request{"GET", "/v1/status", {}};
+  }
+}
+
+std::string render(Command command, const json::value& answer) {
+  switch (command) {
+    case Command::queue_list:
+      return render_queue_list(answer);
+    case Command::queue_show:
+      return render_queue_show(answer);
+    case Command::policy_list:
+      return render_policy_list(answer);
+    case Command::policy_show:
+    case Command::policy_refresh:
+      return render_policy(answer);
+    case Command::queue_retry:
+    case Command::queue_delete:
+      return render_changed(answer);
+    case Command::policy_forget:
+      return "forgotten\n";
+    case Command::explain:
+      return render_explain(answer);
+    default:
+      return render_status(answer);
+  }
+}
+
+void print(const Invocation& invocation, const Surroundings& around, const json::value& answer) {
+  around.out << (invocation.json ? json::serialize(answer) + "\n"
+                                 : render(invocation.command, answer));
+}
+
+int ask_and_print(const Invocation& invocation, const Surroundings& around,
+                  const conf::Config& config, const Result<Request>& request) {
+  if (!request) return complain(around, request.error());
+  const auto answer = ask_daemon(config.control.socket, *request);
+  if (!answer) return complain(around, answer.error());
+  print(invocation, around, *answer);
+  return mta::kExitDone;
+}
+
+int work_on_queue(const Invocation& invocation, const Surroundings& around,
+                  const conf::Config& config) {
+  const auto filter = read_filter(invocation, around);
+  if (!filter) return complain(around, filter.error());
+  if (!*filter) {
+    around.err << "fulmar: no ids on standard input\n";
+    return mta::kExitDone;
+  }
+  if (invocation.command != Command::queue_list) {
+    return ask_and_print(invocation, around, config, change_request(invocation, **filter));
+  }
+  const std::string query = filter_to_query(**filter);
+  return ask_and_print(invocation, around, config,
+                       Request{"GET", query.empty() ? "/v1/queue" : "/v1/queue?" + query, {}});
+}
+
+/// The daemon knows its cached policies and its queue; without it the same code starts from
+/// nothing.
+Result<json::value> explanation(const Invocation& invocation, const Surroundings& around,
+                                const conf::Config& config) {
+  const json::object question = {{"target", invocation.subject}, {"connect", invocation.connect}};
+  auto answer =
+      ask_daemon(config.control.socket, {"POST", "/v1/explain", json::serialize(question)});
+  if (answer || answer.error().code != Errc::connect_failed) return answer;
+  around.err << "fulmar: " << sanitize_line(answer.error().detail, 4096) << "; asking without it\n";
+  return around.explain_without_daemon(config, invocation.subject,
+                                       invocation.connect ? Connect::yes : Connect::no);
+}
+
+int explain(const Invocation& invocation, const Surroundings& around, const conf::Config& config) {
+  const auto answer = explanation(invocation, around, config);
+  if (!answer) return complain(around, answer.error());
+  print(invocation, around, *answer);
+  const json::object* fields = answer->if_object();
+  const json::value* verdict = fields == nullptr ? nullptr : fields->if_contains("deliverable");
+  return verdict != nullptr && verdict->is_bool() && verdict->get_bool() ? mta::kExitDone
+                                                                         : mta::kExitNo;
+}
+
+int carry_out_command(const Invocation& invocation, const Surroundings& around,
+                      const conf::Loaded& loaded) {
+  switch (invocation.command) {
+    case Command::serve:
+      return around.serve(loaded.config);
+    case Command::check:
+      return around.check(loaded.config);
+    case Command::config:
+      return show_config(invocation, around, loaded);
+    case Command::explain:
+      return explain(invocation, around, loaded.config);
+    case Command::queue_list:
+    case Command::queue_retry:
+    case Command::queue_delete:
+      return work_on_queue(invocation, around, loaded.config);
+    default:
+      return ask_and_print(invocation, around, loaded.config, simple_request(invocation));
+  }
+}
+
+}  // namespace
+
+int run_command_line(std::vector<std::string> words, const Surroundings& around) {
+  const auto invocation = parse_arguments(std::move(words));
+  if (!invocation) {
+    const NoInvocation& reason = invocation.error();
+    (reason.exit_code == mta::kExitDone ? around.out : around.err) << reason.text;
+    return reason.exit_code;
+  }
+  const auto loaded = load(*invocation, around);
+  if (!loaded) {
+    for (const conf::Problem& problem : loaded.error())
+      around.err << conf::to_string(problem) << '\n';
+    return mta::kExitConfig;
+  }
+  return carry_out_command(*invocation, around, *loaded);
+}
+
+}  // namespace fulmar::control

@@ -1,0 +1,58 @@
+// What an operator can ask of the running daemon, apart from how the question arrives.
+// control/server.cc offers these over HTTP on the Unix socket; mta/daemon_operations.cc carries
+// them out. Answers are JSON; shapes in docs/control.md.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/json/value.hpp>
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/domain.h"
+#include "base/message_id.h"
+#include "base/result.h"
+
+namespace fulmar::control {
+
+/// Which queued messages are meant. All given conditions must hold; none given means every message.
+struct QueueFilter {
+  std::vector<MessageId> ids;
+  std::optional<std::string>
+      sender;  ///< Whole address, ignoring case; "<>" for the null reverse-path.
+  std::optional<std::string> recipient;  ///< Whole address, ignoring case.
+  std::optional<Domain> domain;          ///< A recipient's next-hop domain.
+  std::optional<std::chrono::seconds> older_than;
+  std::optional<std::string> reason;  ///< Class of the last failure: "dane-mismatch".
+};
+
+enum class Connect : std::uint8_t { no, yes };
+
+/// May be called on any thread. Errors: not_found, invalid_argument, and those of the store.
+class Operations {
+ public:
+  virtual ~Operations() = default;
+  virtual boost::asio::awaitable<boost::json::value> status() = 0;
+  /// Array of messages with their waiting recipients, oldest first, at most `kMaxListed`.
+  virtual boost::asio::awaitable<Result<boost::json::value>> queue_list(QueueFilter filter) = 0;
+  /// One message with envelope, recipients, history and decision records.
+  virtual boost::asio::awaitable<Result<boost::json::value>> queue_show(MessageId id) = 0;
+  /// {"changed": n}: how many deliveries are due now.
+  virtual boost::asio::awaitable<Result<boost::json::value>> queue_retry(QueueFilter filter) = 0;
+  /// {"changed": n}: removed without notice; `reason` goes to the log.
+  virtual boost::asio::awaitable<Result<boost::json::value>> queue_delete(QueueFilter filter,
+                                                                          std::string reason) = 0;
+  virtual boost::asio::awaitable<Result<boost::json::value>> policy_list() = 0;
+  virtual boost::asio::awaitable<Result<boost::json::value>> policy_show(Domain domain) = 0;
+  virtual boost::asio::awaitable<Result<boost::json::value>> policy_refresh(Domain domain) = 0;
+  virtual boost::asio::awaitable<Result<boost::json::value>> policy_forget(Domain domain) = 0;
+  /// `target` is a domain or an address; invalid_argument when it is neither.
+  virtual boost::asio::awaitable<Result<boost::json::value>> explain(std::string target,
+                                                                     Connect connect) = 0;
+};
+
+inline constexpr std::size_t kMaxListed = 100'000;
+
+}  // namespace fulmar::control

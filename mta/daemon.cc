@@ -1,0 +1,231 @@
+#include "mta/daemon.h"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+
+#include "base/log.h"
+#include "mta/app.h"
+#include "mta/service_manager.h"
+#include "queue/backoff.h"
+#include "queue/rocksdb_store.h"
+
+namespace fulmar::mta {
+
+namespace asio = boost::asio;
+using namespace std::chrono_literals;
+
+namespace {
+
+/// What running work gets to finish after SIGTERM: messages being received first, then deliveries.
+constexpr auto kIntakeGrace = 30s;
+constexpr auto kDeliveryGrace = 30s;
+
+std::string why(const Error& error) {
+  return error.detail;
+}
+
+int exit_code_for(const Error& error) {
+  switch (error.code) {
+    case Errc::io:
+    case Errc::invalid_argument:
+    case Errc::dns_bogus:
+    case Errc::newer_version:
+      return kExitConfig;
+    default:
+      return kExitTryLater;
+  }
+}
+
+}  // namespace
+
+Daemon::Daemon(conf::Config config)
+    : config_(std::move(config)), random_(make_system_random()), runtime_(config_.threads) {}
+
+Daemon::~Daemon() = default;
+
+int Daemon::run() {
+  background_.spawn(runtime_.main(), live(), "daemon");
+  runtime_.run();
+  // Deliveries that were cut off are suspended in the middle of their work; unwinding them would
+  // touch parts that are gone. The spool is closed and says what is left to do.
+  if (cut_off_) std::_Exit(exit_code_);
+  return exit_code_;
+}
+
+asio::awaitable<void> Daemon::live() {
+  started_at_ = clock_.utc_now();
+  const Started started = co_await start();
+  if (!started) {
+    std::fprintf(stderr, "fulmar: %s\n", started.error().line.c_str());
+    exit_code_ = started.error().exit_code;
+  } else {
+    log_info("ready", {{"hostname", config_.hostname.str()}, {"version", FULMAR_VERSION}});
+    notify_ready();
+    co_await wait_for_signal();
+    notify_stopping();
+    log_info("stopping");
+  }
+  co_await stop();
+  runtime_.stop();
+}
+
+asio::awaitable<Daemon::Started> Daemon::start() {
+  if (auto opened = open_spool(); !opened) co_return opened;
+  if (auto recovered = co_await recover(); !recovered) co_return recovered;
+  if (auto ready = co_await start_engine(); !ready) co_return ready;
+  if (auto opened = open_sockets(); !opened) co_return opened;
+  start_work();
+  co_return Started{};
+}
+
+Daemon::Started Daemon::open_spool() {
+  auto opened = queue::open_rocksdb_store(config_.state_dir, metrics_);
+  if (!opened) return std::unexpected(StartFailure{kExitTryLater, why(opened.error())});
+  store_ = *std::move(opened);
+  policy_store_ = std::make_unique<SpoolPolicyStore>(*store_);
+  return {};
+}
+
+asio::awaitable<Daemon::Started> Daemon::recover() {
+  auto recovered = co_await store_->recover();
+  if (!recovered) co_return std::unexpected(StartFailure{kExitTryLater, why(recovered.error())});
+  for (const queue::SetAside& entry : recovered->set_aside) {
+    log_error("spool entry set aside: it cannot be read",
+              {{"key", entry.key}, {"reason", why(entry.why)}});
+  }
+  log_info("spool opened", {{"deliveries", std::to_string(recovered->deliveries.size())},
+                            {"set_aside", std::to_string(recovered->set_aside.size())},
+                            {"orphans_removed", std::to_string(recovered->orphans_removed)}});
+  set_aside_ = recovered->set_aside.size();
+  recovered_ = std::move(recovered->deliveries);
+  co_return Started{};
+}
+
+asio::awaitable<Daemon::Started> Daemon::start_engine() {
+  auto policies = co_await policy_store_->load();
+  if (!policies) co_return std::unexpected(StartFailure{kExitTryLater, why(policies.error())});
+  auto engine = Engine::create(
+      config_,
+      {.clock = clock_, .random = *random_, .metrics = metrics_, .policy_store = *policy_store_},
+      runtime_.main(), *std::move(policies));
+  if (!engine)
+    co_return std::unexpected(StartFailure{exit_code_for(engine.error()), why(engine.error())});
+  engine_ = *std::move(engine);
+  anchor_ = std::make_unique<AnchorWatch>(engine_->resolver());
+  const auto proven = co_await anchor_->prove_first();
+  if (!proven) {
+    co_return std::unexpected(
+        StartFailure{kExitConfig, "trust anchor " + config_.resolver.trust_anchor +
+                                      " does not validate the root: " + why(proven.error())});
+  }
+  co_return Started{};
+}
+
+Daemon::Started Daemon::open_sockets() {
+  const auto settings = attempt_settings(config_);
+  const delivery::AttemptParts attempt{.planner = engine_->planner(),
+                                       .store = store_.get(),
+                                       .context = engine_->context(),
+                                       .clock = clock_};
+  line_ = std::make_unique<delivery::WaitingLine>(queue::SchedulerLimits{},
+                                                  [this] { dispatcher_->wake(); });
+  report_back_ = std::make_unique<delivery::ReportBack>(
+      *store_, clock_, *random_,
+      delivery::ReportBackSettings{config_.hostname, config_.postmaster, config_.notify,
+                                   config_.retry});
+  courier_ = std::make_unique<delivery::Courier>(
+      delivery::CourierParts{attempt, *store_, *line_, *report_back_, clock_, *random_, metrics_},
+      delivery::CourierSettings{settings, config_.retry, config_.notify});
+  dispatcher_ = std::make_unique<delivery::Dispatcher>(*line_, *courier_, clock_, runtime_.main(),
+                                                       [this] { return runtime_.next(); });
+  operations_ =
+      std::make_unique<DaemonOperations>(OperationsParts{.store = *store_,
+                                                         .line = *line_,
+                                                         .courier = *courier_,
+                                                         .attempt = attempt,
+                                                         .attempt_settings = settings,
+                                                         .mta_sts = engine_->mta_sts(),
+                                                         .clock = clock_,
+                                                         .metrics = metrics_,
+                                                         .anchor = *anchor_,
+                                                         .hostname = config_.hostname.str(),
+                                                         .set_aside = set_aside_,
+                                                         .started = started_at_});
+  intake_ = std::make_unique<intake::Intake>(
+      intake::IntakeParts{
+          .store = *store_,
+          .clock = clock_,
+          .random = *random_,
+          .metrics = metrics_,
+          .next_executor = [this] { return runtime_.next(); },
+          .queued = [this](
+                        const queue::Message&,
+                        const std::vector<queue::Delivery>& deliveries) { enqueue(deliveries); }},
+      intake::IntakeSettings{.hostname = config_.hostname,
+                             .state_dir = config_.state_dir,
+                             .listen = config_.listen,
+                             .limits = config_.limits});
+  if (auto listening = intake_->listen(); !listening) {
+    return std::unexpected(StartFailure{kExitConfig, why(listening.error())});
+  }
+  auto control = control::ControlServer::open(config_.control, *operations_, runtime_.main());
+  if (!control) return std::unexpected(StartFailure{kExitConfig, why(control.error())});
+  control_ = *std::move(control);
+  return {};
+}
+
+void Daemon::enqueue(const std::vector<queue::Delivery>& deliveries) {
+  for (const queue::Delivery& delivery : deliveries) {
+    // Whether its sender can be told is in the envelope; assuming so may wake the courier once too
+    // early, no more.
+    line_->add({delivery.message, delivery.destination},
+               queue::next_event(delivery, config_.retry, config_.notify, queue::Notifiable::yes));
+  }
+}
+
+void Daemon::start_work() {
+  enqueue(recovered_);
+  recovered_.clear();
+  recovered_.shrink_to_fit();
+  background_.spawn(runtime_.main(), dispatcher_->run(), "dispatcher");
+  background_.spawn(runtime_.main(), engine_->mta_sts().run_refresher(), "policy refresher");
+  background_.spawn(runtime_.main(), anchor_->run(), "trust anchor watch");
+  background_.spawn(runtime_.main(), feed_watchdog(), "watchdog");
+  control_->start();
+  intake_->start();
+}
+
+asio::awaitable<void> Daemon::wait_for_signal() {
+  asio::signal_set signals(runtime_.main(), SIGTERM, SIGINT, SIGHUP);
+  for (;;) {
+    const auto [ec, number] = co_await signals.async_wait(asio::as_tuple(asio::use_awaitable));
+    if (ec || number != SIGHUP) co_return;
+    log_warn(
+        "SIGHUP: reloading the configuration is not in this version yet; restart to apply changes");
+  }
+}
+
+asio::awaitable<void> Daemon::stop() {
+  if (intake_) co_await intake_->stop(kIntakeGrace);
+  if (dispatcher_) {
+    dispatcher_->stop();
+    // What is cut off here is attempted again after the next start; its next attempt's time is in
+    // the spool.
+    cut_off_ = !co_await dispatcher_->join(kDeliveryGrace);
+    if (cut_off_) log_warn("stopping while deliveries are running");
+  }
+  if (anchor_) anchor_->stop();
+  if (engine_) {
+    engine_->mta_sts().stop();
+    engine_->resolver().stop();
+  }
+  if (control_) control_->stop();
+  if (store_) store_->close();
+}
+
+}  // namespace fulmar::mta

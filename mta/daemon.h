@@ -1,0 +1,85 @@
+// The running program: every part in the order of construction, and the order in which they start
+// and stop.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/metrics.h"
+#include "base/random.h"
+#include "base/result.h"
+#include "conf/config.h"
+#include "mta/anchor_watch.h"
+#include "mta/control/server.h"
+#include "mta/daemon_operations.h"
+#include "mta/delivery/courier.h"
+#include "mta/delivery/dispatcher.h"
+#include "mta/delivery/report_back.h"
+#include "mta/delivery/waiting_line.h"
+#include "mta/engine.h"
+#include "mta/intake/acceptor.h"
+#include "mta/policy_store.h"
+#include "mta/runtime.h"
+#include "mta/task_group.h"
+#include "queue/store.h"
+
+namespace fulmar::mta {
+
+/// Start: spool ► recovery ► policies ► resolver, trust store ► trust anchor ► sockets ► control ►
+/// deliveries ► intake. Stop, on SIGTERM or SIGINT: intake (messages being received may finish) ►
+/// deliveries (running ones may finish) ► resolver and fetches ► control ► spool.
+class Daemon {
+ public:
+  explicit Daemon(conf::Config config);
+  ~Daemon();
+
+  /// Blocks until stopped. Returns an exit code of mta/app.h; what kept it from starting is one
+  /// line on standard error.
+  [[nodiscard]] int run();
+
+ private:
+  struct StartFailure {
+    int exit_code;
+    std::string line;
+  };
+  using Started = std::expected<void, StartFailure>;
+
+  boost::asio::awaitable<void> live();
+  boost::asio::awaitable<Started> start();
+  Started open_spool();
+  boost::asio::awaitable<Started> recover();
+  boost::asio::awaitable<Started> start_engine();
+  Started open_sockets();
+  void start_work();
+  void enqueue(const std::vector<queue::Delivery>& deliveries);
+  boost::asio::awaitable<void> wait_for_signal();
+  boost::asio::awaitable<void> stop();
+
+  conf::Config config_;
+  SystemClock clock_;
+  std::unique_ptr<Random> random_;
+  Metrics metrics_;
+  Runtime runtime_;
+  std::unique_ptr<queue::Store> store_;
+  std::unique_ptr<SpoolPolicyStore> policy_store_;
+  std::vector<queue::Delivery> recovered_;
+  std::unique_ptr<Engine> engine_;
+  std::unique_ptr<AnchorWatch> anchor_;
+  std::unique_ptr<delivery::WaitingLine> line_;
+  std::unique_ptr<delivery::ReportBack> report_back_;
+  std::unique_ptr<delivery::Courier> courier_;
+  std::unique_ptr<delivery::Dispatcher> dispatcher_;
+  std::unique_ptr<intake::Intake> intake_;
+  std::unique_ptr<DaemonOperations> operations_;
+  std::unique_ptr<control::ControlServer> control_;
+  TaskGroup background_;
+  UtcTime started_at_{};
+  std::size_t set_aside_ = 0;  // spool entries found unreadable at start
+  bool cut_off_ = false;       // deliveries were still running when time was up
+  int exit_code_ = 0;
+};
+
+}  // namespace fulmar::mta

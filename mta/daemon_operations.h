@@ -1,0 +1,61 @@
+// What an operator asks, carried out on the running daemon's parts.
+#pragma once
+
+#include <boost/json/value.hpp>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/metrics.h"
+#include "mta/anchor_watch.h"
+#include "mta/control/operations.h"
+#include "mta/delivery/attempt.h"
+#include "mta/delivery/courier.h"
+#include "mta/delivery/waiting_line.h"
+#include "queue/store.h"
+#include "tls/mta_sts.h"
+
+namespace fulmar::mta {
+
+/// All must outlive the operations.
+struct OperationsParts {
+  queue::Store& store;
+  delivery::WaitingLine& line;
+  delivery::Courier& courier;
+  delivery::AttemptParts attempt;
+  delivery::AttemptSettings attempt_settings;
+  tls::MtaSts& mta_sts;
+  Clock& clock;
+  Metrics& metrics;
+  AnchorWatch& anchor;
+  std::string hostname;
+  std::size_t set_aside = 0;  ///< Spool entries that could not be read at start.
+  UtcTime started{};
+};
+
+class DaemonOperations final : public control::Operations {
+ public:
+  explicit DaemonOperations(OperationsParts parts);
+
+  boost::asio::awaitable<boost::json::value> status() override;
+  boost::asio::awaitable<Result<boost::json::value>> queue_list(
+      control::QueueFilter filter) override;
+  boost::asio::awaitable<Result<boost::json::value>> queue_show(MessageId id) override;
+  boost::asio::awaitable<Result<boost::json::value>> queue_retry(
+      control::QueueFilter filter) override;
+  boost::asio::awaitable<Result<boost::json::value>> queue_delete(control::QueueFilter filter,
+                                                                  std::string reason) override;
+  boost::asio::awaitable<Result<boost::json::value>> policy_list() override;
+  boost::asio::awaitable<Result<boost::json::value>> policy_show(Domain domain) override;
+  boost::asio::awaitable<Result<boost::json::value>> policy_refresh(Domain domain) override;
+  boost::asio::awaitable<Result<boost::json::value>> policy_forget(Domain domain) override;
+  boost::asio::awaitable<Result<boost::json::value>> explain(std::string target,
+                                                             control::Connect connect) override;
+
+ private:
+  boost::asio::awaitable<std::vector<queue::DeliveryKey>> select(control::QueueFilter filter);
+  boost::asio::awaitable<boost::json::object> waiting_for(MailHost destination);
+
+  OperationsParts parts_;
+};
+
+}  // namespace fulmar::mta

@@ -1,0 +1,70 @@
+// What happens to one due delivery from the moment it is taken to the moment the spool knows the
+// outcome: an attempt, a notice of delay, or the end of waiting. The order of writes here is what
+// crash safety rests on (docs/durability.md): the next attempt's time before the attempt, the
+// outcome and its notice in one batch after it.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <optional>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/metrics.h"
+#include "base/random.h"
+#include "conf/config.h"
+#include "mta/delivery/attempt.h"
+#include "mta/delivery/report_back.h"
+#include "mta/delivery/waiting_line.h"
+#include "queue/store.h"
+
+namespace fulmar::delivery {
+
+/// All must outlive the courier.
+struct CourierParts {
+  AttemptParts attempt;
+  queue::Store& store;
+  WaitingLine& line;
+  ReportBack& report_back;
+  Clock& clock;
+  Random& random;
+  Metrics& metrics;
+};
+
+struct CourierSettings {
+  AttemptSettings attempt;
+  conf::Retry retry;
+  conf::Notify notify;
+};
+
+/// Thread-safe: each run is independent.
+class Courier {
+ public:
+  Courier(CourierParts parts, CourierSettings settings);
+
+  /// REQUIRES: `key` was taken from the line. When it ends, the delivery is back in the line or
+  /// gone.
+  boost::asio::awaitable<void> run(queue::DeliveryKey key);
+
+  /// For operators: removes a delivery claimed from the line, without a notice. Errors of the
+  /// store.
+  boost::asio::awaitable<Result<>> remove(queue::DeliveryKey key);
+
+ private:
+  struct Job;
+  boost::asio::awaitable<void> run_job(Job job);
+  boost::asio::awaitable<void> attempt(Job job);
+  boost::asio::awaitable<void> announce_delay(Job job);
+  boost::asio::awaitable<void> expire(Job job);
+  boost::asio::awaitable<bool> policy_moved(const queue::Delivery& delivery);
+
+  boost::asio::awaitable<void> settle(Job job, std::vector<notice::NoticeRecipient> bounced);
+  boost::asio::awaitable<bool> commit(MessageId id, queue::Batch batch);
+  void give_back(const Job& job);
+  void log_results(const Job& job, const AttemptResult& result, UtcTime started) const;
+  std::vector<notice::NoticeRecipient> apply(Job& job, const AttemptResult& result);
+
+  CourierParts parts_;
+  CourierSettings settings_;
+};
+
+}  // namespace fulmar::delivery

@@ -1,0 +1,72 @@
+#include "mta/delivery/dispatcher.h"
+
+#include <algorithm>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+namespace fulmar::delivery {
+
+namespace asio = boost::asio;
+using std::chrono::milliseconds;
+
+namespace {
+
+/// Due times are wall-clock times, timers are monotonic: looking again at least this often keeps a
+/// stepped clock from turning into a long sleep (pitfall 90).
+constexpr milliseconds kLongestPause{60'000};
+
+}  // namespace
+
+Dispatcher::Dispatcher(WaitingLine& line, Courier& courier, Clock& clock,
+                       asio::any_io_executor executor,
+                       std::function<asio::any_io_executor()> next_executor)
+    : line_(line),
+      courier_(courier),
+      clock_(clock),
+      executor_(executor),
+      next_executor_(std::move(next_executor)),
+      timer_(std::make_shared<asio::steady_timer>(executor)),
+      woken_(std::make_shared<std::atomic<bool>>(false)) {}
+
+void Dispatcher::wake() {
+  // One posted handler at a time is enough.
+  if (woken_->exchange(true)) return;
+  asio::post(executor_, [timer = timer_] { timer->cancel(); });
+}
+
+void Dispatcher::stop() {
+  stopping_ = true;
+  woken_->store(false);
+  wake();
+}
+
+asio::awaitable<bool> Dispatcher::join(milliseconds limit) {
+  return tasks_.join(limit);
+}
+
+void Dispatcher::start_due() {
+  while (const auto key = line_.take(clock_.utc_now())) {
+    tasks_.spawn(next_executor_(), courier_.run(*key), "delivery of " + key->message.str());
+  }
+}
+
+milliseconds Dispatcher::pause() const {
+  const auto due = line_.next_due();
+  if (!due) return kLongestPause;
+  return std::clamp(std::chrono::duration_cast<milliseconds>(*due - clock_.utc_now()),
+                    milliseconds(0), kLongestPause);
+}
+
+asio::awaitable<void> Dispatcher::run() {
+  while (!stopping_) {
+    woken_->store(false);
+    start_due();
+    timer_->expires_after(pause());
+    // Woken between taking and arming: the posted cancel has not run yet, or found no wait to end.
+    if (woken_->load()) continue;
+    co_await timer_->async_wait(asio::as_tuple(asio::use_awaitable));
+  }
+}
+
+}  // namespace fulmar::delivery

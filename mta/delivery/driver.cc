@@ -1,0 +1,139 @@
+#include "mta/delivery/driver.h"
+
+#include <utility>
+#include <variant>
+
+namespace fulmar::delivery {
+
+namespace asio = boost::asio;
+using namespace smtp;
+
+namespace {
+
+constexpr std::chrono::seconds kQuitTimeout{
+    5};  // the outcome is known; nobody waits for manners (pitfall 62)
+
+class Driver {
+ public:
+  Driver(net::Stream stream, tls::TlsDecision decision, const tls::ClientContext& context,
+         Body body, DriverTimeouts timeouts)
+      : stream_(std::move(stream)),
+        decision_(std::move(decision)),
+        context_(context),
+        body_(body),
+        timeouts_(timeouts) {}
+
+  asio::awaitable<SessionReport> run(ClientSession session) {
+    ClientAction action = session.resume(Connected{});
+    while (!std::holds_alternative<DoClose>(action)) {
+      const ClientEvent event = co_await perform(std::move(action));
+      action = session.resume(event);
+    }
+    co_await stream_.shut_down(kQuitTimeout);
+    SessionReport report{.result = session.result(), .verified = std::move(verified_)};
+    name_missing_tls(report.result);
+    co_return report;
+  }
+
+ private:
+  asio::awaitable<ClientEvent> perform(ClientAction action) {
+    if (const auto* read = std::get_if<DoRead>(&action)) co_return co_await do_read(read->wait);
+    if (auto* write = std::get_if<DoWrite>(&action))
+      co_return co_await do_write(std::move(write->bytes));
+    if (std::holds_alternative<DoStartTls>(action)) co_return co_await do_start_tls();
+    co_return co_await do_next_chunk();
+  }
+
+  [[nodiscard]] std::chrono::milliseconds limit(Wait wait) const {
+    switch (wait) {
+      case Wait::command:
+        return timeouts_.command;
+      case Wait::final_dot:
+        return timeouts_.final_dot;
+      case Wait::quit:
+        return kQuitTimeout;
+    }
+    return timeouts_.command;
+  }
+
+  static ClientEvent lost(const Error& error) {
+    const bool timed_out = error.code == Errc::timeout;
+    return ConnectionLost{
+        .reason = error.detail,
+        .cause = timed_out ? ConnectionLost::Cause::timeout : ConnectionLost::Cause::closed};
+  }
+
+  asio::awaitable<ClientEvent> do_read(Wait wait) {
+    const auto bytes = co_await stream_.read(limit(wait));
+    if (!bytes) co_return lost(bytes.error());
+    co_return BytesReceived{*bytes};
+  }
+
+  asio::awaitable<ClientEvent> do_write(std::string bytes) {
+    const auto written = co_await stream_.write(bytes, timeouts_.command);
+    if (!written) co_return lost(written.error());
+    co_return BytesWritten{};
+  }
+
+  /// The class of failure when the handshake itself does not come about.
+  [[nodiscard]] Error handshake_error(Error error) const {
+    if (!decision_.tls_required()) return make_error(Errc::tls_handshake, std::move(error.detail));
+    return make_error(tls::no_tls_failure(decision_), std::move(error.detail));
+  }
+
+  asio::awaitable<ClientEvent> do_start_tls() {
+    auto session = context_.new_smtp_session(decision_);
+    if (!session) co_return TlsRefused{.why = handshake_error(std::move(session).error())};
+    const auto shaken = co_await stream_.handshake_client(*std::move(session), timeouts_.command);
+    if (!shaken) co_return TlsRefused{.why = handshake_error(shaken.error())};
+    verified_ = tls::verify_session(stream_.ssl(), decision_, context_);
+    if (verified_->failure) {
+      co_return TlsRefused{.why = *verified_->failure,
+                           .handshake = TlsRefused::Handshake::complete};
+    }
+    co_return TlsEstablished{};
+  }
+
+  asio::awaitable<ClientEvent> do_next_chunk() {
+    if (next_chunk_ == body_.chunks) co_return BodyEnd{};
+    auto chunk = co_await body_.store->read_chunk(body_.message, next_chunk_);
+    if (!chunk) co_return BodyFailed{.why = std::move(chunk).error()};
+    ++next_chunk_;
+    chunk_ = *std::move(chunk);
+    co_return BodyChunk{.bytes = chunk_};
+  }
+
+  /// The session knows that TLS was required, not by whom: here the failure gets the class of the
+  /// decision.
+  void name_missing_tls(SessionResult& result) const {
+    if (!decision_.tls_required()) return;
+    const auto rename = [&](std::optional<Error>& failure) {
+      if (!failure || failure->code != Errc::tls_handshake) return;
+      failure = make_error(tls::no_tls_failure(decision_), std::move(failure->detail));
+    };
+    rename(result.failure);
+    for (RecipientOutcome& recipient : result.recipients)
+      rename(recipient.failure);
+  }
+
+  net::Stream stream_;
+  tls::TlsDecision decision_;
+  const tls::ClientContext& context_;
+  Body body_;
+  DriverTimeouts timeouts_;
+  std::optional<tls::VerifyOutcome> verified_;
+  std::uint32_t next_chunk_ = 0;
+  std::string chunk_;  // holds what the last BodyChunk event points at
+};
+
+}  // namespace
+
+asio::awaitable<SessionReport> run_session(net::Stream stream, ClientSession session,
+                                           tls::TlsDecision decision,
+                                           const tls::ClientContext& context, Body body,
+                                           DriverTimeouts timeouts) {
+  Driver driver(std::move(stream), std::move(decision), context, body, timeouts);
+  co_return co_await driver.run(std::move(session));
+}
+
+}  // namespace fulmar::delivery

@@ -1,0 +1,47 @@
+// Runs a smtp::ClientSession over a Stream: the only loop that joins the sending protocol to
+// sockets and TLS.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <chrono>
+#include <cstdint>
+#include <optional>
+
+#include "base/result.h"
+#include "conf/config.h"
+#include "mta/net/stream.h"
+#include "mta/smtp/client_session.h"
+#include "queue/message.h"
+#include "queue/store.h"
+#include "tls/client_context.h"
+#include "tls/tls_policy.h"
+#include "tls/verify.h"
+
+namespace fulmar::delivery {
+
+/// Where the body comes from. Both must outlive the run.
+struct Body {
+  queue::Store* store = nullptr;  ///< Null for a probe, which sends none.
+  MessageId message;
+  std::uint32_t chunks = 0;
+};
+
+struct DriverTimeouts {
+  std::chrono::milliseconds command;
+  std::chrono::milliseconds final_dot;
+};
+
+struct SessionReport {
+  smtp::SessionResult result;
+  /// What the handshake proved; empty when none was completed.
+  std::optional<tls::VerifyOutcome> verified;
+};
+
+/// Ends with the connection closed. Failures are in the report: a session that cannot be held to
+/// `decision` ends before MAIL, with the failure class that the decision gives.
+boost::asio::awaitable<SessionReport> run_session(net::Stream stream, smtp::ClientSession session,
+                                                  tls::TlsDecision decision,
+                                                  const tls::ClientContext& context, Body body,
+                                                  DriverTimeouts timeouts);
+
+}  // namespace fulmar::delivery

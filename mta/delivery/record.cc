@@ -1,0 +1,149 @@
+#include "mta/delivery/record.h"
+
+#include <boost/json/serialize.hpp>
+
+#include "base/clock.h"
+
+namespace fulmar::delivery {
+
+namespace json = boost::json;
+
+namespace {
+
+json::value optional_error(const std::optional<Error>& error) {
+  return error ? to_json(*error) : json::value(nullptr);
+}
+
+template <class Items, class Shape>
+json::array shape_all(const Items& items, Shape shape) {
+  json::array result;
+  for (const auto& item : items)
+    result.emplace_back(shape(item));
+  return result;
+}
+
+std::string_view name(resolver::Security security) {
+  return security == resolver::Security::secure ? "secure" : "insecure";
+}
+
+std::string_view name(tls::StsLookup::Source source) {
+  switch (source) {
+    case tls::StsLookup::Source::none:
+      return "none";
+    case tls::StsLookup::Source::fetched:
+      return "fetched";
+    case tls::StsLookup::Source::cached:
+      return "cached";
+  }
+  return "none";
+}
+
+json::object policy_json(const tls::StsLookup& sts) {
+  json::object result{
+      {"mode", nullptr}, {"source", name(sts.source)}, {"trouble", optional_error(sts.trouble)}};
+  if (!sts.policy) return result;
+  result["mode"] = tls::to_string(sts.policy->mode);
+  result["id"] = sts.entry.policy_id;
+  result["mx"] = shape_all(sts.policy->mx,
+                           [](const tls::MxPattern& pattern) { return tls::to_string(pattern); });
+  result["max_age_seconds"] = sts.policy->max_age.count();
+  result["fetched_at"] = to_iso8601(sts.entry.fetched_at);
+  result["expires_at"] = to_iso8601(sts.entry.expires_at);
+  result["text"] = sts.entry.policy_text;
+  return result;
+}
+
+json::object tlsa_json(const resolver::TlsaLookup& tlsa) {
+  return {{"status", resolver::to_string(tlsa.status)},
+          {"base", tlsa.base.str()},
+          {"records", shape_all(tlsa.published,
+                                [](const resolver::TlsaRecord& record) {
+                                  return resolver::to_string(record);
+                                })},
+          {"failure", optional_error(tlsa.error)}};
+}
+
+json::object certificate_json(const tls::CertificateFacts& facts) {
+  return {{"subject", facts.subject},
+          {"issuer", facts.issuer},
+          {"not_before", to_iso8601(facts.not_before)},
+          {"not_after", to_iso8601(facts.not_after)},
+          {"names", shape_all(facts.names, [](const std::string& value) { return value; })},
+          {"spki_sha256", facts.spki_sha256}};
+}
+
+}  // namespace
+
+std::string_view achieved_label(tls::TlsLevel level) {
+  switch (level) {
+    case tls::TlsLevel::opportunistic:
+    case tls::TlsLevel::encrypt:
+      return "encrypted";
+    case tls::TlsLevel::sts:
+      return "sts";
+    case tls::TlsLevel::dane_host_only:
+      return "dane-host-only";
+    case tls::TlsLevel::dane:
+      return "dane";
+  }
+  return "encrypted";
+}
+
+json::value to_json(const Error& error) {
+  return {{"class", to_string(error.code)},
+          {"status", to_string(error.status)},
+          {"detail", error.detail}};
+}
+
+json::object to_json(const Route& route) {
+  return {{"domain", to_string(route.destination)},
+          {"failure", optional_error(route.failure)},
+          {"mx", {{"security", name(route.mx.security)}, {"implicit", route.mx.implicit}}},
+          {"mta_sts", policy_json(route.sts)}};
+}
+
+json::object to_json(const HostPlan& plan) {
+  return {{"host", plan.host.str()},
+          {"preference", plan.preference},
+          {"addresses",
+           shape_all(plan.addresses, [](const IpAddress& address) { return address.str(); })},
+          {"address_security", name(plan.lookup.security)},
+          {"tlsa", tlsa_json(plan.tlsa)},
+          {"action", plan.failure ? "skip" : "use"},
+          {"level", tls::to_string(plan.decision.level)},
+          {"rule", plan.decision.rule},
+          {"reason", plan.decision.reason},
+          {"reference", plan.decision.reference},
+          {"failure", optional_error(plan.failure)}};
+}
+
+void describe_session(const SessionReport& report, json::object& record) {
+  record["tls"] = "none";
+  record["stage"] = smtp::to_string(report.result.stage);
+  record["failure"] = optional_error(report.result.failure);
+  if (!report.verified) return;
+  const tls::VerifyOutcome& verified = *report.verified;
+  if (report.result.tls) record["tls"] = achieved_label(verified.achieved);
+  record["protocol"] = verified.protocol;
+  record["cipher"] = verified.cipher;
+  if (!verified.chain.empty()) record["certificate"] = certificate_json(verified.chain.front());
+  if (!verified.matched_record.empty()) record["matched_record"] = verified.matched_record;
+  if (verified.testing_failure) record["testing_failure"] = to_json(*verified.testing_failure);
+}
+
+std::string serialize_record(json::object record) {
+  std::string text = json::serialize(record);
+  if (text.size() <= kMaxRecord) return text;
+  if (auto* policy = record["mta_sts"].if_object()) policy->erase("text");
+  text = json::serialize(record);
+  auto* hosts = record["hosts"].if_array();
+  // The last hosts are the least preferred ones.
+  while (text.size() > kMaxRecord && hosts != nullptr && !hosts->empty()) {
+    hosts->pop_back();
+    record["hosts_left_out"] = true;
+    text = json::serialize(record);
+  }
+  return text.size() <= kMaxRecord ? text : std::string("{}");
+}
+
+}  // namespace fulmar::delivery

@@ -1,0 +1,40 @@
+// The decision record: routes, host plans and sessions as JSON, the same for the spool, `queue
+// show` and `explain`. And its words for the technical part of a notice. Pure. Shapes in
+// docs/control.md.
+#pragma once
+
+#include <boost/json/object.hpp>
+#include <boost/json/value.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+#include "mta/delivery/driver.h"
+#include "mta/delivery/plan.h"
+
+namespace fulmar::delivery {
+
+/// {"class","status","detail"}
+[[nodiscard]] boost::json::value to_json(const Error& error);
+/// {"domain","failure","mx","mta_sts"}
+[[nodiscard]] boost::json::object to_json(const Route& route);
+/// One element of "hosts".
+[[nodiscard]] boost::json::object to_json(const HostPlan& plan);
+/// Adds "tls", "failure", "protocol", "cipher", "certificate", "matched_record" and
+/// "testing_failure".
+void describe_session(const SessionReport& report, boost::json::object& record);
+
+/// "none", "encrypted", "sts", "dane-host-only" or "dane": the mail log's names of levels.
+[[nodiscard]] std::string_view achieved_label(tls::TlsLevel level);
+
+/// The record as stored: at most kMaxRecord octets; when it is longer, policy text, then hosts are
+/// left out.
+inline constexpr std::size_t kMaxRecord = 8 * 1024;
+[[nodiscard]] std::string serialize_record(boost::json::object record);
+
+/// For the technical part of a notice: who published what, what was found, host by host. Empty for
+/// bytes that are no record.
+[[nodiscard]] std::vector<std::string> technical_lines(std::string_view record);
+
+}  // namespace fulmar::delivery

@@ -1,0 +1,98 @@
+#include "mta/delivery/report_back.h"
+
+#include <algorithm>
+
+#include "base/ascii.h"
+#include "base/log.h"
+#include "mta/delivery/record.h"
+#include "queue/backoff.h"
+
+namespace fulmar::delivery {
+
+namespace asio = boost::asio;
+
+namespace {
+
+std::string header_section(std::string_view text) {
+  const std::size_t end = text.find("\r\n\r\n");
+  return std::string(text.substr(0, end == std::string_view::npos ? text.size() : end + 2));
+}
+
+}  // namespace
+
+ReportBack::ReportBack(queue::Store& store, Clock& clock, Random& random,
+                       ReportBackSettings settings)
+    : store_(store), clock_(clock), random_(random), settings_(std::move(settings)) {}
+
+asio::awaitable<std::string> ReportBack::read_content(queue::Message original) {
+  std::string content;
+  for (std::uint32_t index = 0; index < original.chunks && content.size() < notice::kMaxReturned;
+       ++index) {
+    const auto chunk = co_await store_.read_chunk(original.id, index);
+    if (!chunk) {
+      // The header fields are still at hand; a notice without the content is better than none.
+      log_warn("content for a notice cannot be read",
+               {{"id", original.id.str()}, {"reason", chunk.error().detail}});
+      co_return std::string();
+    }
+    content += *chunk;
+  }
+  if (content.size() > notice::kMaxReturned) content.resize(notice::kMaxReturned);
+  co_return content;
+}
+
+asio::awaitable<std::optional<SpooledNotice>> ReportBack::make(
+    notice::NoticeKind kind, queue::Message original, queue::Delivery delivery,
+    std::vector<notice::NoticeRecipient> recipients) {
+  if (!original.sender || recipients.empty()) co_return std::nullopt;
+  const UtcTime now = clock_.utc_now();
+  notice::NoticeFacts facts{.kind = kind,
+                            .id = MessageId::make(now, random_),
+                            .reporting_mta = settings_.hostname,
+                            .postmaster = settings_.postmaster,
+                            .original = original,
+                            .recipients = std::move(recipients),
+                            .now = now,
+                            .last_attempt = now};
+  if (!delivery.history.empty()) {
+    facts.technical = technical_lines(delivery.history.back().decision);
+    facts.last_attempt = delivery.history.back().at;
+  }
+  if (kind == notice::NoticeKind::delayed) {
+    facts.next_attempt = std::max(delivery.next_attempt, now);
+    facts.give_up_at = queue::expires_at(delivery, settings_.retry);
+  } else if (settings_.notify.return_content == conf::ReturnContent::full) {
+    facts.original_content = co_await read_content(original);
+  }
+  co_return spool(notice::compose_notice(facts), *original.sender, facts.id, now);
+}
+
+SpooledNotice ReportBack::spool(std::string text, const Mailbox& to, MessageId id,
+                                UtcTime now) const {
+  SpooledNotice notice;
+  notice.message = {.id = id,
+                    .sender = std::nullopt,
+                    .arrived = now,
+                    .size = text.size(),
+                    .chunks = static_cast<std::uint32_t>((text.size() + queue::kChunkSize - 1) /
+                                                         queue::kChunkSize),
+                    .eight_bit = !is_ascii(text),
+                    .helo = settings_.hostname.str(),
+                    .header = header_section(text)};
+  notice.delivery = {.message = id,
+                     .destination = to.host,
+                     .recipients = {{.address = to}},
+                     .arrived = now,
+                     .next_attempt = now};
+  for (std::uint32_t index = 0; index < notice.message.chunks; ++index) {
+    notice.operations.emplace_back(
+        queue::PutChunk{.message = id,
+                        .index = index,
+                        .bytes = text.substr(index * queue::kChunkSize, queue::kChunkSize)});
+  }
+  notice.operations.emplace_back(queue::PutMessage{notice.message});
+  notice.operations.emplace_back(queue::PutDelivery{notice.delivery});
+  return notice;
+}
+
+}  // namespace fulmar::delivery

@@ -1,0 +1,69 @@
+// The schedule shared by threads: queue::Scheduler behind a lock, and which deliveries of each
+// message are alive.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <unordered_map>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/message_id.h"
+#include "queue/scheduler.h"
+
+namespace fulmar::delivery {
+
+/// All functions may be called from any thread.
+class WaitingLine {
+ public:
+  /// `wake` is called, on the caller's thread, whenever something may have become due earlier than
+  /// before. It must not call back into the line.
+  WaitingLine(queue::SchedulerLimits limits, std::function<void()> wake);
+
+  /// A delivery that is in the spool since just now, or since before the start.
+  void add(const queue::DeliveryKey& key, UtcTime due);
+
+  [[nodiscard]] std::optional<queue::DeliveryKey> take(UtcTime now);
+  [[nodiscard]] std::optional<UtcTime> next_due() const;
+
+  /// A running delivery ended and waits again.
+  void put_back(const queue::DeliveryKey& key, UtcTime due);
+
+  enum class Siblings : std::uint8_t { none, some };
+  /// Whether other deliveries of the message are alive. A message never gets new ones after it was
+  /// accepted, so `none` stays true.
+  [[nodiscard]] Siblings siblings(const queue::DeliveryKey& key) const;
+  /// A running delivery is gone from the spool. `none`: it was the message's last.
+  Siblings remove_running(const queue::DeliveryKey& key);
+
+  /// A queued delivery becomes due now; false when it is running or unknown.
+  bool hasten(const queue::DeliveryKey& key, UtcTime now);
+  /// Takes a queued delivery out so that it can be changed or removed; it then counts as running.
+  /// False when it is running already or unknown.
+  bool claim(const queue::DeliveryKey& key);
+
+  /// Every delivery alive, by message, oldest first.
+  [[nodiscard]] std::vector<queue::DeliveryKey> keys() const;
+  [[nodiscard]] std::vector<queue::DeliveryKey> keys_of(const MessageId& message) const;
+
+  struct Depth {
+    std::size_t messages = 0;
+    std::size_t deliveries = 0;
+    std::size_t running = 0;
+  };
+  [[nodiscard]] Depth depth() const;
+  [[nodiscard]] std::optional<queue::Scheduler::DestinationLoad> load(
+      const MailHost& destination) const;
+
+ private:
+  Siblings forget(const queue::DeliveryKey& key);
+
+  mutable std::mutex mutex_;
+  queue::Scheduler scheduler_;
+  std::unordered_map<MessageId, std::vector<MailHost>> alive_;
+  std::function<void()> wake_;
+};
+
+}  // namespace fulmar::delivery

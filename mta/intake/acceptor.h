@@ -1,0 +1,68 @@
+// The listening sockets: who may connect, how many at once, and what becomes of their sessions at
+// the end.
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/metrics.h"
+#include "base/random.h"
+#include "base/result.h"
+#include "conf/config.h"
+#include "queue/store.h"
+
+namespace fulmar::intake {
+
+/// References must outlive the io_contexts behind `next_executor`, for sessions that are cut off
+/// end with those.
+struct IntakeParts {
+  queue::Store& store;
+  Clock& clock;
+  Random& random;
+  Metrics& metrics;
+  /// Where the next connection lives. Each executor belongs to one thread.
+  std::function<boost::asio::any_io_executor()> next_executor;
+  /// Called once for each message that is safe in the spool, on the thread of its connection.
+  std::function<void(queue::Message, std::vector<queue::Delivery>)> queued;
+};
+
+struct IntakeSettings {
+  Domain hostname;
+  std::string state_dir;  ///< For the log.
+  std::vector<conf::Listen> listen;
+  conf::Limits limits;
+  std::chrono::milliseconds command_timeout = std::chrono::minutes(5);  ///< RFC 5321 §4.5.3.2.7
+};
+
+class Intake {
+ public:
+  Intake(IntakeParts parts, IntakeSettings settings);
+  ~Intake();
+
+  /// Opens all sockets and loads their certificates. Errc::io or invalid_argument, naming the
+  /// address, for the first one that cannot be had; then none is kept.
+  Result<> listen();
+
+  /// Begins to accept. REQUIRES: listen() succeeded.
+  void start();
+
+  /// Accepts no more, says 421 to those who are not sending a message, waits at most `grace` for
+  /// those who are, then cuts them off. From any thread.
+  boost::asio::awaitable<void> stop(std::chrono::milliseconds grace);
+
+  /// What the sockets are bound to, in the order of the settings; for tests, which ask for port 0.
+  [[nodiscard]] std::vector<Endpoint> endpoints() const;
+
+ private:
+  struct Shared;
+  std::shared_ptr<Shared>
+      shared_;  // with the sessions, which may outlive the intake when the program ends
+};
+
+}  // namespace fulmar::intake

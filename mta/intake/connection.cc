@@ -1,0 +1,284 @@
+#include "mta/intake/connection.h"
+
+#include <utility>
+
+#include "base/log.h"
+#include "base/maillog.h"
+#include "mta/intake/received.h"
+
+namespace fulmar::intake {
+
+namespace asio = boost::asio;
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr auto kWriteLimit = 5min;
+constexpr auto kHandshakeLimit = 60s;
+constexpr auto kFarewellLimit = 5s;
+constexpr auto kHearOutLimit = 500ms;  // each read
+constexpr int kHearOutReads = 16;
+// The idle timer ends a silent session with words; this is for the case that it should fail to.
+constexpr auto kReadMargin = 30s;
+
+/// No name is looked up: whatever DNS says about a client changes nothing for it.
+std::string name_of(const IpAddress& client) {
+  static const Network loopback4 = *Network::parse("127.0.0.0/8");
+  static const Network loopback6 = *Network::parse("::1/128");
+  const bool local = loopback4.contains(client) || loopback6.contains(client);
+  return (local ? "localhost[" : "unknown[") + client.str() + ']';
+}
+
+bool has_octets(asio::ip::tcp::socket& socket) {
+  boost::system::error_code ec;
+  const std::size_t available = socket.available(ec);
+  return !ec && available > 0;
+}
+
+}  // namespace
+
+Connection::Connection(ConnectionParts parts, ConnectionTerms terms, asio::ip::tcp::socket socket)
+    : parts_(parts),
+      terms_(std::move(terms)),
+      executor_(socket.get_executor()),
+      spoke_first_(has_octets(socket)),
+      stream_(std::move(socket)),
+      idle_timer_(executor_),
+      client_(stream_.remote().address.unmapped()),
+      client_name_(name_of(client_)),
+      session_(terms_.options) {}
+
+asio::awaitable<void> Connection::run() {
+  using Tls = smtp::ServerOptions::Tls;
+  bool ready = true;
+  if (terms_.options.tls == Tls::active) ready = co_await handshake();
+  if (ready) {
+    watch_idleness(terms_.command_timeout);
+    Event event = co_await greet();
+    while (event) {
+      smtp::ServerAction action = session_.resume(*event);
+      event =
+          co_await std::visit([this](auto& wanted) { return answer(std::move(wanted)); }, action);
+    }
+  }
+  co_await finish();
+}
+
+/// A client that speaks first is told so instead of being greeted (SMU-04); under TLS the handshake
+/// came first.
+asio::awaitable<Connection::Event> Connection::greet() {
+  if (!spoke_first_ || terms_.options.tls == smtp::ServerOptions::Tls::active) {
+    co_return smtp::SessionStarted{};
+  }
+  static_cast<void>(session_.resume(smtp::SessionStarted{}));
+  co_return co_await answer(smtp::ServerRead{});
+}
+
+asio::awaitable<Connection::Event> Connection::answer(smtp::ServerRead) {
+  if (stopping_ && !told_stopping_) {
+    told_stopping_ = true;
+    co_return smtp::ServerStopping{};
+  }
+  reading_since_ = parts_.clock.steady_now();
+  reading_ = true;
+  const auto bytes = co_await stream_.read(terms_.command_timeout + kReadMargin);
+  reading_ = false;
+  if (farewell_) co_return std::nullopt;
+  if (!bytes) {
+    lost_ = bytes.error().detail;
+    co_return std::nullopt;
+  }
+  co_return smtp::ServerBytesReceived{*bytes};
+}
+
+asio::awaitable<Connection::Event> Connection::answer(smtp::ServerWrite action) {
+  const auto written = co_await stream_.write(action.bytes, kWriteLimit);
+  if (!written) {
+    lost_ = written.error().detail;
+    co_return std::nullopt;
+  }
+  co_return smtp::ServerBytesWritten{};
+}
+
+asio::awaitable<Connection::Event> Connection::answer(smtp::ServerStartTls) {
+  // Named first: GCC 12 makes wrong code of `if (co_await …)`.
+  const bool done = co_await handshake();
+  if (!done) co_return std::nullopt;
+  co_return smtp::ServerTlsEstablished{};
+}
+
+asio::awaitable<bool> Connection::handshake() {
+  auto tls_session = terms_.tls->new_session();
+  if (!tls_session) {
+    log_error("no TLS session",
+              {{"client", client_name_}, {"reason", to_string(tls_session.error())}});
+    co_return false;
+  }
+  const auto done = co_await stream_.handshake_server(*std::move(tls_session), kHandshakeLimit);
+  if (!done) lost_ = "TLS handshake: " + done.error().detail;
+  co_return done.has_value();
+}
+
+asio::awaitable<Connection::Event> Connection::answer(smtp::MayAccept action) {
+  const auto verdict = parts_.admission.may_accept(action.declared_size);
+  if (!verdict) co_return smtp::EnvelopeRefused{verdict.error()};
+  co_return smtp::EnvelopeAccepted{};
+}
+
+asio::awaitable<Connection::Event> Connection::answer(smtp::BeginMessage action) {
+  smtp::IncomingEnvelope& envelope = action.envelope;
+  queue::Message message;
+  message.arrived = parts_.clock.utc_now();
+  message.id = MessageId::make(message.arrived, parts_.random);
+  message.sender = std::move(envelope.sender);
+  message.client = client_name_;
+  message.helo = envelope.helo;
+  ReceivedFacts facts{.helo = envelope.helo,
+                      .client = client_,
+                      .by = terms_.options.hostname,
+                      .protocol = envelope.protocol,
+                      .id = message.id,
+                      .only_recipient = std::nullopt,
+                      .at = message.arrived};
+  if (envelope.recipients.size() == 1) facts.only_recipient = envelope.recipients.front();
+  message_.emplace(parts_.store, std::move(message), std::move(envelope.recipients));
+  smtp::StoreData first{received_field(facts)};
+  co_return co_await answer(std::move(first));
+}
+
+asio::awaitable<Connection::Event> Connection::answer(smtp::StoreData action) {
+  const auto stored = co_await message_->append(std::move(action.bytes));
+  if (!stored) co_return co_await refuse_message(stored.error());
+  co_return smtp::DataStored{};
+}
+
+asio::awaitable<Connection::Event> Connection::answer(smtp::CommitMessage action) {
+  auto accepted = co_await message_->commit(action.facts);
+  if (!accepted) co_return co_await refuse_message(accepted.error());
+  message_.reset();
+  parts_.metrics.messages_accepted.add();
+  const queue::Message& message = accepted->message;
+  std::size_t recipients = 0;
+  for (const queue::Delivery& delivery : accepted->deliveries)
+    recipients += delivery.recipients.size();
+  maillog(QueuedEvent{.id = message.id,
+                      .client = client_name_,
+                      .sender = message.sender ? message.sender->text : "",
+                      .size = message.size,
+                      .recipients = recipients});
+  smtp::MessageSafe safe{message.id.str()};
+  parts_.queued(std::move(accepted->message), std::move(accepted->deliveries));
+  co_return safe;
+}
+
+/// The store said no.
+asio::awaitable<Connection::Event> Connection::refuse_message(Error why) {
+  log_error(
+      "message not stored",
+      {{"id", message_->message().id.str()}, {"client", client_name_}, {"reason", to_string(why)}});
+  parts_.metrics.messages_rejected.add();
+  co_await message_->discard();
+  message_.reset();
+  co_return smtp::StoreRefused{std::move(why)};
+}
+
+asio::awaitable<Connection::Event> Connection::answer(smtp::AbandonMessage action) {
+  const queue::Message& message = message_->message();
+  log_info("message refused", {{"id", message.id.str()},
+                               {"client", client_name_},
+                               {"from", message.sender ? message.sender->text : ""},
+                               {"reason", to_string(action.why)}});
+  parts_.metrics.messages_rejected.add();
+  co_await message_->discard();
+  message_.reset();
+  co_return smtp::DataStored{};
+}
+
+asio::awaitable<Connection::Event> Connection::answer(smtp::ServerClose) {
+  co_return std::nullopt;
+}
+
+// One timer a session, not one a read: it looks how long the client has been silent, and waits for
+// the rest.
+void Connection::watch_idleness(SteadyTime::duration rest) {
+  idle_timer_.expires_after(rest);
+  idle_timer_.async_wait([weak = weak_from_this()](boost::system::error_code ec) {
+    const auto self = weak.lock();
+    if (!ec && self) self->on_idle_timer();
+  });
+}
+
+void Connection::on_idle_timer() {
+  const SteadyTime now = parts_.clock.steady_now();
+  const SteadyTime::duration silent = reading_ ? now - reading_since_ : SteadyTime::duration(0);
+  if (silent < terms_.command_timeout) return watch_idleness(terms_.command_timeout - silent);
+  interrupt(smtp::ServerTimedOut{});
+}
+
+void Connection::stop() {
+  stopping_ = true;
+  if (!reading_) return;
+  told_stopping_ = true;
+  interrupt(smtp::ServerStopping{});
+}
+
+/// Tells the session something while it waits for the client. It either has last words, or goes on
+/// waiting.
+void Connection::interrupt(const smtp::ServerEvent& event) {
+  if (farewell_) return;
+  smtp::ServerAction action = session_.resume(event);
+  auto* words = std::get_if<smtp::ServerWrite>(&action);
+  if (words == nullptr) return;
+  farewell_ = true;
+  parts_.tasks.spawn(executor_, say_farewell(shared_from_this(), std::move(words->bytes)),
+                     "farewell");
+}
+
+/// Writes beside the pending read; closing ends that read, and run() with it.
+asio::awaitable<void> Connection::say_farewell([[maybe_unused]] std::shared_ptr<Connection> self,
+                                               std::string words) {
+  // Whether it arrives changes nothing: the connection is over either way.
+  static_cast<void>(co_await stream_.write(words, kFarewellLimit));
+  stream_.close();
+}
+
+asio::awaitable<void> Connection::finish() {
+  idle_timer_.cancel();
+  if (message_) {
+    co_await message_->discard();
+    message_.reset();
+  }
+  if (!farewell_) {
+    const bool we_ended = lost_.empty() && !session_.tally().ended_by.empty();
+    if (we_ended && !stopping_) co_await hear_out();
+    co_await stream_.shut_down(kFarewellLimit);
+  }
+  log_end();
+}
+
+/// A socket that is closed while octets wait in it sends a reset, which may overtake our last
+/// reply: what the client is still saying is taken in for a moment.
+asio::awaitable<void> Connection::hear_out() {
+  for (int reads = 0; reads < kHearOutReads; ++reads) {
+    const auto bytes = co_await stream_.read(kHearOutLimit);
+    if (!bytes) co_return;
+  }
+}
+
+void Connection::close() {
+  stream_.close();
+}
+
+void Connection::log_end() const {
+  const smtp::ServerTally& tally = session_.tally();
+  const bool noteworthy = tally.refusals > 0 || !tally.ended_by.empty() || !lost_.empty();
+  log(noteworthy ? LogLevel::info : LogLevel::debug, "client session ended",
+      {{"client", client_name_},
+       {"messages", std::to_string(tally.messages)},
+       {"refusals", std::to_string(tally.refusals)},
+       {"reason", !tally.ended_by.empty() ? tally.ended_by
+                  : lost_.empty()         ? "quit"
+                                          : lost_}});
+}
+
+}  // namespace fulmar::intake

@@ -1,0 +1,162 @@
+#include "mta/net/stream.h"
+
+#include <array>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/ssl/stream.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
+#include <optional>
+#include <tuple>
+
+#include "base/check.h"
+#include "mta/net/endpoint.h"
+#include "mta/net/watchdog.h"
+
+namespace fulmar::net {
+namespace {
+
+namespace asio = boost::asio;
+using asio::ip::tcp;
+using TlsStream = asio::ssl::stream<tcp::socket&>;
+
+constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
+constexpr std::size_t kReadBuffer = 16 * 1024;
+
+}  // namespace
+
+struct Stream::State {
+  explicit State(tcp::socket connected) : socket(std::move(connected)), watchdog(socket) {}
+
+  [[nodiscard]] Error lost(const boost::system::error_code& ec) const {
+    if (watchdog.expired()) return make_error(Errc::timeout, "no answer in time");
+    if (ec == asio::error::operation_aborted)
+      return make_error(Errc::cancelled, "connection closed");
+    if (ec == asio::error::eof || ec == asio::ssl::error::stream_truncated) {
+      return make_error(Errc::connection_lost, "the other side closed the connection");
+    }
+    return make_error(Errc::connection_lost, ec.message());
+  }
+
+  tcp::socket socket;
+  Watchdog watchdog;
+  std::optional<TlsStream> tls;
+  Endpoint local;
+  Endpoint remote;
+  std::array<char, kReadBuffer> buffer;
+};
+
+Stream::Stream(tcp::socket socket) : state_(std::make_unique<State>(std::move(socket))) {
+  // Remembered now: a closed socket no longer knows them.
+  boost::system::error_code ec;
+  const auto local = state_->socket.local_endpoint(ec);
+  if (!ec) state_->local = from_asio(local);
+  const auto remote = state_->socket.remote_endpoint(ec);
+  if (!ec) state_->remote = from_asio(remote);
+}
+
+Stream::~Stream() = default;
+Stream::Stream(Stream&&) noexcept = default;
+Stream& Stream::operator=(Stream&&) noexcept = default;
+
+// A conditional expression with co_await in its branches is miscompiled by GCC 12; hence the ifs.
+asio::awaitable<Result<std::string_view>> Stream::read(milliseconds limit) {
+  State& state = *state_;
+  const Watchdog::Guard guard(state.watchdog, limit);
+  const auto target = asio::buffer(state.buffer);
+  boost::system::error_code ec;
+  std::size_t count = 0;
+  if (state.tls) {
+    std::tie(ec, count) = co_await state.tls->async_read_some(target, kAwait);
+  } else {
+    std::tie(ec, count) = co_await state.socket.async_read_some(target, kAwait);
+  }
+  if (ec) co_return fail(state.lost(ec));
+  co_return std::string_view(state.buffer.data(), count);
+}
+
+asio::awaitable<Result<>> Stream::write(std::string_view bytes, milliseconds limit) {
+  State& state = *state_;
+  const Watchdog::Guard guard(state.watchdog, limit);
+  const auto source = asio::buffer(bytes.data(), bytes.size());
+  boost::system::error_code ec;
+  std::size_t count = 0;
+  if (state.tls) {
+    std::tie(ec, count) = co_await asio::async_write(*state.tls, source, kAwait);
+  } else {
+    std::tie(ec, count) = co_await asio::async_write(state.socket, source, kAwait);
+  }
+  if (ec) co_return fail(state.lost(ec));
+  co_return Result<>{};
+}
+
+namespace {
+
+asio::awaitable<boost::system::error_code> handshake(TlsStream& tls,
+                                                     asio::ssl::stream_base::handshake_type side) {
+  const auto [ec] = co_await tls.async_handshake(side, kAwait);
+  co_return ec;
+}
+
+/// OpenSSL's words for a failed handshake, without Asio's category in brackets behind them.
+std::string handshake_words(const boost::system::error_code& ec) {
+  if (ec == asio::ssl::error::stream_truncated || ec == asio::error::eof) {
+    return "the other side closed the connection during the TLS handshake";
+  }
+  const std::string message = ec.message();
+  return message.substr(0, message.find(" ("));
+}
+
+}  // namespace
+
+asio::awaitable<Result<>> Stream::handshake_client(tls::SslPtr session, milliseconds limit) {
+  State& state = *state_;
+  FULMAR_CHECK(!state.tls);
+  state.tls.emplace(state.socket, session.release());
+  const Watchdog::Guard guard(state.watchdog, limit);
+  const auto ec = co_await handshake(*state.tls, asio::ssl::stream_base::client);
+  if (!ec) co_return Result<>{};
+  if (state.watchdog.expired() || ec == asio::error::operation_aborted)
+    co_return fail(state.lost(ec));
+  co_return fail(Errc::tls_handshake, handshake_words(ec));
+}
+
+asio::awaitable<Result<>> Stream::handshake_server(tls::SslPtr session, milliseconds limit) {
+  State& state = *state_;
+  FULMAR_CHECK(!state.tls);
+  state.tls.emplace(state.socket, session.release());
+  const Watchdog::Guard guard(state.watchdog, limit);
+  const auto ec = co_await handshake(*state.tls, asio::ssl::stream_base::server);
+  if (!ec) co_return Result<>{};
+  if (state.watchdog.expired() || ec == asio::error::operation_aborted)
+    co_return fail(state.lost(ec));
+  co_return fail(Errc::tls_handshake, handshake_words(ec));
+}
+
+SSL* Stream::ssl() const {
+  return state_->tls ? state_->tls->native_handle() : nullptr;
+}
+
+asio::awaitable<void> Stream::shut_down(milliseconds limit) {
+  State& state = *state_;
+  if (state.tls && state.socket.is_open()) {
+    const Watchdog::Guard guard(state.watchdog, limit);
+    // The peer's close_notify is not needed: SMTP says by itself where it ends.
+    const auto [ec] = co_await state.tls->async_shutdown(kAwait);
+    static_cast<void>(ec);
+  }
+  close();
+}
+
+void Stream::close() {
+  boost::system::error_code ignored;  // nothing can be done about a socket that does not close
+  state_->socket.close(ignored);
+}
+
+Endpoint Stream::local() const {
+  return state_->local;
+}
+Endpoint Stream::remote() const {
+  return state_->remote;
+}
+
+}  // namespace fulmar::net

@@ -1,0 +1,169 @@
+#include "mta/notice/human_part.h"
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/ascii.h"
+#include "mta/notice/delivery_status.h"
+#include "mta/notice/words.h"
+
+namespace fulmar::notice {
+namespace {
+
+constexpr std::size_t kMaxNamed = 3;      // recipients in a sentence
+constexpr std::size_t kMaxCauses = 10;    // blocks of five lines
+constexpr std::size_t kMaxDetailed = 20;  // recipients with their technical details
+constexpr std::size_t kMaxTechnical = 200;
+constexpr std::size_t kMaxTechnicalLine = 1000;
+
+using Group = std::vector<const NoticeRecipient*>;
+
+/// As the sender wrote it: "münchen.example" says more than its A-label.
+std::string domain_of(const NoticeRecipient& recipient) {
+  const Mailbox& address = recipient.address;
+  if (address.text.size() <= address.local_part.size() + 1) return to_string(address.host);
+  return address.text.substr(address.local_part.size() + 1);
+}
+
+bool same_cause(const NoticeRecipient& a, const NoticeRecipient& b) {
+  return words_for(a.failure).happened == words_for(b.failure).happened && a.expired == b.expired &&
+         a.address.host == b.address.host;
+}
+
+std::vector<Group> group_by_cause(const std::vector<NoticeRecipient>& recipients) {
+  std::vector<Group> groups;
+  for (const NoticeRecipient& recipient : recipients) {
+    const auto group = std::ranges::find_if(
+        groups, [&](const Group& each) { return same_cause(*each.front(), recipient); });
+    if (group != groups.end()) {
+      group->push_back(&recipient);
+    } else if (groups.size() < kMaxCauses) {
+      groups.push_back({&recipient});
+    }
+  }
+  return groups;
+}
+
+/// "21 November 2026, 23:09 UTC".
+std::string spoken_time(UtcTime time) {
+  const auto seconds = std::chrono::floor<std::chrono::seconds>(time);
+  return fmt::format("{:%d %B %Y, %H:%M} UTC",
+                     fmt::gmtime(std::chrono::system_clock::to_time_t(seconds)));
+}
+
+std::string what_happens_next(const NoticeFacts& facts, bool expired) {
+  if (facts.kind == NoticeKind::delayed) {
+    std::string line = "We keep trying; you need not send it again";
+    if (facts.next_attempt) line += ". Next attempt: " + spoken_time(*facts.next_attempt);
+    if (facts.give_up_at) line += ". We give up at: " + spoken_time(*facts.give_up_at);
+    return line + ".";
+  }
+  return expired ? "Time limit reached: we have stopped trying. Once the cause is mended, please "
+                   "send it again."
+                 : "We will not try again. Once the cause is mended, please send it again.";
+}
+
+std::string cause_block(const NoticeFacts& facts, const Group& group) {
+  const NoticeRecipient& first = *group.front();
+  const Words& words = words_for(first.failure);
+  const std::string domain = domain_of(first);
+  const std::string_view verdict =
+      facts.kind == NoticeKind::failed ? "was not delivered." : "has not been delivered yet.";
+  return fmt::format("Your message to {} {}\n{}\n{}\n{}\n{}\n", name_recipients(group), verdict,
+                     fill_in(words.happened, domain, facts.postmaster),
+                     fill_in(words.sent, domain, facts.postmaster),
+                     what_happens_next(facts, first.expired),
+                     fill_in(words.mend, domain, facts.postmaster));
+}
+
+/// Which of their messages it was; empty when its subject would not be readable here.
+std::string which_message(const queue::Message& original) {
+  const std::string subject =
+      sanitize_line(find_field(original.header, "Subject").value_or(""), kMaxTechnicalLine);
+  const std::string sent = "The message reached us on " + spoken_time(original.arrived);
+  if (subject.empty() || subject.find("=?") != std::string::npos) return "\n" + sent + ".\n";
+  return fmt::format("\n{}; its subject is \"{}\".\n", sent, subject);
+}
+
+std::string indented(std::string_view lines) {
+  std::string result;
+  for (const char c : lines) {
+    result += c;
+    if (c == '\n') result += "    ";
+  }
+  return "    " + result + "\n";
+}
+
+std::string technical_recipient(const NoticeRecipient& recipient, std::size_t allowance) {
+  std::string text = fmt::format("\nRecipient: {}\n", recipient.address.text);
+  text += fmt::format("Cause: {} (status {}){}\n", to_string(recipient.failure.code),
+                      to_string(recipient.failure.status),
+                      recipient.expired ? ", time limit reached" : "");
+  if (!recipient.failure.detail.empty()) {
+    text += "Detail: " + sanitize_line(recipient.failure.detail, kMaxTechnicalLine) + "\n";
+  }
+  if (!recipient.host.empty())
+    text += "Host: " + sanitize_line(recipient.host, kMaxTechnicalLine) + "\n";
+  if (recipient.reply.empty()) {
+    text += "This was decided by our server.\n";
+  } else {
+    text += "The other server said:\n" + indented(utf8_words(recipient.reply, allowance));
+  }
+  return text;
+}
+
+std::string technical_section(const NoticeFacts& facts) {
+  std::string text = "\n" + std::string(72, '-') + "\nTechnical details\n\n";
+  text += fmt::format("Queue id: {}\nReporting server: {}\n", facts.original.id.str(),
+                      facts.reporting_mta.str());
+  text += fmt::format("Arrived: {}\nLast attempt: {}\n", to_iso8601(facts.original.arrived),
+                      to_iso8601(facts.last_attempt));
+  if (facts.next_attempt) text += "Next attempt: " + to_iso8601(*facts.next_attempt) + "\n";
+  if (facts.give_up_at) text += "Giving up: " + to_iso8601(*facts.give_up_at) + "\n";
+  const std::size_t detailed = std::min(facts.recipients.size(), kMaxDetailed);
+  for (std::size_t i = 0; i < detailed; ++i) {
+    text += technical_recipient(facts.recipients[i], reply_allowance(facts.recipients.size()));
+  }
+  if (facts.recipients.size() > detailed) {
+    text += fmt::format("\n{} more recipients stand in the delivery status attached.\n",
+                        facts.recipients.size() - detailed);
+  }
+  if (!facts.technical.empty()) text += "\n";
+  for (std::size_t i = 0; i < std::min(facts.technical.size(), kMaxTechnical); ++i) {
+    text += sanitize_line(facts.technical[i], kMaxTechnicalLine) + "\n";
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string name_recipients(const std::vector<const NoticeRecipient*>& recipients) {
+  std::string text;
+  const std::size_t named = std::min(recipients.size(), kMaxNamed);
+  for (std::size_t i = 0; i < named; ++i) {
+    const bool last = i + 1 == named && named == recipients.size();
+    if (i > 0) text += last ? " and " : ", ";
+    text += recipients[i]->address.text;
+  }
+  if (recipients.size() > named) text += fmt::format(" and {} more", recipients.size() - named);
+  return text;
+}
+
+Part human_part(const NoticeFacts& facts) {
+  std::string text;
+  std::size_t told = 0;
+  for (const Group& group : group_by_cause(facts.recipients)) {
+    text += (text.empty() ? "" : "\n") + cause_block(facts, group);
+    told += group.size();
+  }
+  if (told < facts.recipients.size()) {
+    text += fmt::format("\n{} more recipients are concerned; see below.\n",
+                        facts.recipients.size() - told);
+  }
+  text += which_message(facts.original) + technical_section(facts);
+  return {"text/plain; charset=utf-8", with_crlf(text)};
+}
+
+}  // namespace fulmar::notice

@@ -1,0 +1,61 @@
+// Notices to the sender of a message: facts in, a complete message out. Pure.
+//
+// A notice is a multipart/report (RFC 6522, RFC 3464): words for a person, the delivery-status part
+// for programs, and the original's header fields or content. The rules for the words stand in
+// docs/notices.md.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/domain.h"
+#include "base/error.h"
+#include "base/message_id.h"
+#include "conf/config.h"
+#include "queue/message.h"
+
+namespace fulmar::notice {
+
+enum class NoticeKind : std::uint8_t { failed, delayed };
+[[nodiscard]] std::string_view to_string(NoticeKind kind);
+
+struct NoticeRecipient {
+  Mailbox address;
+  Error failure;         ///< The cause; for `failed` its status is the permanent form already.
+  bool expired = false;  ///< Waiting reached its limit: the text says so, the status is that of the
+                         ///< last cause.
+  std::string
+      host;  ///< "mx1.b.example[192.0.2.7]:25"; empty when no host took part in the decision.
+  std::string reply;  ///< The host's reply verbatim, lines separated by LF; empty when the decision
+                      ///< was ours (DSN-14).
+};
+
+struct NoticeFacts {
+  NoticeKind kind = NoticeKind::failed;
+  MessageId id;  ///< Of the notice itself; its Message-ID is made of it.
+  Domain reporting_mta;
+  std::string postmaster;                   ///< From.
+  queue::Message original;                  ///< REQUIRES: has a sender.
+  std::vector<NoticeRecipient> recipients;  ///< Just those the notice is about; not empty.
+  std::vector<std::string>
+      technical;  ///< Lines about policy, host, check and both sides, for experts.
+  UtcTime now{};
+  UtcTime last_attempt{};
+  std::optional<UtcTime> next_attempt;  ///< For `delayed`.
+  std::optional<UtcTime> give_up_at;    ///< For `delayed`: Will-Retry-Until.
+  /// The original's content from its first octet, when [notify] return_content says full and it was
+  /// read; at most kMaxReturned octets, cut there. Empty: header fields only.
+  std::string original_content;
+};
+inline constexpr std::size_t kMaxReturned = 50 * 1024;
+
+/// The notice as it goes to the spool: header and body, CRLF line ends, no line over 998 octets,
+/// 7-bit unless an address needs UTF-8. Peers' words in `facts` can neither break its structure nor
+/// add fields (DSN-19, pitfall 75).
+[[nodiscard]] std::string compose_notice(const NoticeFacts& facts);
+
+}  // namespace fulmar::notice

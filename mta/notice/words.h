@@ -1,0 +1,28 @@
+// What a person is told, per class of failure: a table of plain sentences. Pure data;
+// docs/notices.md has the rules.
+//
+// The sentences know no codes and no names of protocols. Placeholders: {domain} is what stands
+// right of the @ of the recipient, {postmaster} our operator's address.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/error.h"
+
+namespace fulmar::notice {
+
+struct Words {
+  std::string_view happened;  ///< What went wrong.
+  std::string_view sent;      ///< What has left our server, and under which protection.
+  std::string_view mend;      ///< Who can mend it, and how.
+};
+
+/// Never fails: a class that has no sentences of its own is trouble of our own server.
+[[nodiscard]] const Words& words_for(const Error& failure);
+
+/// `sentence` with its placeholders filled in.
+[[nodiscard]] std::string fill_in(std::string_view sentence, std::string_view domain,
+                                  std::string_view postmaster);
+
+}  // namespace fulmar::notice

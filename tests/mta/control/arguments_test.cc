@@ -1,0 +1,108 @@
+#include "mta/control/arguments.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "mta/app.h"
+
+namespace fulmar::control {
+namespace {
+
+using ::testing::HasSubstr;
+using Words = std::vector<std::string>;
+
+TEST(Arguments, commands) {
+  struct Case {
+    Words words;
+    Command want;
+    std::string subject;
+  };
+  for (const Case& each :
+       {Case{{"serve"}, Command::serve, ""}, Case{{"check"}, Command::check, ""},
+        Case{{"config", "--defaults"}, Command::config, ""},
+        Case{{"explain", "b.example"}, Command::explain, "b.example"},
+        Case{{"explain", "--connect", "a@b.example"}, Command::explain, "a@b.example"},
+        Case{{"queue", "list"}, Command::queue_list, ""},
+        Case{{"queue", "show", "X"}, Command::queue_show, "X"},
+        Case{{"queue", "retry", "--all"}, Command::queue_retry, ""},
+        Case{{"queue", "delete", "--all"}, Command::queue_delete, ""},
+        Case{{"policy", "list"}, Command::policy_list, ""},
+        Case{{"policy", "show", "b.example"}, Command::policy_show, "b.example"},
+        Case{{"policy", "refresh", "b.example"}, Command::policy_refresh, "b.example"},
+        Case{{"policy", "forget", "b.example"}, Command::policy_forget, "b.example"},
+        Case{{"status"}, Command::status, ""}}) {
+    const auto invocation = parse_arguments(each.words);
+    ASSERT_TRUE(invocation) << each.words.back() << invocation.error().text;
+    EXPECT_EQ(invocation->command, each.want);
+    EXPECT_EQ(invocation->subject, each.subject);
+    EXPECT_FALSE(invocation->json);
+    EXPECT_EQ(invocation->config_file, std::nullopt);
+  }
+}
+
+TEST(Arguments, common_options_stand_anywhere) {
+  for (const Words& words : {Words{"--json", "--config", "f", "queue", "list"},
+                             Words{"queue", "--json", "--config", "f", "list"},
+                             Words{"queue", "list", "--json", "--config", "f"},
+                             Words{"queue", "list", "--config=f", "--json"}}) {
+    const auto invocation = parse_arguments(words);
+    ASSERT_TRUE(invocation) << invocation.error().text;
+    EXPECT_TRUE(invocation->json);
+    EXPECT_EQ(invocation->config_file, "f");
+    EXPECT_EQ(invocation->command, Command::queue_list);
+  }
+}
+
+TEST(Arguments, filter) {
+  const auto invocation = parse_arguments({"queue", "retry", "ID1", "-", "--id", "ID2", "--sender",
+                                           "<>", "--recipient", "a@b", "--domain", "b.example",
+                                           "--older-than", "2h", "--reason", "dane-mismatch"});
+  ASSERT_TRUE(invocation) << invocation.error().text;
+  EXPECT_THAT(invocation->conditions,
+              testing::UnorderedElementsAre(
+                  Condition{"id", "ID1"}, Condition{"id", "-"}, Condition{"id", "ID2"},
+                  Condition{"sender", "<>"}, Condition{"recipient", "a@b"},
+                  Condition{"domain", "b.example"}, Condition{"older-than", "2h"},
+                  Condition{"reason", "dane-mismatch"}));
+}
+
+TEST(Arguments, the_reason_of_a_delete_is_for_the_log) {
+  const auto invocation = parse_arguments(
+      {"queue", "delete", "--domain", "b.example", "--reason", "they asked for it"});
+  ASSERT_TRUE(invocation) << invocation.error().text;
+  EXPECT_EQ(invocation->reason, "they asked for it");
+  EXPECT_THAT(invocation->conditions, testing::ElementsAre(Condition{"domain", "b.example"}));
+}
+
+TEST(Arguments, what_makes_no_sense_is_a_usage_error) {
+  for (const Words& words :
+       {Words{}, Words{"dance"}, Words{"queue"}, Words{"queue", "hold", "--all"},
+        Words{"queue", "release"}, Words{"queue", "bounce"}, Words{"suspend", "b.example"},
+        Words{"resume"}, Words{"tlsrpt"}, Words{"top"}, Words{"reload"}, Words{"stop"},
+        Words{"sendmail"}, Words{"passwd"}, Words{"queue", "show"}, Words{"explain"},
+        Words{"explain", "a", "b"}, Words{"policy"}, Words{"policy", "show"}, Words{"serve", "now"},
+        Words{"serve", "--fast"}, Words{"queue", "list", "--state", "held"}, Words{"--config"},
+        // A change without a condition must say that it means every message.
+        Words{"queue", "retry"}, Words{"queue", "delete"},
+        Words{"queue", "delete", "--reason", "spam"},
+        Words{"queue", "delete", "--all", "--domain", "b.example"}}) {
+    const auto invocation = parse_arguments(words);
+    ASSERT_FALSE(invocation) << (words.empty() ? "" : words.back());
+    EXPECT_EQ(invocation.error().exit_code, mta::kExitUsage);
+    EXPECT_NE(invocation.error().text, "");
+  }
+}
+
+TEST(Arguments, help_is_everywhere) {
+  for (const Words& words :
+       {Words{"--help"}, Words{"queue", "--help"}, Words{"queue", "delete", "--help"},
+        Words{"explain", "-h"}, Words{"--version"}}) {
+    const auto invocation = parse_arguments(words);
+    ASSERT_FALSE(invocation);
+    EXPECT_EQ(invocation.error().exit_code, mta::kExitDone);
+    EXPECT_NE(invocation.error().text, "");
+  }
+}
+
+}  // namespace
+}  // namespace fulmar::control

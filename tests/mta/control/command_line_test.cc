@@ -1,0 +1,224 @@
+#include "mta/control/command_line.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <boost/json/parse.hpp>
+#include <fstream>
+#include <sstream>
+
+#include "mta/app.h"
+#include "tests/mta/control/daemon_fixture.h"
+
+namespace fulmar::control {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+constexpr const char* kId = "01JD0000000000000010";
+constexpr const char* kOtherId = "01JD0000000000000020";
+
+class CommandLine : public testing::Test {
+ protected:
+  int run(std::vector<std::string> words) {
+    in_ = std::istringstream(input);
+    out_.str("");
+    err_.str("");
+    const Surroundings surroundings{
+        .serve =
+            [this](const conf::Config& config) {
+              served = config.hostname.str();
+              return mta::kExitTryLater;
+            },
+        .check = [](const conf::Config&) { return mta::kExitConfig; },
+        .explain_without_daemon = [this](const conf::Config&, const std::string& target,
+                                         Connect) -> Result<boost::json::value> {
+          explained = target;
+          return boost::json::value(boost::json::object{{"domain", target}, {"deliverable", true}});
+        },
+        .system = {.fqdn = "host.example"},
+        .config_variable = variable,
+        .default_config = directory / "default.toml",
+        .in = in_,
+        .out = out_,
+        .err = err_,
+    };
+    return run_command_line(std::move(words), surroundings);
+  }
+  /// A configuration whose socket is in the temporary directory.
+  std::string write_config() {
+    std::ofstream(directory / "f.toml") << "[control]\nsocket = \"" << directory / "s"
+                                        << "\"\ngroup = \"\"\n";
+    return directory / "f.toml";
+  }
+  [[nodiscard]] std::string out() const { return out_.str(); }
+  [[nodiscard]] std::string err() const { return err_.str(); }
+
+  TemporaryDirectory directory;
+  std::string input;
+  std::string variable;
+  std::string served;
+  std::string explained;
+
+ private:
+  std::istringstream in_;
+  std::ostringstream out_;
+  std::ostringstream err_;
+};
+
+TEST_F(CommandLine, serve_and_check_give_their_own_exit_code) {
+  EXPECT_EQ(run({"serve"}), mta::kExitTryLater);
+  EXPECT_EQ(served, "host.example") << "no file: defaults, and the system's name";
+  EXPECT_EQ(run({"check"}), mta::kExitConfig);
+}
+
+TEST_F(CommandLine, usage_errors_are_64_on_standard_error) {
+  EXPECT_EQ(run({"dance"}), 64);
+  EXPECT_EQ(out(), "");
+  EXPECT_NE(err(), "");
+}
+
+TEST_F(CommandLine, help_goes_to_standard_output) {
+  EXPECT_EQ(run({"--help"}), 0);
+  EXPECT_THAT(out(), HasSubstr("explain"));
+  EXPECT_EQ(err(), "");
+}
+
+TEST_F(CommandLine, a_named_file_must_exist) {
+  EXPECT_EQ(run({"serve", "--config", directory / "missing.toml"}), mta::kExitConfig);
+  EXPECT_THAT(err(), HasSubstr("missing.toml"));
+  variable = directory / "also-missing.toml";
+  EXPECT_EQ(run({"serve"}), mta::kExitConfig);
+  EXPECT_THAT(err(), HasSubstr("also-missing.toml"));
+  EXPECT_EQ(served, "");
+}
+
+TEST_F(CommandLine, config_option_wins_over_the_variable_and_that_over_the_default_file) {
+  std::ofstream(directory / "default.toml") << "hostname = \"default.example\"\n";
+  std::ofstream(directory / "variable.toml") << "hostname = \"variable.example\"\n";
+  std::ofstream(directory / "option.toml") << "hostname = \"option.example\"\n";
+  run({"serve"});
+  EXPECT_EQ(served, "default.example");
+  variable = directory / "variable.toml";
+  run({"serve"});
+  EXPECT_EQ(served, "variable.example");
+  run({"serve", "--config", directory / "option.toml"});
+  EXPECT_EQ(served, "option.example");
+}
+
+TEST_F(CommandLine, problems_of_the_file_are_printed_one_a_line) {
+  std::ofstream(directory / "f.toml") << "hostnam = \"x\"\nthreads = \"many\"\n";
+  EXPECT_EQ(run({"status", "--config", directory / "f.toml"}), mta::kExitConfig);
+  const std::string text = err();
+  EXPECT_EQ(std::ranges::count(text, '\n'), 2);
+  EXPECT_THAT(err(), HasSubstr("f.toml:1:"));
+  EXPECT_THAT(err(), HasSubstr("f.toml:2:"));
+}
+
+TEST_F(CommandLine, config_shows_values_and_where_they_are_from) {
+  std::ofstream(directory / "f.toml") << "threads = 3\n";
+  EXPECT_EQ(run({"config", "--config", directory / "f.toml"}), 0);
+  EXPECT_THAT(out(), testing::ContainsRegex("threads +  *= 3 +# .*f.toml:1"));
+  EXPECT_EQ(run({"config", "--defaults", "--config", directory / "f.toml"}), 0);
+  EXPECT_THAT(out(), testing::ContainsRegex("threads +  *= 0 +# default"));
+  EXPECT_EQ(run({"config", "--json", "--config", directory / "f.toml"}), 0);
+  EXPECT_TRUE(boost::json::parse(out()).is_array());
+}
+
+TEST_F(CommandLine, without_a_daemon_69) {
+  for (const std::vector<std::string>& words : {std::vector<std::string>{"status"},
+                                                {"queue", "list"},
+                                                {"queue", "retry", "--all"},
+                                                {"policy", "list"}}) {
+    auto with_config = words;
+    with_config.insert(with_config.end(), {"--config", write_config()});
+    EXPECT_EQ(run(with_config), mta::kExitNotRunning);
+    EXPECT_EQ(out(), "");
+    EXPECT_THAT(err(), HasSubstr("cannot reach the daemon"));
+  }
+}
+
+TEST_F(CommandLine, explain_works_without_a_daemon) {
+  EXPECT_EQ(run({"explain", "b.example", "--config", write_config(), "--json"}), 0);
+  EXPECT_EQ(explained, "b.example");
+  EXPECT_EQ(boost::json::parse(out()).at("deliverable"), true);
+}
+
+TEST_F(CommandLine, explain_asks_the_daemon_and_1_means_not_deliverable) {
+  const std::string config = write_config();
+  TestDaemon daemon(directory / "s");
+  daemon.operations.answer =
+      boost::json::value(boost::json::object{{"domain", "b.example"}, {"deliverable", false}});
+  EXPECT_EQ(run({"explain", "b.example", "--connect", "--config", config}), mta::kExitNo);
+  EXPECT_EQ(explained, "");
+  EXPECT_THAT(daemon.operations.asked, ElementsAre("explain b.example with connect"));
+  EXPECT_THAT(out(), HasSubstr("NOT deliverable"));
+  daemon.operations.answer = fail(Errc::invalid_argument, "neither a domain nor an address");
+  EXPECT_EQ(run({"explain", "???", "--config", config}), mta::kExitUsage);
+}
+
+TEST_F(CommandLine, each_command_reaches_its_operation) {
+  const std::string config = write_config();
+  TestDaemon daemon(directory / "s");
+  const std::vector<std::vector<std::string>> commands = {
+      {"status"},
+      {"queue", "list", "--domain", "b.example", "--reason", "connect-failed"},
+      {"queue", "show", kId},
+      {"queue", "retry", "--sender", "<>"},
+      {"queue", "delete", "--all", "--reason", "trial is over"},
+      {"policy", "list"},
+      {"policy", "show", "b.example"},
+      {"policy", "refresh", "b.example"},
+      {"policy", "forget", "b.example"}};
+  for (auto words : commands) {
+    words.insert(words.end(), {"--config", config});
+    EXPECT_EQ(run(words), 0) << words[1] << err();
+  }
+  EXPECT_THAT(daemon.operations.asked,
+              ElementsAre("status", R"(list {"domain":"b.example","reason":"connect-failed"})",
+                          "show 01JD0000000000000010", R"(retry {"sender":"<>"})",
+                          "delete {} because trial is over", "policies", "policy b.example",
+                          "refresh b.example", "forget b.example"));
+}
+
+TEST_F(CommandLine, unknown_id_is_1_and_no_id_at_all_is_64) {
+  const std::string config = write_config();
+  TestDaemon daemon(directory / "s");
+  daemon.operations.answer = fail(Errc::not_found, "no such message");
+  EXPECT_EQ(run({"queue", "show", kId, "--config", config}), mta::kExitNo);
+  EXPECT_EQ(run({"queue", "show", "what?", "--config", config}), mta::kExitUsage);
+  EXPECT_EQ(run({"policy", "show", "a..b", "--config", config}), mta::kExitUsage);
+  EXPECT_EQ(run({"queue", "list", "--older-than", "soon", "--config", config}), mta::kExitUsage);
+  daemon.operations.answer = fail(Errc::store_failed, "disk on fire");
+  EXPECT_EQ(run({"queue", "show", kId, "--config", config}), mta::kExitTryLater);
+}
+
+TEST_F(CommandLine, ids_from_standard_input) {
+  const std::string config = write_config();
+  TestDaemon daemon(directory / "s");
+  input =
+      std::string("ID  ARRIVED\n") + kId + "  2026 a@b\n" + kId + " again\n\n" + kOtherId + "\n";
+  EXPECT_EQ(run({"queue", "retry", "-", "--config", config}), 0);
+  EXPECT_THAT(daemon.operations.asked,
+              ElementsAre(R"(retry {"id":["01JD0000000000000010","01JD0000000000000020"]})"));
+}
+
+TEST_F(CommandLine, empty_standard_input_means_no_message_not_every_message) {
+  const std::string config = write_config();
+  TestDaemon daemon(directory / "s");
+  EXPECT_EQ(run({"queue", "delete", "-", "--config", config}), 0);
+  EXPECT_EQ(run({"queue", "delete", "--id", "-", "--domain", "b.example", "--config", config}), 0);
+  EXPECT_THAT(daemon.operations.asked, IsEmpty());
+}
+
+TEST_F(CommandLine, json_is_the_daemons_answer_as_it_came) {
+  const std::string config = write_config();
+  TestDaemon daemon(directory / "s");
+  EXPECT_EQ(run({"--json", "policy", "list", "--config", config}), 0);
+  EXPECT_EQ(out(), "{\"done\":true}\n");
+}
+
+}  // namespace
+}  // namespace fulmar::control

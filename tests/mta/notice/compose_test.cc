@@ -1,0 +1,262 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <regex>
+
+#include "base/ascii.h"
+#include "mta/notice/mime.h"
+#include "mta/notice/notice.h"
+#include "tests/mta/notice/sample_facts.h"
+
+namespace fulmar::notice {
+namespace {
+
+using ::testing::EndsWith;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using ::testing::StartsWith;
+
+std::size_t count(std::string_view text, std::string_view wanted) {
+  std::size_t found = 0;
+  for (auto at = text.find(wanted); at != std::string_view::npos; at = text.find(wanted, at + 1))
+    ++found;
+  return found;
+}
+
+TEST(Notice, DSN_09_goes_from_the_postmaster_to_the_envelope_sender) {
+  const std::string header = header_of_notice(compose_notice(sample_facts()));
+  EXPECT_THAT(header, HasSubstr("From: Mail Delivery System <postmaster@example.com>\r\n"));
+  EXPECT_THAT(header, HasSubstr("To: <alice@a.example>\r\n"));
+}
+
+TEST(Notice, DSN_10_is_a_report_of_three_parts) {
+  const std::string notice = compose_notice(sample_facts());
+  EXPECT_THAT(header_of_notice(notice),
+              HasSubstr("multipart/report; report-type=delivery-status;"));
+  EXPECT_LT(notice.find("Content-Type: text/plain; charset=utf-8"),
+            notice.find("Content-Type: message/delivery-status"));
+  EXPECT_LT(notice.find("Content-Type: message/delivery-status"),
+            notice.find("Content-Type: text/rfc822-headers"));
+  EXPECT_THAT(notice, EndsWith("--\r\n"));
+}
+
+TEST(Notice, DSN_11_full_content_comes_back_when_asked_for) {
+  NoticeFacts facts = sample_facts();
+  facts.original_content = "Subject: x\r\n\r\nthe body\r\n";
+  const std::string part = part_of(compose_notice(facts), "message/rfc822");
+  EXPECT_THAT(part,
+              EndsWith("Content-Transfer-Encoding: 7bit\r\n\r\nSubject: x\r\n\r\nthe body\r\n"));
+}
+
+TEST(Notice, DSN_11_content_that_is_not_seven_bit_comes_back_as_header_fields) {
+  NoticeFacts facts = sample_facts();
+  for (const std::string& body : {std::string("8-bit \xE9\r\n"), std::string(999, 'x'),
+                                  std::string("bare\nline feed"), std::string("nul \0", 5)}) {
+    facts.original_content = "Subject: x\r\n\r\n" + body;
+    const std::string notice = compose_notice(facts);
+    EXPECT_EQ(part_of(notice, "message/rfc822"), "");
+    EXPECT_NE(part_of(notice, "text/rfc822-headers"), "");
+  }
+}
+
+TEST(Notice, DSN_12_and_13_delivery_status_fields) {
+  const std::string part =
+      part_of(compose_notice(sample_facts(NoticeKind::failed, Errc::remote_permanent)),
+              "message/delivery-status");
+  EXPECT_THAT(part, HasSubstr("Reporting-MTA: dns; relay.example.com\r\n"));
+  EXPECT_THAT(part, HasSubstr("Arrival-Date: Fri, 20 Nov 2026 08:15:00 +0000\r\n"));
+  EXPECT_THAT(
+      part,
+      HasSubstr(
+          "\r\n\r\nFinal-Recipient: rfc822; bob@b.example\r\nAction: failed\r\nStatus: 5.1.1\r\n"
+          "Remote-MTA: dns; mx1.b.example\r\n"));
+  EXPECT_THAT(part, HasSubstr("Last-Attempt-Date: Sat, 21 Nov 2026 08:14:00 +0000\r\n"));
+}
+
+TEST(Notice, DSN_14_our_own_decision_names_no_other_server) {
+  for (const Errc code : classes_that_reach_a_sender()) {
+    NoticeFacts facts = sample_facts(NoticeKind::failed, code);
+    if (!facts.recipients[0].reply.empty()) continue;
+    facts.recipients[0].host = "mx1.b.example[192.0.2.7]:25";
+    const std::string part = part_of(compose_notice(facts), "message/delivery-status");
+    EXPECT_THAT(part, Not(HasSubstr("Remote-MTA"))) << to_string(code);
+    EXPECT_THAT(part, Not(HasSubstr("smtp;"))) << to_string(code);
+    EXPECT_THAT(part, HasSubstr("Diagnostic-Code: x-fulmar; ")) << to_string(code);
+  }
+}
+
+TEST(Notice, DSN_15_only_a_delay_says_until_when) {
+  const auto part = [](NoticeKind kind) {
+    NoticeFacts facts = sample_facts(kind);
+    facts.give_up_at = facts.now;
+    return part_of(compose_notice(facts), "message/delivery-status");
+  };
+  EXPECT_THAT(part(NoticeKind::delayed), HasSubstr("Action: delayed\r\nStatus: 4.7.5\r\n"));
+  EXPECT_THAT(part(NoticeKind::delayed),
+              HasSubstr("Will-Retry-Until: Sat, 21 Nov 2026 08:15:00 +0000\r\n"));
+  EXPECT_THAT(part(NoticeKind::failed), HasSubstr("Action: failed\r\nStatus: 5.7.5\r\n"));
+  EXPECT_THAT(part(NoticeKind::failed), Not(HasSubstr("Will-Retry-Until")));
+}
+
+TEST(Notice, DSN_15_a_delay_never_carries_a_permanent_status) {
+  const std::string notice =
+      compose_notice(sample_facts(NoticeKind::delayed, Errc::address_refused));
+  EXPECT_THAT(notice, HasSubstr("\r\nStatus: 4.4.6\r\n"));
+}
+
+TEST(Notice, DSN_16_pitfall_107_one_group_for_each_recipient_it_is_about) {
+  NoticeFacts facts = sample_facts();
+  facts.recipients.push_back(recipient(NoticeKind::failed, Errc::remote_permanent));
+  facts.recipients[1].address = mailbox("carol@b.example");
+  const std::string part = part_of(compose_notice(facts), "message/delivery-status");
+  EXPECT_EQ(count(part, "\r\n\r\nFinal-Recipient: "), 2U);
+  EXPECT_EQ(count(part, "Action: "), 2U);
+}
+
+TEST(Notice, DSN_18_is_an_automatic_reply) {
+  const std::string header = header_of_notice(compose_notice(sample_facts()));
+  EXPECT_THAT(header, HasSubstr("Auto-Submitted: auto-replied\r\n"));
+}
+
+TEST(Notice, pitfall_106_every_line_of_a_reply_is_kept_word_for_word) {
+  const std::string part =
+      part_of(compose_notice(sample_facts(NoticeKind::failed, Errc::remote_permanent)),
+              "message/delivery-status");
+  EXPECT_THAT(part,
+              HasSubstr("Diagnostic-Code: smtp; 550-5.1.1 <bob@b.example>: recipient rejected\r\n"
+                        " 550-5.1.1 there is nobody\r\n 550 5.1.1 of that name\r\n"));
+}
+
+TEST(Notice, pitfall_108_refers_to_the_original_only_by_a_sane_message_id) {
+  struct Case {
+    std::string field;
+    std::string want;
+  };
+  for (const Case& each :
+       {Case{"Message-ID: <a@b>", "<a@b>"}, Case{"message-id:\r\n <a@b>", "<a@b>"},
+        Case{"Message-ID: <<a@b>>", ""}, Case{"Message-ID: a@b", ""}, Case{"Message-ID: <ab>", ""},
+        Case{"Message-ID: <a@b> <c@d>", ""},
+        Case{"Message-ID: <" + std::string(300, 'a') + "@b>", ""},
+        Case{"Message-ID: <a\x1b@b>", ""}, Case{"Subject: none", ""}}) {
+    NoticeFacts facts = sample_facts();
+    facts.original.header = each.field + "\r\n";
+    const std::string header = header_of_notice(compose_notice(facts));
+    if (each.want.empty()) {
+      EXPECT_THAT(header, Not(HasSubstr("References"))) << each.field;
+    } else {
+      EXPECT_THAT(header,
+                  HasSubstr("In-Reply-To: " + each.want + "\r\nReferences: " + each.want + "\r\n"));
+    }
+  }
+}
+
+TEST(Notice, pitfall_108_one_message_id_of_its_own_and_one_date) {
+  const std::string header = header_of_notice(compose_notice(sample_facts()));
+  EXPECT_EQ(count(header, "Message-ID: <"), 1U);
+  EXPECT_THAT(header, HasSubstr("@relay.example.com>\r\n"));
+  EXPECT_THAT(header, HasSubstr("Date: Sat, 21 Nov 2026 08:15:00 +0000\r\n"));
+}
+
+TEST(Notice, EAI_04_an_address_that_is_not_ascii_travels_encoded) {
+  NoticeFacts facts = sample_facts();
+  facts.recipients[0].address = mailbox("j\xC3\xBCrgen+x@b.example");
+  const std::string notice = compose_notice(facts);
+  EXPECT_TRUE(is_ascii(notice));
+  EXPECT_THAT(part_of(notice, "message/global-delivery-status"),
+              HasSubstr("Final-Recipient: utf-8; j\\x{FC}rgen\\x{2B}x@b.example\r\n"));
+  EXPECT_THAT(part_of(notice, "text/plain"),
+              HasSubstr("j=C3=BCrgen+x@b.example was not delivered."));
+}
+
+TEST(Notice, EAI_04_a_domain_that_is_not_ascii_becomes_an_a_label_where_programs_read) {
+  NoticeFacts facts = sample_facts();
+  facts.recipients[0].address = mailbox("bob@m\xC3\xBCnchen.example");
+  const std::string notice = compose_notice(facts);
+  EXPECT_THAT(part_of(notice, "message/delivery-status"),
+              HasSubstr("rfc822; bob@xn--mnchen-3ya.example\r\n"));
+  EXPECT_THAT(part_of(notice, "text/plain"), HasSubstr("bob@m=C3=BCnchen.example"));
+}
+
+TEST(Notice, EAI_04_original_header_fields_in_utf8) {
+  NoticeFacts facts = sample_facts();
+  facts.original.header =
+      "Subject: Gr\xC3\xBC\xC3\x9F"
+      "e\r\n";
+  EXPECT_THAT(part_of(compose_notice(facts), "message/global-headers"),
+              EndsWith("Subject: Gr=C3=BC=C3=9Fe\r\n"));
+  facts.original.header = "Subject: latin \xFC\r\n";
+  EXPECT_THAT(part_of(compose_notice(facts), "text/rfc822-headers"),
+              EndsWith("Subject: latin =FC\r\n"));
+}
+
+TEST(Notice, boundary_never_occurs_in_the_content) {
+  NoticeFacts facts = sample_facts();
+  const std::string first = "--=_" + facts.id.str();
+  facts.original_content = "Subject: x\r\n\r\n" + first + "\r\n" + first + "_1\r\n";
+  const std::string notice = compose_notice(facts);
+  EXPECT_THAT(header_of_notice(notice), HasSubstr("boundary=\"=_" + facts.id.str() + "_2\""));
+}
+
+TEST(Notice, groups_recipients_by_cause) {
+  NoticeFacts facts = sample_facts();
+  for (const std::string name : {"carol", "dave", "erin"}) {
+    facts.recipients.push_back(facts.recipients[0]);
+    facts.recipients.back().address = mailbox(name + "@b.example");
+  }
+  facts.recipients.push_back(recipient(NoticeKind::failed, Errc::null_mx));
+  const std::string text = part_of(compose_notice(facts), "text/plain");
+  EXPECT_THAT(
+      text,
+      HasSubstr(
+          "Your message to bob@b.example, carol@b.example, dave@b.example and 1 more was not"));
+  EXPECT_EQ(count(text, "Your message to "), 2U);
+}
+
+TEST(Notice, pitfall_105_first_five_lines_are_for_a_person) {
+  const std::regex code(R"(\d\.\d+\.\d)");
+  const std::regex jargon(
+      "TLSA|\\bMX\\b|DNS|STARTTLS|MTA-STS|DANE|SMTP|\\bTLS\\b|\\b[45]\\d\\d\\b");
+  for (const NoticeKind kind : {NoticeKind::failed, NoticeKind::delayed}) {
+    for (const Errc code_of_failure : classes_that_reach_a_sender()) {
+      SCOPED_TRACE(to_string(code_of_failure));
+      const auto lines = first_lines(compose_notice(sample_facts(kind, code_of_failure)), 6);
+      ASSERT_EQ(lines.size(), 6U);
+      EXPECT_THAT(lines[0], HasSubstr("bob@b.example"));
+      EXPECT_EQ(lines[5], "");
+      for (std::size_t i = 0; i < 5; ++i) {
+        EXPECT_FALSE(lines[i].empty());
+        EXPECT_FALSE(std::regex_search(lines[i], code)) << lines[i];
+        EXPECT_FALSE(std::regex_search(lines[i], jargon)) << lines[i];
+        EXPECT_THAT(lines[i], Not(HasSubstr("{")));
+        EXPECT_LE(lines[i].size(), 160U) << lines[i];
+      }
+    }
+  }
+}
+
+TEST(Notice, says_that_nothing_left_unprotected_when_protection_was_owed) {
+  for (const Errc code : classes_that_reach_a_sender()) {
+    if (!is_security_failure(code)) continue;
+    EXPECT_THAT(first_lines(compose_notice(sample_facts(NoticeKind::failed, code)), 3)[2],
+                StartsWith("Nothing was sent without protection"));
+  }
+}
+
+TEST(Notice, pitfall_103_a_delay_says_when_it_goes_on_and_until_when) {
+  EXPECT_EQ(
+      first_lines(compose_notice(sample_facts(NoticeKind::delayed)), 4)[3],
+      "We keep trying; you need not send it again. Next attempt: 21 November 2026, 09:15 UTC. "
+      "We give up at: 25 November 2026, 08:15 UTC.");
+}
+
+TEST(Notice, expiry_says_so_and_keeps_the_status_of_the_cause) {
+  const std::string notice =
+      compose_notice(sample_facts(NoticeKind::failed, Errc::sts_certificate));
+  EXPECT_THAT(first_lines(notice, 4)[3], StartsWith("Time limit reached"));
+  EXPECT_THAT(notice, HasSubstr("\r\nStatus: 5.7.5\r\n"));
+  EXPECT_THAT(notice, HasSubstr("x-fulmar; time limit reached; sts-certificate: "));
+}
+
+}  // namespace
+}  // namespace fulmar::notice

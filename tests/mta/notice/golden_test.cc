@@ -1,0 +1,65 @@
+// Every notice as it goes out, one file a kind and class. FULMAR_UPDATE_GOLDEN=1 writes them anew;
+// read the difference before it is committed. The files have LF line ends; notices have CRLF.
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+
+#include "tests/mta/notice/sample_facts.h"
+
+namespace fulmar::notice {
+namespace {
+
+std::string golden_path(const std::string& name) {
+  return std::string(FULMAR_SOURCE_DIR) + "/tests/golden/notice-" + name + ".eml";
+}
+
+std::string with_lf(const std::string& text) {
+  std::string result;
+  for (const char c : text) {
+    if (c != '\r') result += c;
+  }
+  return result;
+}
+
+void expect_golden(const std::string& name, const NoticeFacts& facts) {
+  const std::string notice = with_lf(compose_notice(facts));
+  if (std::getenv("FULMAR_UPDATE_GOLDEN") != nullptr) {
+    std::ofstream(golden_path(name), std::ios::binary) << notice;
+  }
+  std::ostringstream golden;
+  golden << std::ifstream(golden_path(name), std::ios::binary).rdbuf();
+  EXPECT_EQ(notice, golden.str()) << golden_path(name);
+}
+
+TEST(NoticeGolden, pitfall_104_failed_for_every_class) {
+  for (const Errc code : classes_that_reach_a_sender()) {
+    expect_golden("failed-" + std::string(to_string(code)), sample_facts(NoticeKind::failed, code));
+  }
+}
+
+TEST(NoticeGolden, delayed) {
+  for (const Errc code : {Errc::dane_mismatch, Errc::sts_certificate, Errc::dns_timeout,
+                          Errc::connect_failed, Errc::remote_temporary}) {
+    expect_golden("delayed-" + std::string(to_string(code)),
+                  sample_facts(NoticeKind::delayed, code));
+  }
+}
+
+TEST(NoticeGolden, several_recipients_with_addresses_and_content_in_other_scripts) {
+  NoticeFacts facts = sample_facts(NoticeKind::failed, Errc::remote_permanent);
+  facts.recipients.push_back(recipient(NoticeKind::failed, Errc::dane_mismatch));
+  facts.recipients.back().address = mailbox("j\xC3\xBCrgen@b.example");
+  facts.original.header += "X-Name: J\xC3\xBCrgen\r\n";
+  expect_golden("failed-utf8", facts);
+}
+
+TEST(NoticeGolden, with_content) {
+  NoticeFacts facts = sample_facts(NoticeKind::failed, Errc::remote_permanent);
+  facts.original_content = facts.original.header + "\r\nDear Bob,\r\n\r\nhere they are.\r\n";
+  expect_golden("failed-with-content", facts);
+}
+
+}  // namespace
+}  // namespace fulmar::notice

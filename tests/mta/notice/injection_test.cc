@@ -1,0 +1,104 @@
+// A peer may say anything; the notice stays what it is. DSN-19, pitfall 75
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "base/ascii.h"
+#include "mta/notice/mime.h"
+#include "tests/mta/notice/sample_facts.h"
+
+namespace fulmar::notice {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+/// Lines end in CRLF, none is over 998 octets, no other control character stands in them.
+void expect_well_formed(const std::string& notice) {
+  EXPECT_TRUE(notice.ends_with("\r\n"));
+  EXPECT_TRUE(is_seven_bit(notice));
+  const bool clean =
+      std::ranges::all_of(notice, [](char c) { return is_printable(c) || c == '\r' || c == '\n'; });
+  EXPECT_TRUE(clean) << "control character";
+}
+
+NoticeFacts with_words(const std::string& words) {
+  NoticeFacts facts = sample_facts(NoticeKind::failed, Errc::remote_permanent);
+  facts.recipients[0].reply = words;
+  facts.recipients[0].failure.detail = words;
+  facts.recipients[0].host = words;
+  facts.technical = {words};
+  return facts;
+}
+
+struct Case {
+  std::string name;
+  std::string words;
+};
+
+class PeersWords : public testing::TestWithParam<Case> {};
+
+TEST_P(PeersWords, DSN_19_cannot_break_the_notice) {
+  const std::string notice = compose_notice(with_words(GetParam().words));
+  expect_well_formed(notice);
+  EXPECT_THAT(header_of_notice(notice), Not(HasSubstr("Bcc")));
+  EXPECT_THAT(notice, Not(HasSubstr("\r\nBcc:")));
+  EXPECT_THAT(part_of(notice, "message/delivery-status"), Not(HasSubstr("\r\nAction: delivered")));
+  EXPECT_LT(notice.size(), 100'000U);
+}
+
+TEST_P(PeersWords, DSN_19_cannot_break_the_notice_through_our_own_detail) {
+  NoticeFacts facts = with_words(GetParam().words);
+  facts.recipients[0].reply.clear();
+  const std::string notice = compose_notice(facts);
+  expect_well_formed(notice);
+  EXPECT_THAT(notice, Not(HasSubstr("\r\nBcc:")));
+  EXPECT_THAT(part_of(notice, "message/delivery-status"), Not(HasSubstr("\r\nAction: delivered")));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, PeersWords,
+    testing::Values(Case{"crlf", "550 no\r\nBcc: victim@c.example\r\n\r\nAction: delivered"},
+                    Case{"bare_cr", "550 no\rBcc: victim@c.example\r\rAction: delivered"},
+                    Case{"bare_lf", "550 no\nBcc: victim@c.example\n\nAction: delivered"},
+                    Case{"nul", std::string("550 no\0Bcc: x", 13)},
+                    Case{"escape", "550 \x1b[2J\x1b]0;owned\x07"},
+                    Case{"eight_bit", "550 \xE9\xFF\x80 caf\xC3\xA9"},
+                    Case{"one_long_line", "550 " + std::string(50'000, 'x')},
+                    Case{"long_words",
+                         "550 " + std::string(3'000, 'x') + " " + std::string(3'000, 'y')},
+                    Case{"only_spaces", std::string(5'000, ' ')},
+                    Case{"inner_spaces", "a" + std::string(3'000, ' ') + "b"},
+                    Case{"ten_megabytes", std::string(10'000'000, 'x')},
+                    Case{"ten_megabytes_of_lines",
+                         [] {
+                           std::string lines;
+                           while (lines.size() < 10'000'000)
+                             lines += "550-a line\r\n";
+                           return lines;
+                         }()},
+                    Case{"boundary", "550 no\n--=_0410610"}),
+    [](const auto& test) { return test.param.name; });
+
+TEST(PeersWords, hostile_header_fields_of_the_original_stay_inside_their_part) {
+  NoticeFacts facts = sample_facts();
+  facts.original.header = std::string("Subject: x\x1b[2J\0y\rBcc: v@c.example\r\n", 35) +
+                          "X: " + std::string(5'000, 'x') + "\r\nMessage-ID: <a@b>\r\n";
+  const std::string notice = compose_notice(facts);
+  expect_well_formed(notice);
+  EXPECT_THAT(header_of_notice(notice), Not(HasSubstr("Bcc")));
+}
+
+TEST(PeersWords, pitfall_75_many_recipients_with_long_replies_stay_bounded) {
+  NoticeFacts facts = with_words("550 " + std::string(20'000, 'x'));
+  facts.recipients.resize(1'000, facts.recipients[0]);
+  EXPECT_LT(compose_notice(facts).size(), 1'200'000U);
+}
+
+TEST(PeersWords, a_long_reply_is_cut_and_says_so) {
+  EXPECT_THAT(compose_notice(with_words("550 " + std::string(20'000, 'x'))), HasSubstr("[...]"));
+}
+
+}  // namespace
+}  // namespace fulmar::notice
