@@ -124,6 +124,7 @@ class _Session:
         self._tls = False
         self._sender = ""
         self._recipients: list[str] = []
+        self._in_transaction = False
         self._visit = Visit()
         host.visits.append(self._visit)
         host._pulse.beat()
@@ -148,8 +149,9 @@ class _Session:
         elif verb == "STARTTLS":
             await self._start_tls()
         elif verb == "MAIL":
-            self._sender, self._recipients = _path(line), []
-            await self._say(self._host._mail.next("250 2.1.0 Ok"))
+            reply = self._host._mail.next("250 2.1.0 Ok")
+            self._sender, self._recipients, self._in_transaction = _path(line), [], reply.startswith("2")
+            await self._say(reply)
         elif verb == "RCPT":
             await self._recipient(_path(line))
         elif verb == "DATA":
@@ -169,6 +171,9 @@ class _Session:
         return [f"250-{line}" for line in lines[:-1]] + [f"250 {lines[-1]}"]
 
     async def _recipient(self, address: str) -> None:
+        if not self._in_transaction:
+            await self._say("503 5.5.1 MAIL first")
+            return
         local = address.rpartition("@")[0]
         special = next((answers for part, answers in self._host._rcpt_for.items() if part in local), None)
         reply = (special or self._host._rcpt).next("250 2.1.5 Ok")
@@ -189,7 +194,7 @@ class _Session:
         reply = self._host._final.next("250 2.0.0 Ok: stored")
         self._host.received.append(Received(self._sender, self._recipients, b"".join(lines), self._tls,
                                             reply.startswith("2")))
-        self._recipients = []
+        self._recipients, self._in_transaction = [], False
         await self._say(reply)
 
     async def _start_tls(self) -> None:
