@@ -41,7 +41,6 @@ struct Metrics {
   Counter protection_lost;  ///< A destination stopped to publish what it had published.
   Counter store_errors;
   Gauge sessions_open;
-  Gauge deliveries_running;
 };
 
 }  // namespace fulmar

@@ -217,6 +217,11 @@ std::optional<UtcTime> Scheduler::next_due() const {
   return earliest;
 }
 
+bool Scheduler::is_running(const DeliveryKey& key) const {
+  const Destination* destination = state_->find(key.destination);
+  return destination != nullptr && destination->running.contains(key.message);
+}
+
 std::size_t Scheduler::queued() const {
   return state_->queued;
 }

@@ -59,6 +59,7 @@ class Scheduler {
   /// an add() can help.
   [[nodiscard]] std::optional<UtcTime> next_due() const;
 
+  [[nodiscard]] bool is_running(const DeliveryKey& key) const;
   [[nodiscard]] std::size_t queued() const;
   [[nodiscard]] std::size_t running() const;
 

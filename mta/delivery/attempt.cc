@@ -30,6 +30,10 @@ std::optional<IpAddress> source_for(const conf::Outbound& outbound, AddressFamil
   return *found;
 }
 
+DriverTimeouts driver_timeouts(const conf::Outbound& outbound) {
+  return {.command = outbound.command_timeout, .final_dot = outbound.final_dot_timeout};
+}
+
 bool is_sts_failure(Errc code) {
   return code == Errc::sts_mx_mismatch || code == Errc::sts_certificate || code == Errc::sts_no_tls;
 }
@@ -185,11 +189,13 @@ class Attempt {
     const SteadyTime began = parts_.clock.steady_now();
     smtp::ClientSession session({.helo_name = settings_.helo_name, .starttls = starttls},
                                 envelope());
-    const Body body{.store = parts_.store, .message = message_.id, .chunks = message_.chunks};
-    auto report = co_await run_session(*std::move(stream), std::move(session), plan.decision,
-                                       parts_.context, body,
-                                       {.command = settings_.outbound.command_timeout,
-                                        .final_dot = settings_.outbound.final_dot_timeout});
+    const DriverParts driver{
+        .context = parts_.context,
+        .clock = parts_.clock,
+        .body = {.store = parts_.store, .message = message_.id, .chunks = message_.chunks},
+        .timeouts = driver_timeouts(settings_.outbound)};
+    auto report =
+        co_await run_session(*std::move(stream), std::move(session), plan.decision, driver);
     sending_ +=
         std::chrono::duration_cast<std::chrono::milliseconds>(parts_.clock.steady_now() - began);
     co_return report;
@@ -312,10 +318,12 @@ asio::awaitable<json::object> probe_host(AttemptParts parts, AttemptSettings set
                                  .starttls = starttls,
                                  .purpose = smtp::ClientOptions::Purpose::probe},
                                 {});
-    const SessionReport report = co_await run_session(
-        *std::move(stream), std::move(session), plan.decision, parts.context, Body{},
-        {.command = settings.outbound.command_timeout,
-         .final_dot = settings.outbound.final_dot_timeout});
+    const DriverParts driver{.context = parts.context,
+                             .clock = parts.clock,
+                             .body = {},
+                             .timeouts = driver_timeouts(settings.outbound)};
+    const SessionReport report =
+        co_await run_session(*std::move(stream), std::move(session), plan.decision, driver);
     describe_session(report, record);
     const bool fails_open = !plan.decision.tls_required() && report.result.tls_failed &&
                             settings.fallback == conf::OpportunisticFallback::clear;

@@ -133,10 +133,8 @@ asio::awaitable<void> Courier::attempt(Job job) {
     if (noted.error().code != Errc::cancelled) parts_.line.put_back(job.key, started + kReadRetry);
     co_return;
   }
-  parts_.metrics.deliveries_running.add(1);
   const AttemptResult result =
       co_await attempt_delivery(parts_.attempt, settings_.attempt, job.message, job.delivery);
-  parts_.metrics.deliveries_running.add(-1);
   job.delivery.history.push_back({.at = started, .decision = serialize_record(result.decision)});
   if (job.delivery.history.size() > queue::kMaxAttemptsKept)
     job.delivery.history.erase(job.delivery.history.begin());
@@ -269,7 +267,13 @@ asio::awaitable<bool> Courier::policy_moved(const queue::Delivery& delivery) {
 }
 
 asio::awaitable<void> Courier::expire(Job job) {
-  if (co_await policy_moved(job.delivery)) co_return co_await attempt(std::move(job));
+  // One more attempt under the new policy; a policy that is new at every look gives no second one.
+  const bool tried_since =
+      !job.delivery.history.empty() &&
+      job.delivery.history.back().at >= queue::expires_at(job.delivery, settings_.retry);
+  if (!tried_since && co_await policy_moved(job.delivery)) {
+    co_return co_await attempt(std::move(job));
+  }
   std::vector<notice::NoticeRecipient> bounced;
   const UtcTime now = parts_.clock.utc_now();
   for (const queue::Recipient& recipient : job.delivery.recipients) {

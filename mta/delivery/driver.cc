@@ -1,5 +1,6 @@
 #include "mta/delivery/driver.h"
 
+#include <algorithm>
 #include <utility>
 #include <variant>
 
@@ -15,13 +16,11 @@ constexpr std::chrono::seconds kQuitTimeout{
 
 class Driver {
  public:
-  Driver(net::Stream stream, tls::TlsDecision decision, const tls::ClientContext& context,
-         Body body, DriverTimeouts timeouts)
+  Driver(net::Stream stream, tls::TlsDecision decision, DriverParts parts)
       : stream_(std::move(stream)),
         decision_(std::move(decision)),
-        context_(context),
-        body_(body),
-        timeouts_(timeouts) {}
+        parts_(parts),
+        asked_at_(parts.clock.steady_now()) {}
 
   asio::awaitable<SessionReport> run(ClientSession session) {
     ClientAction action = session.resume(Connected{});
@@ -47,13 +46,13 @@ class Driver {
   [[nodiscard]] std::chrono::milliseconds limit(Wait wait) const {
     switch (wait) {
       case Wait::command:
-        return timeouts_.command;
+        return parts_.timeouts.command;
       case Wait::final_dot:
-        return timeouts_.final_dot;
+        return parts_.timeouts.final_dot;
       case Wait::quit:
         return kQuitTimeout;
     }
-    return timeouts_.command;
+    return parts_.timeouts.command;
   }
 
   static ClientEvent lost(const Error& error) {
@@ -63,14 +62,23 @@ class Driver {
         .cause = timed_out ? ConnectionLost::Cause::timeout : ConnectionLost::Cause::closed};
   }
 
+  /// What one read may take, so that all replies to the last write keep within their bound.
+  [[nodiscard]] std::chrono::milliseconds patience(Wait wait) const {
+    const auto since_asked = std::chrono::duration_cast<std::chrono::milliseconds>(
+        parts_.clock.steady_now() - asked_at_);
+    const auto left = limit(wait) * kPatience - since_asked;
+    return std::clamp(left, std::chrono::milliseconds(0), limit(wait));
+  }
+
   asio::awaitable<ClientEvent> do_read(Wait wait) {
-    const auto bytes = co_await stream_.read(limit(wait));
+    const auto bytes = co_await stream_.read(patience(wait));
     if (!bytes) co_return lost(bytes.error());
     co_return BytesReceived{*bytes};
   }
 
   asio::awaitable<ClientEvent> do_write(std::string bytes) {
-    const auto written = co_await stream_.write(bytes, timeouts_.command);
+    const auto written = co_await stream_.write(bytes, parts_.timeouts.command);
+    asked_at_ = parts_.clock.steady_now();
     if (!written) co_return lost(written.error());
     co_return BytesWritten{};
   }
@@ -82,11 +90,12 @@ class Driver {
   }
 
   asio::awaitable<ClientEvent> do_start_tls() {
-    auto session = context_.new_smtp_session(decision_);
+    auto session = parts_.context.new_smtp_session(decision_);
     if (!session) co_return TlsRefused{.why = handshake_error(std::move(session).error())};
-    const auto shaken = co_await stream_.handshake_client(*std::move(session), timeouts_.command);
+    const auto shaken =
+        co_await stream_.handshake_client(*std::move(session), parts_.timeouts.command);
     if (!shaken) co_return TlsRefused{.why = handshake_error(shaken.error())};
-    verified_ = tls::verify_session(stream_.ssl(), decision_, context_);
+    verified_ = tls::verify_session(stream_.ssl(), decision_, parts_.context);
     if (verified_->failure) {
       co_return TlsRefused{.why = *verified_->failure,
                            .handshake = TlsRefused::Handshake::complete};
@@ -95,8 +104,8 @@ class Driver {
   }
 
   asio::awaitable<ClientEvent> do_next_chunk() {
-    if (next_chunk_ == body_.chunks) co_return BodyEnd{};
-    auto chunk = co_await body_.store->read_chunk(body_.message, next_chunk_);
+    if (next_chunk_ == parts_.body.chunks) co_return BodyEnd{};
+    auto chunk = co_await parts_.body.store->read_chunk(parts_.body.message, next_chunk_);
     if (!chunk) co_return BodyFailed{.why = std::move(chunk).error()};
     ++next_chunk_;
     chunk_ = *std::move(chunk);
@@ -118,9 +127,8 @@ class Driver {
 
   net::Stream stream_;
   tls::TlsDecision decision_;
-  const tls::ClientContext& context_;
-  Body body_;
-  DriverTimeouts timeouts_;
+  DriverParts parts_;
+  SteadyTime asked_at_;  // end of the last write
   std::optional<tls::VerifyOutcome> verified_;
   std::uint32_t next_chunk_ = 0;
   std::string chunk_;  // holds what the last BodyChunk event points at
@@ -129,10 +137,8 @@ class Driver {
 }  // namespace
 
 asio::awaitable<SessionReport> run_session(net::Stream stream, ClientSession session,
-                                           tls::TlsDecision decision,
-                                           const tls::ClientContext& context, Body body,
-                                           DriverTimeouts timeouts) {
-  Driver driver(std::move(stream), std::move(decision), context, body, timeouts);
+                                           tls::TlsDecision decision, DriverParts parts) {
+  Driver driver(std::move(stream), std::move(decision), parts);
   co_return co_await driver.run(std::move(session));
 }
 

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <optional>
 
+#include "base/clock.h"
 #include "base/result.h"
 #include "conf/config.h"
 #include "mta/net/stream.h"
@@ -31,6 +32,14 @@ struct DriverTimeouts {
   std::chrono::milliseconds final_dot;
 };
 
+/// What a run needs besides the session. References must outlive it.
+struct DriverParts {
+  const tls::ClientContext& context;
+  const Clock& clock;
+  Body body;
+  DriverTimeouts timeouts;
+};
+
 struct SessionReport {
   smtp::SessionResult result;
   /// What the handshake proved; empty when none was completed.
@@ -38,10 +47,11 @@ struct SessionReport {
 };
 
 /// Ends with the connection closed. Failures are in the report: a session that cannot be held to
-/// `decision` ends before MAIL, with the failure class that the decision gives.
+/// `decision` ends before MAIL, with the failure class that the decision gives. A host that answers
+/// drop by drop is cut off: the replies to what was written last may take kPatience times the
+/// timeout of one reply, however they are sliced.
+inline constexpr int kPatience = 3;
 boost::asio::awaitable<SessionReport> run_session(net::Stream stream, smtp::ClientSession session,
-                                                  tls::TlsDecision decision,
-                                                  const tls::ClientContext& context, Body body,
-                                                  DriverTimeouts timeouts);
+                                                  tls::TlsDecision decision, DriverParts parts);
 
 }  // namespace fulmar::delivery

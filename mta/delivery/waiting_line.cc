@@ -39,6 +39,16 @@ void WaitingLine::put_back(const DeliveryKey& key, UtcTime due) {
   wake_();
 }
 
+void WaitingLine::rescue(const DeliveryKey& key, UtcTime due) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!scheduler_.is_running(key)) return;
+    scheduler_.finish(key);
+    scheduler_.add(key, due);
+  }
+  wake_();
+}
+
 WaitingLine::Siblings WaitingLine::siblings(const DeliveryKey& key) const {
   const std::lock_guard lock(mutex_);
   const auto found = alive_.find(key.message);

@@ -31,6 +31,10 @@ class WaitingLine {
   /// A running delivery ended and waits again.
   void put_back(const queue::DeliveryKey& key, UtcTime due);
 
+  /// The work on a delivery ended in a way nobody foresaw: if it still counts as running, it waits
+  /// again, so that its slot is never lost.
+  void rescue(const queue::DeliveryKey& key, UtcTime due);
+
   enum class Siblings : std::uint8_t { none, some };
   /// Whether other deliveries of the message are alive. A message never gets new ones after it was
   /// accepted, so `none` stays true.

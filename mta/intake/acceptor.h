@@ -19,8 +19,8 @@
 
 namespace fulmar::intake {
 
-/// References must outlive the io_contexts behind `next_executor`, for sessions that are cut off
-/// end with those.
+/// All must outlive the last session; `metrics` also the io_contexts behind `next_executor`,
+/// because sessions that the program's end cuts off are destroyed with those.
 struct IntakeParts {
   queue::Store& store;
   Clock& clock;

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "base/check.h"
 #include "base/log.h"
 #include "base/maillog.h"
 #include "mta/intake/received.h"
@@ -146,14 +147,19 @@ asio::awaitable<Connection::Event> Connection::answer(smtp::BeginMessage action)
   co_return co_await answer(std::move(first));
 }
 
+IncomingMessage& Connection::incoming() {
+  FULMAR_CHECK(message_.has_value());
+  return *message_;
+}
+
 asio::awaitable<Connection::Event> Connection::answer(smtp::StoreData action) {
-  const auto stored = co_await message_->append(std::move(action.bytes));
+  const auto stored = co_await incoming().append(std::move(action.bytes));
   if (!stored) co_return co_await refuse_message(stored.error());
   co_return smtp::DataStored{};
 }
 
 asio::awaitable<Connection::Event> Connection::answer(smtp::CommitMessage action) {
-  auto accepted = co_await message_->commit(action.facts);
+  auto accepted = co_await incoming().commit(action.facts);
   if (!accepted) co_return co_await refuse_message(accepted.error());
   message_.reset();
   parts_.metrics.messages_accepted.add();
@@ -173,23 +179,23 @@ asio::awaitable<Connection::Event> Connection::answer(smtp::CommitMessage action
 
 /// The store said no.
 asio::awaitable<Connection::Event> Connection::refuse_message(Error why) {
-  log_error(
-      "message not stored",
-      {{"id", message_->message().id.str()}, {"client", client_name_}, {"reason", to_string(why)}});
+  log_error("message not stored", {{"id", incoming().message().id.str()},
+                                   {"client", client_name_},
+                                   {"reason", to_string(why)}});
   parts_.metrics.messages_rejected.add();
-  co_await message_->discard();
+  co_await incoming().discard();
   message_.reset();
   co_return smtp::StoreRefused{std::move(why)};
 }
 
 asio::awaitable<Connection::Event> Connection::answer(smtp::AbandonMessage action) {
-  const queue::Message& message = message_->message();
+  const queue::Message& message = incoming().message();
   log_info("message refused", {{"id", message.id.str()},
                                {"client", client_name_},
                                {"from", message.sender ? message.sender->text : ""},
                                {"reason", to_string(action.why)}});
   parts_.metrics.messages_rejected.add();
-  co_await message_->discard();
+  co_await incoming().discard();
   message_.reset();
   co_return smtp::DataStored{};
 }

@@ -74,6 +74,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   awaitable<Event> answer(smtp::AbandonMessage action);
   awaitable<Event> answer(smtp::ServerClose action);
 
+  /// REQUIRES: between BeginMessage and its end.
+  IncomingMessage& incoming();
   awaitable<Event> greet();
   awaitable<bool> handshake();
   awaitable<Event> refuse_message(Error why);

@@ -50,12 +50,12 @@ ServerOptions::Tls tls_state(conf::ListenTls tls) {
 
 }  // namespace
 
-Listener::Listener(asio::any_io_executor executor, conf::Listen given)
-    : conf(std::move(given)), acceptor(std::move(executor)) {}
+Listener::Listener(const asio::any_io_executor& executor, conf::Listen given)
+    : conf(std::move(given)), acceptor(executor) {}
 
-Result<std::shared_ptr<Listener>> Listener::open(asio::any_io_executor executor,
+Result<std::shared_ptr<Listener>> Listener::open(const asio::any_io_executor& executor,
                                                  conf::Listen conf) {
-  auto listener = std::make_shared<Listener>(std::move(executor), std::move(conf));
+  auto listener = std::make_shared<Listener>(executor, std::move(conf));
   const Endpoint& address = listener->conf.address;
   if (listener->conf.tls != conf::ListenTls::none) {
     auto context =

@@ -16,10 +16,10 @@ namespace fulmar::intake {
 
 /// Lives on its executor's thread, but for what does not change once it is open: conf, tls, bound.
 struct Listener {
-  Listener(boost::asio::any_io_executor executor, conf::Listen given);
+  Listener(const boost::asio::any_io_executor& executor, conf::Listen given);
 
   /// Binds, listens, loads the certificate. Errc::io or invalid_argument, naming the address.
-  static Result<std::shared_ptr<Listener>> open(boost::asio::any_io_executor executor,
+  static Result<std::shared_ptr<Listener>> open(const boost::asio::any_io_executor& executor,
                                                 conf::Listen conf);
 
   const conf::Listen conf;

@@ -14,7 +14,11 @@ constexpr std::size_t kFlushAt = 8192;  // octets of replies that are written al
 
 ServerAction ServerSession::State::next() {
   while (true) {
-    if (question) return *std::exchange(question, std::nullopt);
+    if (question) {
+      ServerAction asked = *std::move(question);
+      question.reset();
+      return asked;
+    }
     if (replies.size() >= kFlushAt) return write();
     if (closing) return replies.size() > 0 ? write() : ServerClose{};
     switch (phase) {
@@ -53,6 +57,11 @@ ServerAction ServerSession::State::idle() {
 void ServerSession::State::ask(ServerAction action, Phase meanwhile) {
   question = std::move(action);
   phase = meanwhile;
+}
+
+ServerData& ServerSession::State::incoming() {
+  FULMAR_CHECK(data.has_value());
+  return *data;
 }
 
 void ServerSession::State::on(const SessionStarted&) {
@@ -107,7 +116,7 @@ void ServerSession::State::on(const DataStored&) {
   }
   FULMAR_CHECK(phase == Phase::storing || phase == Phase::abandoning);
   phase = Phase::data;
-  if (data->complete()) end_of_data();
+  if (incoming().complete()) end_of_data();
 }
 
 void ServerSession::State::on(const MessageSafe& event) {
@@ -123,7 +132,7 @@ void ServerSession::State::on(const StoreRefused& event) {
     // The client listens again only after its final dot.
     store_refusal = event.why;
     phase = Phase::data;
-    if (data->complete()) end_of_data();
+    if (incoming().complete()) end_of_data();
     return;
   }
   FULMAR_CHECK(phase == Phase::beginning || phase == Phase::committing);
@@ -140,10 +149,11 @@ void ServerSession::State::on(const ServerTimedOut&) {
 }
 
 void ServerSession::State::read_data() {
+  ServerData& message = incoming();
   std::string decoded;
-  input.consume(data->read(input.rest(), decoded));
+  input.consume(message.read(input.rest(), decoded));
   if (in_message) {
-    if (auto refusal = data->refusal()) {
+    if (auto refusal = message.refusal()) {
       in_message = false;
       ask(AbandonMessage{std::move(refusal->why)}, Phase::abandoning);
       return;
@@ -153,27 +163,29 @@ void ServerSession::State::read_data() {
       return;
     }
   }
-  if (data->complete()) {
+  if (message.complete()) {
     end_of_data();
-  } else if (data->is_hopeless()) {
+  } else if (message.is_hopeless()) {
     goodbye(552, {5, 3, 4}, "message far over the size limit");
   }
 }
 
 void ServerSession::State::end_of_data() {
-  if (const auto refusal = data->refusal()) {
+  const ServerData& message = incoming();
+  if (const auto refusal = message.refusal()) {
     end_transaction();
     complain(refusal->code, refusal->why.status, refusal->why.detail);
     return;
   }
   if (store_refusal) {
-    const Error why = *std::move(store_refusal);
+    const Error why = *store_refusal;
     end_transaction();
     decline(why);
     return;
   }
-  const bool eight_bit = transaction->mail.eight_bit || data->saw_eight_bit();
-  ask(CommitMessage{DataFacts{.size = data->size(), .eight_bit = eight_bit}}, Phase::committing);
+  const bool declared = transaction.has_value() && transaction->mail.eight_bit;
+  const bool eight_bit = declared || message.saw_eight_bit();
+  ask(CommitMessage{DataFacts{.size = message.size(), .eight_bit = eight_bit}}, Phase::committing);
 }
 
 void ServerSession::State::end_transaction() {
