@@ -1,7 +1,7 @@
 # fulmar_library(NAME [ASIO] LINK <libraries>...)
 #
 # The library of the current folder, from all its .cc files except main.cc. LINK is the folder's list of allowed
-# neighbours: what is not linked here has no business being included there (tests/check_layers proves it).
+# neighbours: what is not linked here has no business being included there (tests/check_sources proves it).
 # ASIO adds the precompiled Asio headers, which most of the build time would otherwise go into.
 function(fulmar_library name)
   cmake_parse_arguments(ARG "ASIO" "" "LINK" ${ARGN})

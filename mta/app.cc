@@ -1,7 +1,11 @@
 #include "mta/app.h"
 
+#include <sys/resource.h>
+
 #include <boost/asio/io_context.hpp>
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <optional>
 
 #include "base/log.h"
@@ -17,6 +21,21 @@ namespace fulmar::mta {
 namespace asio = boost::asio;
 namespace json = boost::json;
 
+namespace {
+
+/// Connections, the spool's files and DNS all need descriptors: the soft limit is raised to the
+/// hard one (pitfall 89). A refusal leaves what there was.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  if (setrlimit(RLIMIT_NOFILE, &limit) != 0) {
+    log_warn("descriptor limit cannot be raised", {{"reason", std::strerror(errno)}});
+  }
+}
+
+}  // namespace
+
 int serve(const conf::Config& config) {
   auto sink = make_log_sink(config.log);
   if (!sink) {
@@ -24,6 +43,7 @@ int serve(const conf::Config& config) {
     return kExitConfig;
   }
   const auto previous = set_log_sink(*std::move(sink));
+  raise_descriptor_limit();
   Daemon daemon(config);
   const int exit_code = daemon.run();
   set_log_sink(previous);

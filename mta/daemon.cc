@@ -216,7 +216,8 @@ asio::awaitable<void> Daemon::stop() {
     dispatcher_->stop();
     // What is cut off here is attempted again after the next start; its next attempt's time is in
     // the spool.
-    cut_off_ = !co_await dispatcher_->join(kDeliveryGrace);
+    const bool ended = co_await dispatcher_->join(kDeliveryGrace);
+    cut_off_ = !ended;
     if (cut_off_) log_warn("stopping while deliveries are running");
   }
   if (anchor_) anchor_->stop();

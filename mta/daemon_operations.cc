@@ -209,7 +209,8 @@ asio::awaitable<Result<json::value>> DaemonOperations::queue_retry(QueueFilter f
     if (delivery) {
       delivery->next_attempt = now;
       queue::Batch batch{queue::PutDelivery{*delivery}};
-      if (co_await parts_.store.commit_relaxed(std::move(batch))) ++changed;
+      const auto stored = co_await parts_.store.commit_relaxed(std::move(batch));
+      if (stored) ++changed;
     }
     parts_.line.put_back(key, now);
   }

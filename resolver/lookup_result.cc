@@ -64,7 +64,7 @@ Result<Answer<std::string>> judge(const Question& question, LookupResult result)
   }
   if (result.rcode != kNoError && result.rcode != kNxDomain) {
     return fail(Errc::dns_servfail,
-                to_string(question) + ": name servers answer " + rcode_name(result.rcode));
+                to_string(question) + ": the lookup failed with " + rcode_name(result.rcode));
   }
   Answer<std::string> answer{.existence = existence_of(result),
                              .security = result.secure ? Security::secure : Security::insecure,

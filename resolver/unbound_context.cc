@@ -26,9 +26,7 @@ constexpr std::array kOptions = {
     // What a path without fragmentation carries; larger answers come over TCP.
     Option{"edns-buffer-size:", "1232"},
     // Outages of name servers are soon forgotten, else mail waits long after they ended (pitfall
-    // 49). A server that
-    // does not answer is asked again and again, a few seconds apart at most, within one lookup's
-    // timeout.
+    // 49). A server that does not answer is asked again and again, a few seconds apart at most.
     Option{"infra-host-ttl:", "60"},
     Option{"infra-keep-probing:", "yes"},
     Option{"infra-cache-max-rtt:", "4000"},

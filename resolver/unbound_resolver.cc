@@ -11,6 +11,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <deque>
 #include <functional>
 #include <string>
 #include <unordered_map>
@@ -30,6 +31,10 @@ struct FreeUbResult {
   void operator()(ub_result* result) const { ub_resolve_free(result); }
 };
 using UbResult = std::unique_ptr<ub_result, FreeUbResult>;
+
+/// Lookups that libunbound has at once. Questions go to its thread through a pipe, and our thread
+/// would stand still while the pipe is full; the lookups beyond wait here, by their own deadlines.
+constexpr std::size_t kMaxAsked = 2000;
 
 LookupResult copy_result(const ub_result& raw) {
   LookupResult result{.rcode = raw.rcode,
@@ -76,10 +81,13 @@ class Engine : public std::enable_shared_from_this<Engine> {
     Question question;
     Done done;
     asio::steady_timer deadline;
+    bool asked = false;  ///< Has libunbound heard of it?
     int async_id = 0;
   };
 
   void start(std::uint64_t id, Question question, Done done);
+  void ask(Lookup& lookup);
+  void ask_waiting();
   void take_answers();
   static void on_answer(void* data, int error, ub_result* raw);
   void give_up(std::uint64_t id, Errc code, std::string_view why);
@@ -92,6 +100,8 @@ class Engine : public std::enable_shared_from_this<Engine> {
   std::atomic<std::uint64_t> next_id_ = 0;
   std::atomic<bool> stopped_ = false;
   std::unordered_map<std::uint64_t, std::unique_ptr<Lookup>> pending_;
+  std::deque<std::uint64_t> waiting_;  // not asked yet; some may have ended meanwhile
+  std::size_t asked_ = 0;              // of those pending
 };
 
 template <class Handler>
@@ -100,7 +110,10 @@ void Engine::submit(Question question, Handler handler) {
   if (auto slot = asio::get_associated_cancellation_slot(handler); slot.is_connected()) {
     slot.assign([self = weak_from_this(), executor = executor_, id](asio::cancellation_type) {
       asio::post(executor, [self, id] {
-        if (auto engine = self.lock()) engine->give_up(id, Errc::cancelled, "cancelled");
+        const auto engine = self.lock();
+        if (!engine) return;
+        engine->give_up(id, Errc::cancelled, "cancelled");
+        engine->ask_waiting();
       });
     });
   }
@@ -128,6 +141,7 @@ void Engine::watch() {
 
 void Engine::take_answers() {
   const int code = ub_process(context_.get());
+  ask_waiting();
   if (code == UB_NOERROR) return watch();
   // Not watched any further: a broken pipe is always readable. The lookups end by their deadlines.
   log_error("the resolver's thread is gone", {{"reason", ub_strerror(code)}});
@@ -135,23 +149,38 @@ void Engine::take_answers() {
 
 void Engine::start(std::uint64_t id, Question question, Done done) {
   if (stopped_) return done(fail(Errc::cancelled, to_string(question) + ": shutting down"));
-  const std::string name = question.name.str() + '.';
-  const int type = std::to_underlying(question.type);
   auto owned = std::make_unique<Lookup>(*this, id, std::move(question), std::move(done),
                                         asio::steady_timer(executor_, timeout_));
-  Lookup& lookup = *owned;
+  owned->deadline.async_wait(
+      [self = shared_from_this(), id](const boost::system::error_code& error) {
+        if (error) return;
+        self->give_up(id, Errc::dns_timeout, "no answer in time");
+        self->ask_waiting();
+      });
   pending_.emplace(id, std::move(owned));
+  waiting_.push_back(id);
+  ask_waiting();
+}
+
+void Engine::ask_waiting() {
+  while (!waiting_.empty() && asked_ < kMaxAsked) {
+    const auto found = pending_.find(waiting_.front());
+    waiting_.pop_front();
+    if (found != pending_.end()) ask(*found->second);
+  }
+}
+
+void Engine::ask(Lookup& lookup) {
+  const std::string name = lookup.question.name.str() + '.';
+  const int type = std::to_underlying(lookup.question.type);
   constexpr int kClassIn = 1;
+  lookup.asked = true;
+  ++asked_;
   const int code = ub_resolve_async(context_.get(), name.c_str(), type, kClassIn, &lookup,
                                     &Engine::on_answer, &lookup.async_id);
-  if (code != UB_NOERROR) {
-    const std::string what = to_string(lookup.question) + ": " + ub_strerror(code);
-    return finish(id, fail(Errc::dns_servfail, what));
-  }
-  lookup.deadline.async_wait(
-      [self = shared_from_this(), id](const boost::system::error_code& error) {
-        if (!error) self->give_up(id, Errc::dns_timeout, "no answer in time");
-      });
+  if (code == UB_NOERROR) return;
+  const std::string what = to_string(lookup.question) + ": " + ub_strerror(code);
+  finish(lookup.id, fail(Errc::dns_servfail, what));
 }
 
 void Engine::on_answer(void* data, int error, ub_result* raw) {
@@ -167,15 +196,15 @@ void Engine::on_answer(void* data, int error, ub_result* raw) {
 void Engine::give_up(std::uint64_t id, Errc code, std::string_view why) {
   const auto found = pending_.find(id);
   if (found == pending_.end()) return;  // answered meanwhile
-  // From here on libunbound does not call on_answer() for it; in its thread the lookup runs out by
-  // itself.
-  ub_cancel(context_.get(), found->second->async_id);
+  // From here on libunbound does not call on_answer(); in its thread the lookup runs to its end.
+  if (found->second->asked) ub_cancel(context_.get(), found->second->async_id);
   finish(id, fail(code, to_string(found->second->question) + ": " + std::string(why)));
 }
 
 void Engine::finish(std::uint64_t id, Outcome outcome) {
   auto node = pending_.extract(id);
   if (node.empty()) return;
+  if (node.mapped()->asked) --asked_;
   node.mapped()->done(std::move(outcome));
 }
 

@@ -102,8 +102,9 @@ class Attempt {
       const std::optional<Errc> failed = co_await try_host(position);
       // The policy may have changed since it was cached: look again before the failure counts. RFC
       // 8461 §5
-      if (failed && is_sts_failure(*failed) && co_await policy_changed())
-        co_await try_host(position);
+      if (!failed || !is_sts_failure(*failed)) continue;
+      const bool changed = co_await policy_changed();
+      if (changed) co_await try_host(position);
     }
   }
 

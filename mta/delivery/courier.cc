@@ -207,7 +207,8 @@ asio::awaitable<void> Courier::settle(Job job, std::vector<notice::NoticeRecipie
   auto notice = co_await parts_.report_back.make(notice::NoticeKind::failed, job.message,
                                                  job.delivery, std::move(bounced));
   if (notice) std::ranges::move(notice->operations, std::back_inserter(batch));
-  if (!co_await commit(job.key.message, std::move(batch))) {
+  const bool stored = co_await commit(job.key.message, std::move(batch));
+  if (!stored) {
     // The record of before the attempt stands: whoever was served is served again at the next
     // attempt.
     parts_.line.put_back(job.key, job.delivery.next_attempt);
@@ -246,7 +247,8 @@ asio::awaitable<void> Courier::announce_delay(Job job) {
   ++job.delivery.delay_notices;
   queue::Batch batch{queue::PutDelivery{job.delivery}};
   if (notice) std::ranges::move(notice->operations, std::back_inserter(batch));
-  if (co_await commit(job.key.message, std::move(batch)) && notice) {
+  const bool stored = co_await commit(job.key.message, std::move(batch));
+  if (stored && notice) {
     parts_.metrics.notices_sent.add();
     maillog(
         NoticeEvent{.original = job.key.message, .notice = notice->message.id, .kind = "delayed"});
@@ -271,8 +273,9 @@ asio::awaitable<void> Courier::expire(Job job) {
   const bool tried_since =
       !job.delivery.history.empty() &&
       job.delivery.history.back().at >= queue::expires_at(job.delivery, settings_.retry);
-  if (!tried_since && co_await policy_moved(job.delivery)) {
-    co_return co_await attempt(std::move(job));
+  if (!tried_since) {
+    const bool moved = co_await policy_moved(job.delivery);
+    if (moved) co_return co_await attempt(std::move(job));
   }
   std::vector<notice::NoticeRecipient> bounced;
   const UtcTime now = parts_.clock.utc_now();

@@ -25,10 +25,13 @@ constexpr std::size_t kReadBuffer = 16 * 1024;
 }  // namespace
 
 struct Stream::State {
-  explicit State(tcp::socket connected) : socket(std::move(connected)), watchdog(socket) {}
+  explicit State(tcp::socket connected)
+      : socket(std::move(connected)), read_watchdog(socket), write_watchdog(socket) {}
+
+  [[nodiscard]] bool expired() const { return read_watchdog.expired() || write_watchdog.expired(); }
 
   [[nodiscard]] Error lost(const boost::system::error_code& ec) const {
-    if (watchdog.expired()) return make_error(Errc::timeout, "no answer in time");
+    if (expired()) return make_error(Errc::timeout, "no answer in time");
     if (ec == asio::error::operation_aborted)
       return make_error(Errc::cancelled, "connection closed");
     if (ec == asio::error::eof || ec == asio::ssl::error::stream_truncated) {
@@ -38,7 +41,8 @@ struct Stream::State {
   }
 
   tcp::socket socket;
-  Watchdog watchdog;
+  Watchdog read_watchdog;  // and handshakes
+  Watchdog write_watchdog;
   std::optional<TlsStream> tls;
   Endpoint local;
   Endpoint remote;
@@ -61,7 +65,7 @@ Stream& Stream::operator=(Stream&&) noexcept = default;
 // A conditional expression with co_await in its branches is miscompiled by GCC 12; hence the ifs.
 asio::awaitable<Result<std::string_view>> Stream::read(milliseconds limit) {
   State& state = *state_;
-  const Watchdog::Guard guard(state.watchdog, limit);
+  const Watchdog::Guard guard(state.read_watchdog, limit);
   const auto target = asio::buffer(state.buffer);
   boost::system::error_code ec;
   std::size_t count = 0;
@@ -76,7 +80,7 @@ asio::awaitable<Result<std::string_view>> Stream::read(milliseconds limit) {
 
 asio::awaitable<Result<>> Stream::write(std::string_view bytes, milliseconds limit) {
   State& state = *state_;
-  const Watchdog::Guard guard(state.watchdog, limit);
+  const Watchdog::Guard guard(state.write_watchdog, limit);
   const auto source = asio::buffer(bytes.data(), bytes.size());
   boost::system::error_code ec;
   std::size_t count = 0;
@@ -112,11 +116,10 @@ asio::awaitable<Result<>> Stream::handshake_client(tls::SslPtr session, millisec
   State& state = *state_;
   FULMAR_CHECK(!state.tls);
   state.tls.emplace(state.socket, session.release());
-  const Watchdog::Guard guard(state.watchdog, limit);
+  const Watchdog::Guard guard(state.read_watchdog, limit);
   const auto ec = co_await handshake(*state.tls, asio::ssl::stream_base::client);
   if (!ec) co_return Result<>{};
-  if (state.watchdog.expired() || ec == asio::error::operation_aborted)
-    co_return fail(state.lost(ec));
+  if (state.expired() || ec == asio::error::operation_aborted) co_return fail(state.lost(ec));
   co_return fail(Errc::tls_handshake, handshake_words(ec));
 }
 
@@ -124,11 +127,10 @@ asio::awaitable<Result<>> Stream::handshake_server(tls::SslPtr session, millisec
   State& state = *state_;
   FULMAR_CHECK(!state.tls);
   state.tls.emplace(state.socket, session.release());
-  const Watchdog::Guard guard(state.watchdog, limit);
+  const Watchdog::Guard guard(state.read_watchdog, limit);
   const auto ec = co_await handshake(*state.tls, asio::ssl::stream_base::server);
   if (!ec) co_return Result<>{};
-  if (state.watchdog.expired() || ec == asio::error::operation_aborted)
-    co_return fail(state.lost(ec));
+  if (state.expired() || ec == asio::error::operation_aborted) co_return fail(state.lost(ec));
   co_return fail(Errc::tls_handshake, handshake_words(ec));
 }
 
@@ -139,7 +141,7 @@ SSL* Stream::ssl() const {
 asio::awaitable<void> Stream::shut_down(milliseconds limit) {
   State& state = *state_;
   if (state.tls && state.socket.is_open()) {
-    const Watchdog::Guard guard(state.watchdog, limit);
+    const Watchdog::Guard guard(state.write_watchdog, limit);
     // The peer's close_notify is not needed: SMTP says by itself where it ends.
     const auto [ec] = co_await state.tls->async_shutdown(kAwait);
     static_cast<void>(ec);

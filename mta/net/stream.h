@@ -18,8 +18,8 @@ namespace fulmar::net {
 using std::chrono::milliseconds;
 
 /// Errors of all operations: connection_lost (closed by the peer, reset), timeout (deadline passed;
-/// the stream is closed), cancelled (close() was called meanwhile). Used by one coroutine at a
-/// time, on one thread; close() alone may be called beside a pending operation, on the same thread.
+/// the stream is closed), cancelled (close() was called meanwhile). On one thread; one
+/// read and one write may be pending at once, and close() ends both.
 class Stream {
  public:
   explicit Stream(boost::asio::ip::tcp::socket socket);

@@ -4,14 +4,15 @@
 
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
 #include <fstream>
+#include <optional>
 #include <thread>
 
 #include "queue/rocksdb_database.h"
@@ -146,35 +147,52 @@ TEST_F(RocksDbStoreTest, columns_of_a_later_version_are_refused) {
   EXPECT_NE(store.error().detail.find("telepathy"), std::string::npos);
 }
 
-TEST_F(RocksDbStoreTest, SMTP_15_everything_committed_survives_kill_9) {
-  int pipe_ends[2];
-  ASSERT_EQ(::pipe(pipe_ends), 0);
-  const pid_t child = ::fork();
-  ASSERT_GE(child, 0);
-  if (child == 0) {
-    auto store = open_value();
-    for (std::uint32_t i = 1;; ++i) {
-      if (!run_(store->commit(make_batch(i)))) ::_exit(1);
-      if (::write(pipe_ends[1], &i, sizeof(i)) != sizeof(i)) ::_exit(1);
-    }
+/// Commits message after message, and notes each acknowledged one in a file, until a thread kills
+/// the process.
+void commit_until_killed(const fs::path& state_dir) {
+  Runner run;
+  Metrics metrics;
+  auto store = open_rocksdb_store(state_dir.string(), metrics).value();
+  std::ofstream acknowledged(state_dir / "acknowledged", std::ios::binary);
+  std::atomic<std::uint32_t> count{0};
+  const std::jthread killer([&] {
+    for (std::uint32_t seen = 0; seen < 50; seen = count)
+      count.wait(seen);
+    ::kill(::getpid(), SIGKILL);
+  });
+  while (run(store->commit(make_batch(count + 1)))) {
+    acknowledged << 'x' << std::flush;
+    ++count;
+    count.notify_all();
   }
-  ::close(pipe_ends[1]);
-  std::uint32_t acknowledged = 0;
-  while (acknowledged < 50) {
-    ASSERT_EQ(::read(pipe_ends[0], &acknowledged, sizeof(acknowledged)),
-              static_cast<ssize_t>(sizeof(acknowledged)));
+}
+
+TEST(RocksDbStoreCrash, SMTP_15_everything_committed_survives_kill_9) {
+  // The child is this program, started again: it finds the folder in the environment.
+  constexpr const char* kVariable = "FULMAR_TEST_KILL_FOLDER";
+  std::optional<TemporaryFolder> folder;
+  if (::getenv(kVariable) == nullptr) {
+    folder.emplace();
+    ::setenv(kVariable, folder->path().c_str(), 1);
   }
-  ::kill(child, SIGKILL);
-  std::uint32_t further = 0;
-  while (::read(pipe_ends[0], &further, sizeof(further)) == sizeof(further))
-    acknowledged = further;
-  ::close(pipe_ends[0]);
-  ASSERT_EQ(::waitpid(child, nullptr, 0), child);
-  const auto found = recovered_ids(folder_.path());
+  const fs::path state_dir = ::getenv(kVariable);
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_EXIT(commit_until_killed(state_dir), testing::KilledBySignal(SIGKILL), "");
+  ::unsetenv(kVariable);
+
+  Runner run;
+  Metrics metrics;
+  const auto store = open_rocksdb_store(state_dir.string(), metrics).value();
+  const auto recovered = run(store->recover()).value();
+  const auto acknowledged = fs::file_size(state_dir / "acknowledged");
+  EXPECT_GE(acknowledged, 49U);
   // The one after the last acknowledgement may have been stored as well.
-  ASSERT_GE(found.size(), acknowledged);
-  ASSERT_LE(found.size(), acknowledged + 1);
-  EXPECT_EQ(found, ids_up_to(static_cast<std::uint32_t>(found.size())));
+  EXPECT_GE(recovered.deliveries.size(), acknowledged);
+  EXPECT_LE(recovered.deliveries.size(), acknowledged + 1);
+  for (std::uint32_t i = 1; i <= acknowledged; ++i) {
+    EXPECT_EQ(recovered.deliveries[i - 1], make_delivery(i));
+    EXPECT_EQ(run(store->read_chunk(make_id(i), 0)), make_body(i));
+  }
 }
 
 TEST_F(RocksDbStoreTest, pitfall_99_a_log_that_ends_too_early_opens) {

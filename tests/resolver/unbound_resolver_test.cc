@@ -273,6 +273,34 @@ TEST_F(UnboundResolverTest, pitfall_45_stop_with_1000_pending_lookups) {
   EXPECT_EQ(run(resolver->mx(domain("late.test"))).error().code, Errc::cancelled);
 }
 
+TEST_F(UnboundResolverTest, lookups_beyond_the_limit_wait_their_turn) {
+  auto settings = config();
+  settings.timeout = 30s;
+  const auto resolver = create(settings);
+  std::vector<std::future<Result<Answer<MxRecord>>>> lookups;
+  for (int i = 0; i < 2500; ++i) {
+    const auto name = domain("d" + std::to_string(i) + ".test");
+    lookups.push_back(asio::co_spawn(io_, resolver->mx(name), asio::use_future));
+  }
+  for (auto& lookup : lookups)
+    EXPECT_TRUE(wait_for(std::move(lookup)));
+}
+
+TEST_F(UnboundResolverTest, lookups_that_wait_their_turn_time_out_too) {
+  responder_.fall_silent();
+  auto settings = config();
+  settings.timeout = 200ms;
+  const auto resolver = create(settings);
+  std::vector<std::future<Result<Answer<MxRecord>>>> lookups;
+  for (int i = 0; i < 2500; ++i) {
+    const auto name = domain("d" + std::to_string(i) + ".test");
+    lookups.push_back(asio::co_spawn(io_, resolver->mx(name), asio::use_future));
+  }
+  for (auto& lookup : lookups) {
+    EXPECT_EQ(wait_for(std::move(lookup)).error().code, Errc::dns_timeout);
+  }
+}
+
 TEST_F(UnboundResolverTest, pitfall_45_no_child_process) {
   const auto resolver = create(config());
   ASSERT_TRUE(run(resolver->mx(domain("b.test"))));

@@ -1,0 +1,438 @@
+// One due delivery, from the line to the spool: the order of writes, and who keeps what when
+// something of ours fails.
+#include <gmock/gmock.h>
+
+#include "mta/delivery/record.h"
+#include "queue/backoff.h"
+#include "queue/codec.h"
+#include "tests/mta/delivery/courier_world.h"
+#include "tests/mta/intake/log_lines.h"
+
+namespace fulmar::delivery {
+namespace {
+
+using namespace std::chrono_literals;
+using resolver::RecordType;
+using resolver::Security;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+
+class CourierAttempt : public CourierWorld {
+ protected:
+  CourierAttempt() {
+    // The sender's own domain cannot be reached, so that notices stay where they can be read.
+    resolver_.fail("a.example", RecordType::mx, Errc::dns_servfail);
+    resolver_.fail("b.example", RecordType::mx, Errc::dns_servfail);
+  }
+  intake::LogLines log_;
+};
+
+// Bounces.
+
+TEST_F(CourierAttempt, SMTP_08_a_missing_domain_bounces_with_its_notice_in_one_batch) {
+  const MessageId id = accept("me@a.example", {"you@nowhere.example"});
+  ASSERT_TRUE(step());
+  EXPECT_THAT(journal_,
+              ElementsAre("relaxed: put nowhere.example", "ask nowhere.example",
+                          "commit: remove nowhere.example, remove message, put chunk, put message, "
+                          "put a.example"));
+  EXPECT_FALSE(has_message(id));
+  EXPECT_EQ(store_.memory().body(id), "");
+  ASSERT_EQ(notices().size(), 1U);
+  EXPECT_THAT(notices().front(), HasSubstr("Status: 5.1.2"));
+  EXPECT_THAT(notices().front(), HasSubstr("Subject: to the harbour"));
+  EXPECT_EQ(metrics_.notices_sent.value(), 1U);
+  EXPECT_EQ(metrics_.recipients_bounced.value(), 1U);
+  EXPECT_EQ(log_.count("dsn=5.1.2, status=bounced"), 1U);
+  EXPECT_EQ(log_.count(id.str() + ": removed"), 1U);
+}
+
+TEST_F(CourierAttempt, the_notice_is_due_at_once_to_the_senders_domain) {
+  accept("me@a.example", {"you@nowhere.example"});
+  ASSERT_TRUE(step());
+  ASSERT_EQ(line_.keys().size(), 1U);
+  EXPECT_EQ(line_.keys().front().destination, MailHost(domain("a.example")));
+  EXPECT_EQ(line_.next_due(), clock_.utc_now());
+}
+
+TEST_F(CourierAttempt, recipients_of_one_destination_share_a_notice) {
+  accept("me@a.example", {"one@nowhere.example", "two@nowhere.example"});
+  ASSERT_TRUE(step());
+  ASSERT_EQ(notices().size(), 1U);
+  EXPECT_THAT(notices().front(), HasSubstr("rfc822; one@nowhere.example"));
+  EXPECT_THAT(notices().front(), HasSubstr("rfc822; two@nowhere.example"));
+  EXPECT_EQ(metrics_.recipients_bounced.value(), 2U);
+}
+
+TEST_F(CourierAttempt, NMX_01_a_null_mx_bounces_with_its_own_status) {
+  resolver_.add_mx("full.example", 0, ".");
+  accept("me@a.example", {"you@full.example"});
+  ASSERT_TRUE(step());
+  ASSERT_EQ(notices().size(), 1U);
+  EXPECT_THAT(notices().front(), HasSubstr("Status: 5.1.10"));
+}
+
+TEST_F(CourierAttempt, pitfall_52_a_destination_at_our_own_loopback_bounces) {
+  add_site("self.example", Security::insecure);
+  accept("me@a.example", {"you@self.example"});
+  ASSERT_TRUE(step());
+  ASSERT_EQ(notices().size(), 1U);
+  EXPECT_THAT(notices().front(), HasSubstr("Status: 5.4.6"));
+}
+
+TEST_F(CourierAttempt, SMTP_14_pitfall_101_the_null_sender_gets_no_notice) {
+  const MessageId id = accept("", {"you@nowhere.example"});
+  ASSERT_TRUE(step());
+  EXPECT_THAT(store_.memory().messages(), IsEmpty());
+  EXPECT_THAT(store_.memory().deliveries(), IsEmpty());
+  EXPECT_EQ(store_.memory().row_count(queue::Column::bodies), 0U);
+  EXPECT_EQ(line_.depth().messages, 0U);
+  EXPECT_EQ(metrics_.notices_sent.value(), 0U);
+  EXPECT_EQ(log_.count("null reverse-path"), 1U) << "what nobody is told goes to the log";
+  EXPECT_EQ(log_.count(id.str() + ": removed"), 1U);
+}
+
+TEST_F(CourierAttempt, SMTP_14_pitfall_101_a_notice_that_bounces_ends_there) {
+  accept("me@nowhere.example", {"you@nowhere.example"});
+  EXPECT_EQ(run_due(), 2U);
+  EXPECT_THAT(store_.memory().messages(), IsEmpty());
+  EXPECT_EQ(line_.depth().deliveries, 0U);
+  EXPECT_EQ(metrics_.notices_sent.value(), 1U);
+}
+
+// Deferrals.
+
+TEST_F(CourierAttempt, DANE_06_failed_mx_lookups_wait) {
+  const MessageId id = accept("me@a.example", {"you@b.example"});
+  const UtcTime now = clock_.utc_now();
+  ASSERT_TRUE(step());
+  EXPECT_THAT(journal_,
+              ElementsAre("relaxed: put b.example", "ask b.example", "commit: put b.example"));
+  const auto delivery = delivery_of(id, "b.example");
+  ASSERT_TRUE(delivery.has_value());
+  EXPECT_EQ(delivery->attempts, 1U);
+  EXPECT_GE(delivery->next_attempt, now + 270s);
+  EXPECT_LE(delivery->next_attempt, now + 330s);
+  ASSERT_EQ(delivery->recipients.size(), 1U);
+  ASSERT_TRUE(delivery->recipients.front().last_failure.has_value());
+  EXPECT_EQ(to_string(delivery->recipients.front().last_failure->status), "4.4.3");
+  EXPECT_EQ(delivery->recipients.front().last_host, "");
+  ASSERT_EQ(delivery->history.size(), 1U);
+  EXPECT_EQ(delivery->history.front().at, now);
+  EXPECT_THAT(delivery->history.front().decision, HasSubstr("dns-servfail"));
+  EXPECT_EQ(line_.next_due(), delivery->next_attempt);
+  EXPECT_THAT(notices(), IsEmpty());
+  EXPECT_EQ(metrics_.recipients_deferred.value(), 1U);
+  EXPECT_EQ(log_.count("relay=none"), 1U);
+  EXPECT_EQ(log_.count("dsn=4.4.3, status=deferred"), 1U);
+  EXPECT_EQ(store_.memory().body(id), "Subject: to the harbour\r\n\r\nhello\r\n");
+}
+
+TEST_F(CourierAttempt, the_next_attempts_time_is_stored_before_the_attempt) {
+  const MessageId id = accept("me@a.example", {"you@b.example"});
+  std::optional<queue::Delivery> during;
+  resolver_.at_next_mx([&] { during = delivery_of(id, "b.example"); });
+  ASSERT_TRUE(step());
+  ASSERT_TRUE(during.has_value());
+  EXPECT_EQ(during->attempts, 1U);
+  EXPECT_GT(during->next_attempt, clock_.utc_now());
+  EXPECT_THAT(during->history, IsEmpty());
+  const auto after = delivery_of(id, "b.example");
+  ASSERT_TRUE(after.has_value());
+  EXPECT_EQ(after->next_attempt, during->next_attempt);
+}
+
+TEST_F(CourierAttempt, intervals_grow_and_eight_attempts_are_remembered) {
+  const MessageId id = accept("", {"you@b.example"});
+  for (std::uint32_t attempt = 1; attempt <= 10; ++attempt) {
+    ASSERT_TRUE(step());
+    const auto delivery = delivery_of(id, "b.example");
+    ASSERT_TRUE(delivery.has_value());
+    const auto wait = delivery->next_attempt - clock_.utc_now();
+    const auto interval = retry_.intervals[std::min<std::size_t>(attempt, 7) - 1];
+    EXPECT_GE(wait, interval * 9 / 10);
+    EXPECT_LE(wait, interval * 11 / 10);
+    EXPECT_EQ(delivery->attempts, attempt);
+    EXPECT_EQ(delivery->history.size(), std::min<std::size_t>(attempt, queue::kMaxAttemptsKept));
+    EXPECT_EQ(delivery->history.back().at, clock_.utc_now()) << "the newest is the last";
+    clock_.advance(wait - 1ms);
+    EXPECT_FALSE(step());
+    clock_.advance(1ms);
+  }
+}
+
+TEST_F(CourierAttempt, hosts_that_cannot_be_reached_wait) {
+  resolver_.add_mx("c.example", 10, "mx1.c.example");
+  resolver_.add_a("mx1.c.example", {"9.9.9.1", "9.9.9.2"});
+  const MessageId id = accept("me@a.example", {"you@c.example"});
+  ASSERT_TRUE(step());
+  const auto delivery = delivery_of(id, "c.example");
+  ASSERT_TRUE(delivery.has_value());
+  ASSERT_TRUE(delivery->recipients.front().last_failure.has_value());
+  EXPECT_EQ(delivery->recipients.front().last_failure->code, Errc::connect_failed);
+  EXPECT_THAT(delivery->history.front().decision, HasSubstr("9.9.9.1"));
+  EXPECT_THAT(delivery->history.front().decision, HasSubstr("9.9.9.2"));
+}
+
+TEST_F(CourierAttempt, pitfall_50_one_attempt_makes_at_most_twenty_connections) {
+  for (int host = 0; host < 5; ++host) {
+    const std::string name = "mx" + std::to_string(host) + ".c.example";
+    resolver_.add_mx("c.example", 10, name);
+    for (int address = 1; address <= 9; ++address)
+      resolver_.add_a(name, {"9.9." + std::to_string(host) + "." + std::to_string(address)});
+  }
+  const MessageId id = accept("me@a.example", {"you@c.example"});
+  ASSERT_TRUE(step());
+  const auto delivery = delivery_of(id, "c.example");
+  ASSERT_TRUE(delivery.has_value());
+  const std::string& record = delivery->history.front().decision;
+  std::size_t connections = 0;
+  for (auto at = record.find("\"stage\""); at != std::string::npos;
+       at = record.find("\"stage\"", at + 1))
+    ++connections;
+  EXPECT_EQ(connections, 0U) << "no session was begun";
+  std::size_t failures = 0;
+  for (auto at = record.find("connect-failed"); at != std::string::npos;
+       at = record.find("connect-failed", at + 1))
+    ++failures;
+  EXPECT_EQ(failures, 20U);
+}
+
+// Our own spool fails.
+
+TEST_F(CourierAttempt, an_attempt_that_cannot_be_noted_is_put_off) {
+  const MessageId id = accept("me@a.example", {"you@b.example"});
+  store_.memory().fail_writes(Errc::store_full);
+  ASSERT_TRUE(step());
+  EXPECT_THAT(resolver_.queries(), IsEmpty());
+  EXPECT_EQ(line_.next_due(), clock_.utc_now() + 60s);
+  store_.memory().heal();
+  EXPECT_EQ(delivery_of(id, "b.example")->attempts, 0U);
+  clock_.advance(60s);
+  ASSERT_TRUE(step());
+  EXPECT_EQ(delivery_of(id, "b.example")->attempts, 1U);
+}
+
+TEST_F(CourierAttempt, an_outcome_that_cannot_be_stored_leaves_the_old_record) {
+  const MessageId id = accept("me@a.example", {"you@nowhere.example"});
+  store_.memory().fail_next_commit(Errc::cancelled);
+  ASSERT_TRUE(step());
+  const auto delivery = delivery_of(id, "nowhere.example");
+  ASSERT_TRUE(delivery.has_value());
+  EXPECT_EQ(delivery->recipients.size(), 1U);
+  EXPECT_EQ(delivery->attempts, 1U);
+  EXPECT_TRUE(has_message(id));
+  EXPECT_THAT(notices(), IsEmpty());
+  EXPECT_EQ(metrics_.notices_sent.value(), 0U);
+  EXPECT_EQ(log_.count("removed"), 0U);
+  EXPECT_EQ(line_.next_due(), delivery->next_attempt);
+  EXPECT_EQ(line_.depth().messages, 1U) << "no notice may be in the line that is not in the spool";
+
+  clock_.advance(delivery->next_attempt - clock_.utc_now());
+  ASSERT_TRUE(step());
+  EXPECT_EQ(notices().size(), 1U);
+  EXPECT_FALSE(has_message(id));
+}
+
+TEST_F(CourierAttempt, an_outcome_is_written_again_when_the_spool_only_stumbles) {
+  const MessageId id = accept("me@a.example", {"you@nowhere.example"});
+  store_.memory().fail_next_commit(Errc::store_failed);
+  ASSERT_TRUE(step());  // takes the second that the courier pauses
+  EXPECT_FALSE(has_message(id));
+  EXPECT_EQ(notices().size(), 1U);
+  EXPECT_EQ(metrics_.notices_sent.value(), 1U);
+  EXPECT_EQ(log_.count("outcome cannot be stored"), 1U);
+}
+
+TEST_F(CourierAttempt, a_spool_that_cannot_be_read_now_is_asked_again) {
+  const MessageId id = accept("me@a.example", {"you@nowhere.example"});
+  store_.memory().fail_reads(Errc::store_failed);
+  ASSERT_TRUE(step());
+  EXPECT_EQ(line_.next_due(), clock_.utc_now() + 60s);
+  EXPECT_EQ(line_.depth().running, 0U);
+  store_.memory().heal();
+  clock_.advance(60s);
+  ASSERT_TRUE(step());
+  EXPECT_FALSE(has_message(id));
+}
+
+TEST_F(CourierAttempt, the_end_of_the_program_is_no_error) {
+  accept("me@a.example", {"you@b.example"});
+  store_.memory().close();
+  ASSERT_TRUE(step());
+  EXPECT_EQ(log_.count("cannot be read"), 0U);
+}
+
+TEST_F(CourierAttempt, pitfall_83_an_unreadable_record_frees_its_slot_and_stays) {
+  std::vector<MessageId> broken;
+  for (int i = 0; i < 2; ++i) {  // as many as may run at once
+    broken.push_back(accept("me@a.example", {"you@b.example"}));
+    store_.memory().put_row(queue::Column::deliveries,
+                            queue::delivery_key(broken.back(), domain("b.example")), "garbage");
+  }
+  const MessageId good = accept("me@a.example", {"you@nowhere.example"});
+  EXPECT_GE(run_due(), 3U);
+  EXPECT_FALSE(has_message(good));
+  EXPECT_EQ(line_.depth().running, 0U);
+  EXPECT_EQ(log_.count("queued delivery cannot be read"), 2U);
+  for (const MessageId& id : broken) {
+    EXPECT_EQ(run(store_.memory().read_delivery(id, domain("b.example"))).error().code,
+              Errc::corrupt);
+    EXPECT_TRUE(has_message(id)) << "an operator may still mend the record";
+  }
+}
+
+TEST_F(CourierAttempt, pitfall_83_a_set_aside_delivery_keeps_its_message_when_its_sibling_ends) {
+  const MessageId id = accept("me@a.example", {"you@nowhere.example", "they@b.example"});
+  store_.memory().put_row(queue::Column::deliveries, queue::delivery_key(id, domain("b.example")),
+                          "garbage");
+  EXPECT_GE(run_due(), 2U);
+  EXPECT_FALSE(delivery_of(id, "nowhere.example").has_value());
+  EXPECT_TRUE(has_message(id)) << "recovery keeps it too: an operator may still mend the record";
+  EXPECT_EQ(store_.memory().body(id), "Subject: to the harbour\r\n\r\nhello\r\n");
+}
+
+TEST_F(CourierAttempt, pitfall_83_a_missing_envelope_frees_the_slot) {
+  const MessageId id = accept("me@a.example", {"you@b.example"});
+  run(store_.memory().commit({queue::RemoveMessage{id, 2}}));
+  ASSERT_TRUE(step());
+  EXPECT_EQ(line_.depth().deliveries, 0U);
+  EXPECT_EQ(log_.count("queued delivery cannot be read"), 1U);
+}
+
+// Several destinations of one message.
+
+TEST_F(CourierAttempt, the_body_goes_with_the_last_destination_in_either_order) {
+  for (const bool backwards : {false, true}) {
+    const MessageId id = accept("", {"you@one.example", "you@two.example"});
+    const queue::DeliveryKey first{id, domain(backwards ? "two.example" : "one.example")};
+    const queue::DeliveryKey second{id, domain(backwards ? "one.example" : "two.example")};
+    ASSERT_TRUE(line_.claim(first));
+    run(courier_.run(first));
+    EXPECT_EQ(store_.memory().body(id), "Subject: to the harbour\r\n\r\nhello\r\n");
+    EXPECT_EQ(journal_.back(), "commit: remove " + to_string(first.destination));
+    EXPECT_EQ(log_.count(id.str() + ": removed"), 0U);
+    ASSERT_TRUE(line_.claim(second));
+    run(courier_.run(second));
+    EXPECT_EQ(journal_.back(),
+              "commit: remove " + to_string(second.destination) + ", remove message");
+    EXPECT_FALSE(has_message(id));
+    EXPECT_EQ(store_.memory().row_count(queue::Column::bodies), 0U);
+    EXPECT_EQ(log_.count(id.str() + ": removed"), 1U);
+  }
+}
+
+TEST_F(CourierAttempt, the_body_goes_too_when_both_end_at_the_same_moment) {
+  const MessageId id = accept("", {"you@one.example", "you@two.example"});
+  const queue::DeliveryKey first{id, domain("one.example")};
+  const queue::DeliveryKey second{id, domain("two.example")};
+  ASSERT_TRUE(line_.claim(first));
+  ASSERT_TRUE(line_.claim(second));
+  store_.before_next_commit([&] { run(courier_.run(second)); });
+  run(courier_.run(first));
+  EXPECT_EQ(journal_.back(), "relaxed: remove message");
+  EXPECT_FALSE(has_message(id));
+  EXPECT_EQ(store_.memory().row_count(queue::Column::bodies), 0U);
+  EXPECT_EQ(log_.count(id.str() + ": removed"), 1U);
+}
+
+TEST_F(CourierAttempt, one_destination_waits_while_another_bounces) {
+  const MessageId id = accept("me@a.example", {"you@b.example", "you@nowhere.example"});
+  ASSERT_TRUE(step());
+  ASSERT_TRUE(step());
+  EXPECT_TRUE(delivery_of(id, "b.example").has_value());
+  EXPECT_FALSE(delivery_of(id, "nowhere.example").has_value());
+  EXPECT_TRUE(has_message(id));
+  ASSERT_EQ(notices().size(), 1U);
+  EXPECT_THAT(notices().front(), Not(HasSubstr("you@b.example")));
+}
+
+// Operators.
+
+TEST_F(CourierAttempt, remove_takes_the_message_without_a_notice) {
+  const MessageId id = accept("me@a.example", {"you@b.example"});
+  const queue::DeliveryKey key{id, domain("b.example")};
+  ASSERT_TRUE(line_.claim(key));
+  EXPECT_TRUE(run(courier_.remove(key)).has_value());
+  EXPECT_THAT(journal_, ElementsAre("commit: remove b.example, remove message"));
+  EXPECT_FALSE(has_message(id));
+  EXPECT_THAT(notices(), IsEmpty());
+  EXPECT_EQ(line_.depth().messages, 0U);
+  EXPECT_EQ(log_.count(id.str() + ": removed"), 1U);
+}
+
+TEST_F(CourierAttempt, remove_leaves_the_body_to_the_siblings) {
+  const MessageId id = accept("me@a.example", {"you@b.example", "you@c.example"});
+  const queue::DeliveryKey key{id, domain("b.example")};
+  ASSERT_TRUE(line_.claim(key));
+  EXPECT_TRUE(run(courier_.remove(key)).has_value());
+  EXPECT_TRUE(has_message(id));
+  EXPECT_EQ(line_.keys_of(id).size(), 1U);
+}
+
+TEST_F(CourierAttempt, remove_that_fails_puts_the_delivery_back) {
+  const MessageId id = accept("me@a.example", {"you@b.example"});
+  const queue::DeliveryKey key{id, domain("b.example")};
+  ASSERT_TRUE(line_.claim(key));
+  store_.memory().fail_next_commit(Errc::store_failed);
+  const auto removed = run(courier_.remove(key));
+  ASSERT_FALSE(removed.has_value());
+  EXPECT_EQ(removed.error().code, Errc::store_failed);
+  EXPECT_TRUE(delivery_of(id, "b.example").has_value());
+  EXPECT_EQ(line_.depth().running, 0U);
+  EXPECT_EQ(line_.depth().deliveries, 1U);
+}
+
+TEST_F(CourierAttempt, remove_takes_the_body_when_the_sibling_ends_at_the_same_moment) {
+  const MessageId id = accept("", {"you@one.example", "you@two.example"});
+  const queue::DeliveryKey removed{id, domain("one.example")};
+  const queue::DeliveryKey bounced{id, domain("two.example")};
+  ASSERT_TRUE(line_.claim(removed));
+  ASSERT_TRUE(line_.claim(bounced));
+  store_.before_next_commit([&] { run(courier_.run(bounced)); });
+  EXPECT_TRUE(run(courier_.remove(removed)).has_value());
+  EXPECT_FALSE(has_message(id));
+  EXPECT_EQ(store_.memory().row_count(queue::Column::bodies), 0U);
+}
+
+// Crashes.
+
+TEST_F(CourierAttempt, a_crash_during_an_attempt_does_not_become_a_tight_loop) {
+  const MessageId id = accept("me@a.example", {"you@b.example"});
+  queue::Recovered found;
+  resolver_.at_next_mx([&] { found = run(store_.memory().recover()).value(); });
+  ASSERT_TRUE(step());
+  ASSERT_EQ(found.deliveries.size(), 1U);
+  const UtcTime again =
+      queue::next_event(found.deliveries.front(), retry_, notify_, queue::Notifiable::yes);
+  EXPECT_GE(again, clock_.utc_now() + 270s);
+  EXPECT_EQ(found.deliveries.front().message, id);
+}
+
+TEST_F(CourierAttempt, a_power_cut_before_the_outcome_loses_nothing) {
+  const MessageId id = accept("me@a.example", {"you@nowhere.example"});
+  store_.memory().fail_next_commit(Errc::cancelled);
+  ASSERT_TRUE(step());
+  store_.memory().lose_power();
+  const auto found = run(store_.memory().recover()).value();
+  ASSERT_EQ(found.deliveries.size(), 1U);
+  EXPECT_EQ(found.deliveries.front().recipients.size(), 1U);
+  EXPECT_EQ(store_.memory().body(id), "Subject: to the harbour\r\n\r\nhello\r\n");
+}
+
+TEST_F(CourierAttempt, a_power_cut_after_the_outcome_finds_the_notice_and_not_the_message) {
+  const MessageId id = accept("me@a.example", {"you@nowhere.example"});
+  ASSERT_TRUE(step());
+  store_.memory().lose_power();
+  const auto found = run(store_.memory().recover()).value();
+  EXPECT_EQ(found.orphans_removed, 0U);
+  EXPECT_THAT(found.set_aside, IsEmpty());
+  ASSERT_EQ(found.deliveries.size(), 1U);
+  EXPECT_NE(found.deliveries.front().message, id);
+  EXPECT_EQ(notices().size(), 1U);
+}
+
+}  // namespace
+}  // namespace fulmar::delivery

@@ -1,0 +1,262 @@
+// What is owed to the sender while a delivery waits, and how waiting ends.
+#include <gmock/gmock.h>
+
+#include "tests/mta/delivery/courier_world.h"
+#include "tests/mta/intake/log_lines.h"
+
+namespace fulmar::delivery {
+namespace {
+
+using namespace std::chrono_literals;
+using resolver::RecordType;
+using resolver::Security;
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using Source = tls::StsLookup::Source;
+
+class CourierWaiting : public CourierWorld {
+ protected:
+  CourierWaiting() {
+    resolver_.fail("a.example", RecordType::mx, Errc::dns_servfail);
+    resolver_.fail("slow.example", RecordType::mx, Errc::dns_servfail);
+    add_site("sts.example", Security::insecure);
+    sts_.set("sts.example", make_lookup(make_policy(tls::StsMode::enforce, {"other.example"})));
+    add_site("dane.example", Security::secure);
+    resolver_.fail("_25._tcp.mx1.dane.example", RecordType::tlsa, Errc::dns_servfail);
+  }
+
+  static tls::StsLookup lists_the_host(Source source) {
+    return make_lookup(make_policy(tls::StsMode::enforce, {"mx1.sts.example"}), source);
+  }
+
+  /// Lets time pass as it would: whatever is due on the way is done when it is due.
+  void pass(std::chrono::milliseconds time) {
+    const UtcTime end = clock_.utc_now() + time;
+    for (auto due = line_.next_due(); due && *due <= end; due = line_.next_due()) {
+      clock_.advance(std::max(0ms, *due - clock_.utc_now()));
+      ASSERT_TRUE(step());
+      ASSERT_LT(++steps_, 1000U) << "a tight loop";
+    }
+    clock_.advance(end - clock_.utc_now());
+  }
+  std::size_t asked(const std::string& name) {
+    return static_cast<std::size_t>(std::ranges::count(journal_, "ask " + name));
+  }
+
+  intake::LogLines log_;
+  std::size_t steps_ = 0;
+};
+
+// Notices of delay.
+
+TEST_F(CourierWaiting, an_ordinary_delay_is_announced_once_after_four_hours) {
+  const MessageId id = accept("me@a.example", {"you@slow.example"});
+  pass(4h - 1s);
+  EXPECT_THAT(notices(), IsEmpty());
+  pass(2s);
+  ASSERT_EQ(notices().size(), 1U);
+  EXPECT_THAT(notices().front(), HasSubstr("Action: delayed"));
+  EXPECT_THAT(notices().front(), HasSubstr("Status: 4.4.3"));
+  EXPECT_THAT(notices().front(), HasSubstr("Will-Retry-Until:"));
+  EXPECT_EQ(delivery_of(id, "slow.example")->delay_notices, 1U);
+  pass(5 * 24h - 4h - 10s);
+  EXPECT_EQ(metrics_.notices_sent.value(), 1U);
+  EXPECT_TRUE(has_message(id));
+}
+
+TEST_F(CourierWaiting, the_delay_and_its_notice_are_one_batch) {
+  accept("me@a.example", {"you@slow.example"});
+  pass(4h - 1s);
+  journal_.clear();
+  clock_.advance(1s);
+  ASSERT_TRUE(step());
+  EXPECT_THAT(journal_, ElementsAre("commit: put slow.example, put chunk, put message, "
+                                    "put a.example"));
+}
+
+TEST_F(CourierWaiting, a_delay_notice_that_cannot_be_stored_is_sent_later) {
+  const MessageId id = accept("me@a.example", {"you@slow.example"});
+  pass(4h - 1s);
+  clock_.advance(1s);
+  store_.memory().fail_next_commit(Errc::cancelled);
+  ASSERT_TRUE(step());
+  EXPECT_THAT(notices(), IsEmpty());
+  EXPECT_EQ(metrics_.notices_sent.value(), 0U);
+  EXPECT_EQ(delivery_of(id, "slow.example")->delay_notices, 0U);
+  EXPECT_EQ(line_.depth().running, 0U);
+  pass(4h);
+  EXPECT_EQ(notices().size(), 1U);
+}
+
+struct Owed {
+  std::string name;
+  std::string destination;
+  std::string status;
+  std::string published;  ///< What the recipient's side says.
+  std::string found;      ///< What there was instead.
+};
+class CourierOwed : public CourierWaiting, public ::testing::WithParamInterface<Owed> {};
+
+TEST_P(CourierOwed, a_delay_for_security_is_announced_early_with_both_sides) {
+  const Owed& row = GetParam();
+  accept("me@a.example", {"you@" + row.destination});
+  pass(15min - 1s);
+  EXPECT_THAT(notices(), IsEmpty());
+  pass(2s);
+  ASSERT_EQ(notices().size(), 1U);
+  EXPECT_THAT(notices().front(), HasSubstr("Status: 4." + row.status));
+  EXPECT_THAT(notices().front(), HasSubstr(row.published));
+  EXPECT_THAT(notices().front(), HasSubstr(row.found));
+  pass(24h);
+  EXPECT_EQ(metrics_.notices_sent.value(), 1U);
+}
+
+TEST_P(CourierOwed, DANE_53_STS_33_nothing_but_the_time_limit_ends_it) {
+  const Owed& row = GetParam();
+  const MessageId id = accept("me@a.example", {"you@" + row.destination});
+  pass(5 * 24h - 1s);
+  EXPECT_TRUE(delivery_of(id, row.destination).has_value());
+  EXPECT_EQ(metrics_.recipients_bounced.value(), 0U);
+  pass(2s);
+  EXPECT_FALSE(has_message(id));
+  EXPECT_EQ(metrics_.recipients_bounced.value(), 1U);
+  EXPECT_THAT(notices(), Contains(HasSubstr("Status: 5." + row.status)));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    table, CourierOwed,
+    ::testing::Values(Owed{"sts", "sts.example", "7.5", "hosts allowed: other.example",
+                           "MX host mx1.sts.example is not listed"},
+                      Owed{"dane", "dane.example", "7.5", "TLSA: lookup-failed",
+                           "TLSA _25._tcp.mx1.dane.example"}),
+    [](const auto& test) { return test.param.name; });
+
+TEST_F(CourierWaiting, SMTP_14_pitfall_101_the_null_sender_is_never_told) {
+  accept("", {"you@slow.example", "you@sts.example"});
+  pass(5 * 24h + 1s);
+  EXPECT_THAT(store_.memory().messages(), IsEmpty());
+  EXPECT_EQ(line_.depth().messages, 0U);
+  EXPECT_EQ(metrics_.notices_sent.value(), 0U);
+  EXPECT_EQ(metrics_.recipients_bounced.value(), 2U);
+}
+
+// The end of waiting.
+
+TEST_F(CourierWaiting, pitfall_104_expiry_bounces_with_the_last_cause) {
+  const MessageId id = accept("me@a.example", {"you@slow.example"});
+  ASSERT_TRUE(step());
+  clock_.advance(5 * 24h);
+  journal_.clear();
+  ASSERT_TRUE(step());
+  EXPECT_THAT(journal_, ElementsAre("commit: remove slow.example, remove message, put chunk, "
+                                    "put message, put a.example"))
+      << "no attempt any more";
+  ASSERT_EQ(notices().size(), 1U);
+  EXPECT_THAT(notices().front(), HasSubstr("Action: failed"));
+  EXPECT_THAT(notices().front(), HasSubstr("Status: 5.4.3"));
+  EXPECT_THAT(notices().front(), HasSubstr("time limit reached"));
+  EXPECT_FALSE(has_message(id));
+  EXPECT_EQ(log_.count("dsn=5.4.3, status=bounced (time limit reached"), 1U);
+}
+
+TEST_F(CourierWaiting, a_delivery_never_tried_is_tried_once_however_late) {
+  const MessageId id = accept("me@a.example", {"you@slow.example"});
+  clock_.advance(6 * 24h);
+  ASSERT_TRUE(step());
+  EXPECT_EQ(asked("slow.example"), 1U);
+  EXPECT_TRUE(has_message(id));
+  ASSERT_TRUE(step());
+  EXPECT_EQ(asked("slow.example"), 1U);
+  EXPECT_FALSE(has_message(id));
+}
+
+TEST_F(CourierWaiting, attempts_that_never_finished_still_end) {
+  const MessageId id = accept("me@a.example", {"you@slow.example"});
+  store_.memory().fail_next_commit(Errc::cancelled);
+  ASSERT_TRUE(step());
+  clock_.advance(5 * 24h);
+  ASSERT_TRUE(step());
+  EXPECT_FALSE(has_message(id));
+  ASSERT_EQ(notices().size(), 1U);
+  EXPECT_THAT(notices().front(), HasSubstr("Status: 5.4.7"));
+}
+
+TEST_F(CourierWaiting, an_expiry_that_cannot_be_stored_is_repeated) {
+  const MessageId id = accept("me@a.example", {"you@slow.example"});
+  ASSERT_TRUE(step());
+  clock_.advance(5 * 24h);
+  store_.memory().fail_next_commit(Errc::cancelled);
+  ASSERT_TRUE(step());
+  EXPECT_EQ(delivery_of(id, "slow.example")->recipients.size(), 1U);
+  ASSERT_EQ(line_.depth().deliveries, 1U);
+  ASSERT_TRUE(step());
+  EXPECT_FALSE(has_message(id));
+  EXPECT_EQ(notices().size(), 1U);
+}
+
+// MTA-STS is looked up afresh before it counts.
+
+TEST_F(CourierWaiting, STS_34_an_attempt_rechecks_once_and_goes_by_the_new_policy) {
+  sts_.set_fresh("sts.example", lists_the_host(Source::fetched));
+  const MessageId id = accept("me@a.example", {"you@sts.example"});
+  ASSERT_TRUE(step());
+  EXPECT_EQ(std::ranges::count(sts_.calls(), "recheck sts.example"), 1);
+  EXPECT_FALSE(has_message(id)) << "with the new policy only the address guard is in the way";
+  ASSERT_EQ(notices().size(), 1U);
+  EXPECT_THAT(notices().front(), HasSubstr("Status: 5.4.6"));
+}
+
+TEST_F(CourierWaiting, STS_34_an_unchanged_policy_bounces_at_the_limit) {
+  const MessageId id = accept("me@a.example", {"you@sts.example"});
+  ASSERT_TRUE(step());
+  const auto rechecks = std::ranges::count(sts_.calls(), "recheck sts.example");
+  clock_.advance(5 * 24h);
+  ASSERT_TRUE(step());
+  EXPECT_GT(std::ranges::count(sts_.calls(), "recheck sts.example"), rechecks);
+  run_due();
+  EXPECT_FALSE(has_message(id));
+  ASSERT_FALSE(notices().empty());
+  EXPECT_THAT(notices(), Contains(HasSubstr("Status: 5.7.5")));
+}
+
+TEST_F(CourierWaiting, STS_34_a_changed_policy_gets_one_more_attempt_at_the_limit) {
+  const MessageId id = accept("me@a.example", {"you@sts.example"});
+  ASSERT_TRUE(step());
+  ASSERT_TRUE(has_message(id));
+  sts_.set_fresh("sts.example", lists_the_host(Source::fetched));
+  sts_.set("sts.example", lists_the_host(Source::fetched));
+  clock_.advance(5 * 24h);
+  run_due();
+  EXPECT_FALSE(has_message(id));
+  EXPECT_THAT(notices(), Contains(HasSubstr("Status: 5.4.6"))) << "the new policy's finding";
+}
+
+TEST_F(CourierWaiting, STS_34_a_policy_that_another_message_brought_counts_as_changed) {
+  const MessageId id = accept("me@a.example", {"you@sts.example"});
+  ASSERT_TRUE(step());
+  ASSERT_TRUE(has_message(id));
+  // Fetched for somebody else since our last attempt, and rechecked just now.
+  sts_.set("sts.example", lists_the_host(Source::cached));
+  clock_.advance(5 * 24h);
+  run_due();
+  EXPECT_FALSE(has_message(id));
+  EXPECT_THAT(notices(), Contains(HasSubstr("Status: 5.4.6"))) << "the new policy's finding";
+}
+
+TEST_F(CourierWaiting, STS_34_a_policy_fetched_at_each_lookup_does_not_keep_mail_for_ever) {
+  // max_age 0: used when fetched, never remembered.
+  sts_.set("sts.example",
+           make_lookup(make_policy(tls::StsMode::enforce, {"other.example"}), Source::fetched));
+  const MessageId id = accept("me@a.example", {"you@sts.example"});
+  ASSERT_TRUE(step());
+  clock_.advance(5 * 24h);
+  const std::size_t before = asked("sts.example");
+  EXPECT_LT(run_due(), 10U);
+  EXPECT_FALSE(has_message(id));
+  EXPECT_LE(asked("sts.example"), before + 3) << "one last attempt, and what led to it";
+}
+
+}  // namespace
+}  // namespace fulmar::delivery

@@ -1,0 +1,183 @@
+// Everything a courier needs, in memory. No address is ever dialled: those that pass the guard fail
+// at a source address that no machine has.
+#pragma once
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "mta/delivery/courier.h"
+#include "tests/fakes/fake_clock.h"
+#include "tests/fakes/fake_resolver.h"
+#include "tests/fakes/test_ca.h"
+#include "tests/mta/delivery/fake_mta_sts.h"
+#include "tests/mta/delivery/recording_store.h"
+#include "tests/mta/delivery/run.h"
+
+namespace fulmar::delivery {
+
+/// The records that tests feed, and a journal line "ask b.example" when an attempt begins.
+class JournalResolver final : public resolver::FakeResolver {
+ public:
+  explicit JournalResolver(std::vector<std::string>& journal) : journal_(journal) {}
+
+  boost::asio::awaitable<Result<resolver::Answer<resolver::MxRecord>>> mx(Domain name) override {
+    journal_.push_back("ask " + name.str());
+    if (const auto action = std::exchange(action_, nullptr)) action();
+    return FakeResolver::mx(std::move(name));
+  }
+  void at_next_mx(std::function<void()> action) { action_ = std::move(action); }
+
+ private:
+  std::vector<std::string>& journal_;
+  std::function<void()> action_;
+};
+
+/// A context that trusts one authority made up here.
+inline std::unique_ptr<tls::ClientContext> make_client_context() {
+  const auto path =
+      std::filesystem::temp_directory_path() / ("fulmar-ca-" + std::to_string(getpid()) + ".pem");
+  fakes::write_pem(path.string(), fakes::make_root().certificate_pem());
+  conf::Tls settings;
+  settings.ca_file = path.string();
+  auto context = tls::ClientContext::create(settings).value();
+  std::filesystem::remove(path);
+  return context;
+}
+
+inline AttemptSettings make_attempt_settings() {
+  AttemptSettings settings{.helo_name = "relay.example", .outbound = {}};
+  settings.outbound.source_addresses = {IpAddress::parse("192.0.2.255").value()};
+  return settings;
+}
+
+class CourierWorld : public ::testing::Test {
+ protected:
+  using Strings = std::vector<std::string>;
+
+  static Domain domain(std::string_view name) { return Domain::parse(name).value(); }
+
+  /// Puts a message into the spool and the line. An empty sender is the null one.
+  MessageId accept(std::string_view sender, const Strings& recipients) {
+    const UtcTime now = clock_.utc_now();
+    queue::Message message{.id = MessageId::make(now, *random_),
+                           .sender = std::nullopt,
+                           .arrived = now,
+                           .size = 20,
+                           .chunks = 2,
+                           .client = "app.example[192.0.2.9]",
+                           .helo = "app.example",
+                           .header = "Subject: to the harbour\r\n"};
+    if (!sender.empty()) message.sender = Mailbox::parse(sender).value();
+    queue::Batch batch{queue::PutChunk{message.id, 0, "Subject: to the harbour\r\n\r\nhel"},
+                       queue::PutChunk{message.id, 1, "lo\r\n"}, queue::PutMessage{message}};
+    std::vector<queue::Delivery> deliveries = split(message, recipients);
+    for (const queue::Delivery& delivery : deliveries)
+      batch.emplace_back(queue::PutDelivery{delivery});
+    EXPECT_TRUE(run(store_.memory().commit(std::move(batch))).has_value());
+    for (const queue::Delivery& delivery : deliveries)
+      line_.add({delivery.message, delivery.destination}, delivery.next_attempt);
+    return message.id;
+  }
+
+  /// Runs the delivery that is due next; false when none is.
+  bool step() {
+    const auto key = line_.take(clock_.utc_now());
+    if (!key) return false;
+    run(courier_.run(*key));
+    return true;
+  }
+  /// At most 50: a test must not hang in what may be a tight loop.
+  std::size_t run_due() {
+    std::size_t steps = 0;
+    while (steps < 50 && step())
+      ++steps;
+    return steps;
+  }
+
+  [[nodiscard]] std::optional<queue::Delivery> delivery_of(const MessageId& id,
+                                                           std::string_view destination) {
+    auto found = run(store_.memory().read_delivery(id, domain(destination)));
+    if (!found) return std::nullopt;
+    return *std::move(found);
+  }
+  [[nodiscard]] bool has_message(const MessageId& id) {
+    return run(store_.memory().read_message(id)).has_value();
+  }
+  /// The text of all notices in the spool, oldest first.
+  [[nodiscard]] Strings notices() {
+    Strings texts;
+    for (const queue::Message& message : store_.memory().messages()) {
+      if (!message.sender && message.client.empty())
+        texts.push_back(store_.memory().body(message.id));
+    }
+    return texts;
+  }
+
+  /// The MX host is loopback, so that no attempt gets beyond the guard.
+  void add_site(std::string_view name, resolver::Security security) {
+    const std::string host = "mx1." + std::string(name);
+    resolver_.add_mx(name, 10, host, security);
+    resolver_.add_a(host, {"127.0.0.1"}, security);
+  }
+
+  Strings journal_;
+  fakes::FakeClock clock_;
+  std::unique_ptr<Random> random_ = make_seeded_random(7);
+  JournalResolver resolver_{journal_};
+  FakeMtaSts sts_;
+  RecordingStore store_{journal_};
+  Metrics metrics_;
+  conf::Retry retry_;
+  conf::Notify notify_;
+  std::unique_ptr<tls::ClientContext> context_ = make_client_context();
+  Planner planner_{{.resolver = resolver_, .mta_sts = sts_, .random = *random_},
+                   {.own_name = domain("relay.example"), .allow_networks = {}}};
+  WaitingLine line_{{.total = 2, .per_destination = 2}, [] {}};
+  ReportBack report_back_{store_,
+                          clock_,
+                          *random_,
+                          {.hostname = domain("relay.example"),
+                           .postmaster = "postmaster@relay.example",
+                           .notify = notify_,
+                           .retry = retry_}};
+  Courier courier_{
+      {.attempt = {.planner = planner_, .store = &store_, .context = *context_, .clock = clock_},
+       .store = store_,
+       .line = line_,
+       .report_back = report_back_,
+       .clock = clock_,
+       .random = *random_,
+       .metrics = metrics_},
+      {.attempt = make_attempt_settings(), .retry = retry_, .notify = notify_}};
+
+ private:
+  static std::vector<queue::Delivery> split(const queue::Message& message,
+                                            const Strings& recipients) {
+    std::vector<queue::Delivery> deliveries;
+    for (const std::string& text : recipients) {
+      const Mailbox address = Mailbox::parse(text).value();
+      auto found = std::ranges::find(deliveries, address.host, &queue::Delivery::destination);
+      if (found == deliveries.end()) {
+        deliveries.push_back({.message = message.id,
+                              .destination = address.host,
+                              .recipients = {},
+                              .arrived = message.arrived,
+                              .next_attempt = message.arrived,
+                              .history = {}});
+        found = deliveries.end() - 1;
+      }
+      found->recipients.push_back(
+          {.address = address, .last_failure = std::nullopt, .last_host = {}, .last_reply = {}});
+    }
+    return deliveries;
+  }
+};
+
+}  // namespace fulmar::delivery

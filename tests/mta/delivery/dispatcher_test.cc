@@ -1,0 +1,162 @@
+// The loop that starts what is due. It runs on a context that is polled by hand, so that nothing
+// waits for real.
+#include "mta/delivery/dispatcher.h"
+
+#include <gmock/gmock.h>
+
+#include <boost/asio/executor_work_guard.hpp>
+
+#include "tests/mta/delivery/courier_world.h"
+
+namespace fulmar::delivery {
+namespace {
+
+namespace asio = boost::asio;
+using namespace std::chrono_literals;
+using resolver::RecordType;
+
+class DispatcherTest : public CourierWorld {
+ protected:
+  DispatcherTest() {
+    resolver_.fail("b.example", RecordType::mx, Errc::dns_servfail);
+    resolver_.fail("c.example", RecordType::mx, Errc::dns_servfail);
+  }
+  ~DispatcherTest() override {
+    dispatcher_.stop();
+    poll();
+  }
+
+  void start() {
+    ended_ = asio::co_spawn(context_of_loop_, dispatcher_.run(), asio::use_future);
+    poll();
+  }
+  /// Everything that can be done without time passing.
+  void poll() {
+    context_of_loop_.restart();
+    context_of_loop_.poll();
+  }
+  [[nodiscard]] bool has_ended() const { return ended_.wait_for(0s) == std::future_status::ready; }
+  std::size_t asked(const std::string& name) {
+    return static_cast<std::size_t>(std::ranges::count(journal_, "ask " + name));
+  }
+
+  asio::io_context context_of_loop_;
+  std::size_t started_ = 0;
+  std::function<void()> on_start_ = [] {};
+  Dispatcher dispatcher_{line_, courier_, clock_, context_of_loop_.get_executor(), [this] {
+                           ++started_;
+                           on_start_();
+                           return context_of_loop_.get_executor();
+                         }};
+  std::future<void> ended_;
+};
+
+TEST_F(DispatcherTest, starts_what_is_due_and_leaves_the_rest) {
+  const MessageId due = accept("", {"you@b.example"});
+  const MessageId later = accept("", {"you@c.example"});
+  ASSERT_TRUE(line_.claim({later, domain("c.example")}));
+  line_.put_back({later, domain("c.example")}, clock_.utc_now() + 1h);
+  start();
+  EXPECT_EQ(asked("b.example"), 1U);
+  EXPECT_EQ(asked("c.example"), 0U);
+  EXPECT_EQ(delivery_of(due, "b.example")->attempts, 1U);
+  EXPECT_FALSE(has_ended());
+}
+
+TEST_F(DispatcherTest, wake_makes_it_look_again) {
+  start();
+  accept("", {"you@b.example"});
+  poll();
+  EXPECT_EQ(started_, 0U) << "nobody told it";
+  dispatcher_.wake();
+  poll();
+  EXPECT_EQ(started_, 1U);
+}
+
+TEST_F(DispatcherTest, pitfall_90_it_goes_by_the_clock_when_woken_not_by_its_timer) {
+  accept("", {"you@b.example"});
+  start();
+  EXPECT_EQ(started_, 1U);
+  clock_.advance(1h);
+  dispatcher_.wake();
+  poll();
+  EXPECT_EQ(started_, 2U);
+}
+
+TEST_F(DispatcherTest, many_wakes_are_one) {
+  start();
+  accept("", {"you@b.example"});
+  for (int i = 0; i < 1000; ++i)
+    dispatcher_.wake();
+  poll();
+  EXPECT_EQ(started_, 1U);
+}
+
+TEST_F(DispatcherTest, a_wake_while_it_starts_work_is_not_lost) {
+  accept("", {"you@b.example"});
+  on_start_ = [this] {
+    on_start_ = [] {};
+    // As another thread would, after the loop has looked for the last time.
+    asio::post(context_of_loop_, [this] {
+      accept("", {"you@c.example"});
+      dispatcher_.wake();
+    });
+  };
+  start();
+  EXPECT_EQ(asked("c.example"), 1U);
+}
+
+TEST_F(DispatcherTest, no_more_run_at_once_than_the_limit_and_the_next_follow) {
+  for (const char* name : {"you@b.example", "you@c.example", "you@d.example", "you@e.example"})
+    accept("", {name});
+  std::size_t most = 0;
+  on_start_ = [&] { most = std::max(most, line_.depth().running); };
+  start();
+  // Each ending wakes the loop through the line in the program; here it is done by hand.
+  for (int i = 0; i < 4; ++i) {
+    dispatcher_.wake();
+    poll();
+  }
+  EXPECT_EQ(started_, 4U);
+  EXPECT_LE(most, 2U);
+}
+
+TEST_F(DispatcherTest, stop_ends_the_loop_and_nothing_starts_any_more) {
+  start();
+  dispatcher_.stop();
+  poll();
+  EXPECT_TRUE(has_ended());
+  accept("", {"you@b.example"});
+  dispatcher_.wake();
+  poll();
+  EXPECT_EQ(started_, 0U);
+}
+
+TEST_F(DispatcherTest, stop_before_the_start_starts_nothing) {
+  accept("", {"you@b.example"});
+  dispatcher_.stop();
+  start();
+  EXPECT_TRUE(has_ended());
+  EXPECT_EQ(started_, 0U);
+}
+
+TEST_F(DispatcherTest, stop_amid_a_round_ends_the_round) {
+  accept("", {"you@b.example"});
+  accept("", {"you@c.example"});
+  on_start_ = [this] { dispatcher_.stop(); };
+  start();
+  EXPECT_TRUE(has_ended());
+  EXPECT_EQ(started_, 1U);
+}
+
+TEST_F(DispatcherTest, join_says_whether_all_deliveries_have_ended) {
+  accept("", {"you@b.example"});
+  start();
+  auto joined = asio::co_spawn(context_of_loop_, dispatcher_.join(0ms), asio::use_future);
+  poll();
+  ASSERT_EQ(joined.wait_for(0s), std::future_status::ready);
+  EXPECT_TRUE(joined.get());
+}
+
+}  // namespace
+}  // namespace fulmar::delivery

@@ -1,0 +1,188 @@
+// A notice as a message of its own: what goes into the spool, and when there is none.
+#include "mta/delivery/report_back.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/fakes/fake_clock.h"
+#include "tests/fakes/mem_store.h"
+#include "tests/mta/delivery/run.h"
+#include "tests/mta/intake/log_lines.h"
+
+namespace fulmar::delivery {
+namespace {
+
+using namespace std::chrono_literals;
+using notice::NoticeKind;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+class ReportBackTest : public ::testing::Test {
+ protected:
+  ReportBackTest() {
+    message_.id = MessageId::make(clock_.utc_now(), *random_);
+    message_.sender = Mailbox::parse("me@a.example").value();
+    message_.arrived = clock_.utc_now();
+    message_.chunks = 2;
+    message_.header = "Subject: to the harbour\r\n";
+    const std::string content = "Subject: to the harbour\r\n\r\n";
+    queue::Batch batch{queue::PutChunk{message_.id, 0, content + "first part, "},
+                       queue::PutChunk{message_.id, 1, "second part\r\n"},
+                       queue::PutMessage{message_}};
+    EXPECT_TRUE(run(store_.commit(std::move(batch))).has_value());
+    delivery_.message = message_.id;
+    delivery_.destination = Domain::parse("b.example").value();
+    delivery_.arrived = clock_.utc_now();
+    delivery_.next_attempt = clock_.utc_now() + 5min;
+    delivery_.attempts = 1;
+  }
+
+  static notice::NoticeRecipient recipient(const std::string& address) {
+    return {.address = Mailbox::parse(address).value(),
+            .failure = make_error(Errc::domain_not_found, "the domain does not exist"),
+            .host = {},
+            .reply = {}};
+  }
+  std::optional<SpooledNotice> make(NoticeKind kind,
+                                    std::vector<notice::NoticeRecipient> recipients) {
+    ReportBack report_back(store_, clock_, *random_, settings_);
+    return run(report_back.make(kind, message_, delivery_, std::move(recipients)));
+  }
+  /// The notice's text, as it would stand in the spool.
+  std::string spooled(const SpooledNotice& notice) {
+    EXPECT_TRUE(run(store_.commit(queue::Batch(notice.operations))).has_value());
+    return store_.body(notice.message.id);
+  }
+
+  fakes::FakeClock clock_;
+  fakes::MemStore store_;
+  std::unique_ptr<Random> random_ = make_seeded_random(5);
+  ReportBackSettings settings_{.hostname = Domain::parse("relay.example").value(),
+                               .postmaster = "postmaster@relay.example",
+                               .notify = {},
+                               .retry = {}};
+  queue::Message message_;
+  queue::Delivery delivery_;
+};
+
+TEST_F(ReportBackTest, SMTP_14_nobody_is_told_of_mail_from_the_null_sender) {
+  message_.sender.reset();
+  EXPECT_FALSE(make(NoticeKind::failed, {recipient("you@b.example")}).has_value());
+}
+
+TEST_F(ReportBackTest, without_a_recipient_there_is_nothing_to_tell) {
+  EXPECT_FALSE(make(NoticeKind::failed, {}).has_value());
+}
+
+TEST_F(ReportBackTest, SMTP_14_the_notice_is_a_message_from_the_null_sender_to_the_sender) {
+  const auto made = make(NoticeKind::failed, {recipient("you@b.example")});
+  ASSERT_TRUE(made.has_value());
+  EXPECT_FALSE(made->message.sender.has_value());
+  EXPECT_NE(made->message.id, message_.id);
+  EXPECT_EQ(made->message.arrived, clock_.utc_now());
+  EXPECT_EQ(made->delivery.message, made->message.id);
+  EXPECT_EQ(made->delivery.destination, MailHost(Domain::parse("a.example").value()));
+  ASSERT_EQ(made->delivery.recipients.size(), 1U);
+  EXPECT_EQ(made->delivery.recipients.front().address.text, "me@a.example");
+  EXPECT_EQ(made->delivery.next_attempt, clock_.utc_now());
+  EXPECT_EQ(made->delivery.attempts, 0U);
+  const std::string text = spooled(*made);
+  EXPECT_EQ(text.size(), made->message.size);
+  EXPECT_TRUE(text.starts_with(made->message.header));
+  EXPECT_THAT(made->message.header, HasSubstr("To: <me@a.example>\r\n"));
+  EXPECT_THAT(made->message.header, Not(HasSubstr("\r\n\r\n")));
+  EXPECT_EQ(store_.messages().size(), 2U);
+  EXPECT_EQ(store_.deliveries().size(), 1U);
+}
+
+TEST_F(ReportBackTest, header_fields_are_returned_and_content_only_on_demand) {
+  const auto headers = make(NoticeKind::failed, {recipient("you@b.example")});
+  ASSERT_TRUE(headers.has_value());
+  const std::string without = spooled(*headers);
+  EXPECT_THAT(without, HasSubstr("Subject: to the harbour"));
+  EXPECT_THAT(without, Not(HasSubstr("first part")));
+
+  settings_.notify.return_content = conf::ReturnContent::full;
+  const auto full = make(NoticeKind::failed, {recipient("you@b.example")});
+  ASSERT_TRUE(full.has_value());
+  EXPECT_THAT(spooled(*full), HasSubstr("first part, second part"));
+}
+
+TEST_F(ReportBackTest, content_that_cannot_be_read_costs_the_content_not_the_notice) {
+  settings_.notify.return_content = conf::ReturnContent::full;
+  ++message_.chunks;
+  const intake::LogLines log;
+  const auto made = make(NoticeKind::failed, {recipient("you@b.example")});
+  ASSERT_TRUE(made.has_value());
+  const std::string text = spooled(*made);
+  EXPECT_THAT(text, HasSubstr("Subject: to the harbour"));
+  EXPECT_THAT(text, Not(HasSubstr("first part")));
+  EXPECT_EQ(log.count("content for a notice cannot be read"), 1U);
+}
+
+TEST_F(ReportBackTest, no_more_content_is_returned_than_agreed) {
+  settings_.notify.return_content = conf::ReturnContent::full;
+  message_.chunks = 3;
+  const std::string line(70, 'x');
+  std::string chunk;
+  while (chunk.size() + line.size() + 2 <= queue::kChunkSize)
+    chunk += line + "\r\n";
+  queue::Batch batch;
+  for (const std::uint32_t index : {0U, 1U, 2U})
+    batch.emplace_back(queue::PutChunk{message_.id, index, chunk});
+  batch.emplace_back(queue::PutMessage{message_});
+  ASSERT_TRUE(run(store_.commit(std::move(batch))).has_value());
+  const auto made = make(NoticeKind::failed, {recipient("you@b.example")});
+  ASSERT_TRUE(made.has_value());
+  EXPECT_GT(made->message.size, notice::kMaxReturned / 2);
+  EXPECT_LT(made->message.size, 2 * notice::kMaxReturned);
+}
+
+TEST_F(ReportBackTest, a_delay_says_what_comes_next_and_returns_no_content) {
+  settings_.notify.return_content = conf::ReturnContent::full;
+  const auto made = make(NoticeKind::delayed, {recipient("you@b.example")});
+  ASSERT_TRUE(made.has_value());
+  const std::string text = spooled(*made);
+  EXPECT_THAT(text, HasSubstr("Action: delayed"));
+  EXPECT_THAT(text, HasSubstr("Will-Retry-Until: Thu, 26 Nov 2026 12:00:00 +0000"));
+  EXPECT_THAT(text, Not(HasSubstr("first part")));
+}
+
+TEST_F(ReportBackTest, the_last_attempt_gives_time_and_technical_part) {
+  delivery_.history = {{.at = clock_.utc_now() - 1h, .decision = R"({"domain":"old.example"})"},
+                       {.at = clock_.utc_now() - 30min, .decision = R"({"domain":"b.example"})"}};
+  const auto made = make(NoticeKind::failed, {recipient("you@b.example")});
+  ASSERT_TRUE(made.has_value());
+  const std::string text = spooled(*made);
+  EXPECT_THAT(text, HasSubstr("Last-Attempt-Date: Sat, 21 Nov 2026 11:30:00 +0000"));
+  EXPECT_THAT(text, HasSubstr("Destination: b.example"));
+  EXPECT_THAT(text, Not(HasSubstr("old.example")));
+}
+
+TEST_F(ReportBackTest, a_large_notice_is_cut_into_full_chunks) {
+  std::vector<notice::NoticeRecipient> many;
+  for (int i = 0; i < 1000; ++i)
+    many.push_back(recipient("recipient-number-" + std::to_string(i) + "@b.example"));
+  const auto made = make(NoticeKind::failed, std::move(many));
+  ASSERT_TRUE(made.has_value());
+  ASSERT_GT(made->message.chunks, 1U);
+  std::uint32_t chunks = 0;
+  for (const queue::Operation& operation : made->operations) {
+    const auto* chunk = std::get_if<queue::PutChunk>(&operation);
+    if (chunk == nullptr) continue;
+    EXPECT_EQ(chunk->index, chunks++);
+    if (chunks < made->message.chunks) {
+      EXPECT_EQ(chunk->bytes.size(), queue::kChunkSize);
+    } else {
+      EXPECT_FALSE(chunk->bytes.empty());
+    }
+  }
+  EXPECT_EQ(chunks, made->message.chunks);
+  const std::string text = spooled(*made);
+  EXPECT_EQ(text.size(), made->message.size);
+  EXPECT_THAT(text, HasSubstr("recipient-number-0@b.example"));
+  EXPECT_THAT(text, HasSubstr("recipient-number-999@b.example"));
+}
+
+}  // namespace
+}  // namespace fulmar::delivery

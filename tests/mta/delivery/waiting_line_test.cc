@@ -1,0 +1,147 @@
+// The schedule that threads share: who is alive, who may be taken, when somebody is woken.
+#include "mta/delivery/waiting_line.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "base/random.h"
+
+namespace fulmar::delivery {
+namespace {
+
+using namespace std::chrono_literals;
+using queue::DeliveryKey;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using Siblings = WaitingLine::Siblings;
+
+class WaitingLineTest : public ::testing::Test {
+ protected:
+  static MailHost host(std::string_view name) { return Domain::parse(name).value(); }
+  MessageId message() { return MessageId::make(now_ += 1ms, *random_); }
+
+  std::unique_ptr<Random> random_ = make_seeded_random(3);
+  UtcTime now_{1'000'000ms};
+  int wakes_ = 0;
+  WaitingLine line_{{.total = 4, .per_destination = 2}, [this] { ++wakes_; }};
+};
+
+TEST_F(WaitingLineTest, gives_what_is_due_once) {
+  const DeliveryKey key{message(), host("b.example")};
+  line_.add(key, now_ + 5s);
+  EXPECT_EQ(line_.take(now_), std::nullopt);
+  EXPECT_EQ(line_.next_due(), now_ + 5s);
+  EXPECT_EQ(line_.take(now_ + 5s), key);
+  EXPECT_EQ(line_.take(now_ + 5s), std::nullopt);
+  EXPECT_EQ(line_.next_due(), std::nullopt);
+}
+
+TEST_F(WaitingLineTest, whatever_may_become_due_wakes) {
+  const DeliveryKey key{message(), host("b.example")};
+  line_.add(key, now_ + 5s);
+  EXPECT_EQ(wakes_, 1);
+  EXPECT_TRUE(line_.hasten(key, now_));
+  EXPECT_EQ(wakes_, 2);
+  EXPECT_TRUE(line_.take(now_).has_value());
+  EXPECT_EQ(wakes_, 2) << "taking makes nothing due";
+  line_.put_back(key, now_ + 5s);
+  EXPECT_EQ(wakes_, 3);
+  EXPECT_TRUE(line_.claim(key));
+  EXPECT_EQ(wakes_, 3);
+  line_.remove_running(key);
+  EXPECT_EQ(wakes_, 4) << "a slot is free";
+}
+
+TEST_F(WaitingLineTest, a_freed_slot_lets_the_next_one_in) {
+  const MessageId id = message();
+  for (const char* name : {"a.example", "b.example", "c.example", "d.example", "e.example"})
+    line_.add({id, host(name)}, now_);
+  std::vector<DeliveryKey> taken;
+  while (const auto key = line_.take(now_))
+    taken.push_back(*key);
+  ASSERT_EQ(taken.size(), 4U);
+  line_.remove_running(taken.front());
+  EXPECT_TRUE(line_.take(now_).has_value());
+}
+
+TEST_F(WaitingLineTest, siblings_are_the_deliveries_of_one_message) {
+  const MessageId id = message();
+  const DeliveryKey first{id, host("a.example")};
+  const DeliveryKey second{id, host("b.example")};
+  const DeliveryKey other{message(), host("a.example")};
+  for (const DeliveryKey& key : {first, second, other})
+    line_.add(key, now_);
+  EXPECT_EQ(line_.siblings(first), Siblings::some);
+  EXPECT_EQ(line_.siblings(other), Siblings::none);
+  while (line_.take(now_)) {
+  }
+  EXPECT_EQ(line_.siblings(first), Siblings::some) << "running ones are alive";
+  EXPECT_EQ(line_.remove_running(first), Siblings::some);
+  EXPECT_EQ(line_.siblings(second), Siblings::none);
+  EXPECT_EQ(line_.remove_running(second), Siblings::none);
+  EXPECT_THAT(line_.keys(), ElementsAre(other));
+}
+
+TEST_F(WaitingLineTest, put_back_keeps_it_alive) {
+  const DeliveryKey key{message(), host("a.example")};
+  line_.add(key, now_);
+  ASSERT_TRUE(line_.take(now_).has_value());
+  line_.put_back(key, now_ + 60s);
+  EXPECT_EQ(line_.depth().running, 0U);
+  EXPECT_EQ(line_.depth().messages, 1U);
+  EXPECT_EQ(line_.take(now_ + 59s), std::nullopt);
+  EXPECT_EQ(line_.take(now_ + 60s), key);
+}
+
+TEST_F(WaitingLineTest, hasten_leaves_running_and_unknown_ones_alone) {
+  const DeliveryKey key{message(), host("a.example")};
+  EXPECT_FALSE(line_.hasten(key, now_));
+  line_.add(key, now_);
+  ASSERT_TRUE(line_.take(now_).has_value());
+  const int before = wakes_;
+  EXPECT_FALSE(line_.hasten(key, now_));
+  EXPECT_EQ(wakes_, before);
+}
+
+TEST_F(WaitingLineTest, claim_takes_it_before_its_time_and_only_once) {
+  const DeliveryKey key{message(), host("a.example")};
+  EXPECT_FALSE(line_.claim(key));
+  line_.add(key, now_ + 3600s);
+  EXPECT_TRUE(line_.claim(key));
+  EXPECT_FALSE(line_.claim(key));
+  EXPECT_EQ(line_.take(now_ + 3600s), std::nullopt);
+  EXPECT_EQ(line_.depth().running, 1U);
+  EXPECT_EQ(line_.remove_running(key), Siblings::none);
+  EXPECT_EQ(line_.depth().messages, 0U);
+}
+
+TEST_F(WaitingLineTest, keys_stand_by_age_whatever_the_order_they_came_in) {
+  const DeliveryKey older{message(), host("a.example")};
+  const DeliveryKey newer{message(), host("a.example")};
+  line_.add(newer, now_);
+  line_.add(older, now_);
+  EXPECT_THAT(line_.keys(), ElementsAre(older, newer));
+  EXPECT_THAT(line_.keys_of(newer.message), ElementsAre(newer));
+  EXPECT_THAT(line_.keys_of(message()), IsEmpty());
+}
+
+TEST_F(WaitingLineTest, depth_and_load_count_queued_and_running) {
+  const MessageId id = message();
+  line_.add({id, host("a.example")}, now_);
+  line_.add({id, host("b.example")}, now_ + 1s);
+  ASSERT_TRUE(line_.take(now_).has_value());
+  EXPECT_EQ(line_.depth().messages, 1U);
+  EXPECT_EQ(line_.depth().deliveries, 2U);
+  EXPECT_EQ(line_.depth().running, 1U);
+  const auto running = line_.load(host("a.example"));
+  ASSERT_TRUE(running.has_value());
+  EXPECT_EQ(running->running, 1U);
+  EXPECT_EQ(running->queued, 0U);
+  const auto queued = line_.load(host("b.example"));
+  ASSERT_TRUE(queued.has_value());
+  EXPECT_EQ(queued->queued, 1U);
+  EXPECT_FALSE(line_.load(host("c.example")).has_value());
+}
+
+}  // namespace
+}  // namespace fulmar::delivery
