@@ -29,16 +29,17 @@ std::string why(const Error& error) {
   return error.detail;
 }
 
-int exit_code_for(const Error& error) {
-  switch (error.code) {
-    case Errc::io:
-    case Errc::invalid_argument:
-    case Errc::dns_bogus:
-    case Errc::newer_version:
-      return kExitConfig;
-    default:
-      return kExitTryLater;
-  }
+/// A file named in the configuration that cannot be used is the configuration's fault.
+int exit_code_for_engine(const Error& error) {
+  const bool configuration = error.code == Errc::io || error.code == Errc::invalid_argument;
+  return configuration ? kExitConfig : kExitTryLater;
+}
+
+/// Starting again helps when another process holds the spool or the disk is in trouble, not when
+/// the spool itself needs an operator.
+int exit_code_for_spool(const Error& error) {
+  const bool needs_operator = error.code == Errc::corrupt || error.code == Errc::newer_version;
+  return needs_operator ? kExitConfig : kExitTryLater;
 }
 
 }  // namespace
@@ -85,7 +86,9 @@ asio::awaitable<Daemon::Started> Daemon::start() {
 
 Daemon::Started Daemon::open_spool() {
   auto opened = queue::open_rocksdb_store(config_.state_dir, metrics_);
-  if (!opened) return std::unexpected(StartFailure{kExitTryLater, why(opened.error())});
+  if (!opened) {
+    return std::unexpected(StartFailure{exit_code_for_spool(opened.error()), why(opened.error())});
+  }
   store_ = *std::move(opened);
   policy_store_ = std::make_unique<SpoolPolicyStore>(*store_);
   return {};
@@ -102,6 +105,7 @@ asio::awaitable<Daemon::Started> Daemon::recover() {
                             {"set_aside", std::to_string(recovered->set_aside.size())},
                             {"orphans_removed", std::to_string(recovered->orphans_removed)}});
   set_aside_ = recovered->set_aside.size();
+  pinned_ = std::move(recovered->pinned);
   recovered_ = std::move(recovered->deliveries);
   co_return Started{};
 }
@@ -114,7 +118,8 @@ asio::awaitable<Daemon::Started> Daemon::start_engine() {
       {.clock = clock_, .random = *random_, .metrics = metrics_, .policy_store = *policy_store_},
       runtime_.main(), *std::move(policies));
   if (!engine)
-    co_return std::unexpected(StartFailure{exit_code_for(engine.error()), why(engine.error())});
+    co_return std::unexpected(
+        StartFailure{exit_code_for_engine(engine.error()), why(engine.error())});
   engine_ = *std::move(engine);
   anchor_ = std::make_unique<AnchorWatch>(engine_->resolver());
   const auto proven = co_await anchor_->prove_first();
@@ -189,12 +194,17 @@ void Daemon::enqueue(const std::vector<queue::Delivery>& deliveries) {
 }
 
 void Daemon::start_work() {
+  for (const MessageId& message : pinned_)
+    line_->pin(message);
   enqueue(recovered_);
   recovered_.clear();
   recovered_.shrink_to_fit();
-  background_.spawn(runtime_.main(), dispatcher_->run(), "dispatcher");
-  background_.spawn(runtime_.main(), engine_->mta_sts().run_refresher(), "policy refresher");
-  background_.spawn(runtime_.main(), anchor_->run(), "trust anchor watch");
+  background_.spawn(runtime_.main(), dispatcher_->run(), "dispatcher",
+                    TaskGroup::Escape::ends_program);
+  background_.spawn(runtime_.main(), engine_->mta_sts().run_refresher(), "policy refresher",
+                    TaskGroup::Escape::ends_program);
+  background_.spawn(runtime_.main(), anchor_->run(), "trust anchor watch",
+                    TaskGroup::Escape::ends_program);
   background_.spawn(runtime_.main(), feed_watchdog(), "watchdog");
   control_->start();
   intake_->start();

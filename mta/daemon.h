@@ -66,6 +66,7 @@ class Daemon {
   std::unique_ptr<queue::Store> store_;
   std::unique_ptr<SpoolPolicyStore> policy_store_;
   std::vector<queue::Delivery> recovered_;
+  std::vector<MessageId> pinned_;
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<AnchorWatch> anchor_;
   std::unique_ptr<delivery::WaitingLine> line_;

@@ -6,6 +6,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <cstdlib>
 #include <exception>
 #include <mutex>
 #include <vector>
@@ -42,6 +43,8 @@ void log_escaped(const std::string& name, const std::exception_ptr& escaped) {
     std::rethrow_exception(escaped);
   } catch (const std::exception& error) {
     log_error("task ended by an exception", {{"task", name}, {"what", error.what()}});
+  } catch (...) {
+    log_error("task ended by an exception of unknown type", {{"task", name}});
   }
 }
 
@@ -50,16 +53,21 @@ void log_escaped(const std::string& name, const std::exception_ptr& escaped) {
 TaskGroup::TaskGroup() : shared_(std::make_shared<Shared>()) {}
 
 void TaskGroup::spawn(const asio::any_io_executor& executor, asio::awaitable<void> task,
-                      std::string name) {
+                      std::string name, Escape escape) {
   {
     const std::lock_guard lock(shared_->mutex);
     ++shared_->running;
   }
-  asio::co_spawn(executor, std::move(task),
-                 [shared = shared_, name = std::move(name)](const std::exception_ptr& escaped) {
-                   if (escaped) log_escaped(name, escaped);
-                   shared->task_ended();
-                 });
+  asio::co_spawn(
+      executor, std::move(task),
+      [shared = shared_, name = std::move(name), escape](const std::exception_ptr& escaped) {
+        if (escaped) {
+          log_escaped(name, escaped);
+          // Better no program than one that takes mail and does nothing with it.
+          if (escape == Escape::ends_program) std::abort();
+        }
+        shared->task_ended();
+      });
 }
 
 asio::awaitable<bool> TaskGroup::join(std::chrono::milliseconds limit) {

@@ -6,6 +6,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -16,10 +17,13 @@ class TaskGroup {
  public:
   TaskGroup();
 
+  /// What an exception that escapes a task ends.
+  enum class Escape : std::uint8_t { ends_task, ends_program };
+
   /// Runs `task` on `executor`. An exception that escapes it is a bug or a library's: it is logged
   /// as an error under `name`, and ends this task alone.
   void spawn(const boost::asio::any_io_executor& executor, boost::asio::awaitable<void> task,
-             std::string name);
+             std::string name, Escape escape = Escape::ends_task);
 
   /// Waits until no task runs, at most `limit`; whether that was reached.
   boost::asio::awaitable<bool> join(std::chrono::milliseconds limit);

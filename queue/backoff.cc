@@ -17,6 +17,10 @@ UtcTime attempt_due(const Delivery& delivery, const conf::Retry& retry) {
   return delivery.next_attempt;
 }
 
+bool tried_since(const Delivery& delivery, UtcTime when) {
+  return !delivery.history.empty() && delivery.history.back().at >= when;
+}
+
 }  // namespace
 
 UtcTime next_attempt(std::uint32_t attempts, UtcTime now, const conf::Retry& retry,
@@ -48,7 +52,10 @@ std::optional<UtcTime> delay_notice_at(const Delivery& delivery, const conf::Not
 Due what_is_due(const Delivery& delivery, UtcTime now, const conf::Retry& retry,
                 const conf::Notify& notify, Notifiable sender) {
   if (delivery.attempts > 0) {
-    if (now >= expires_at(delivery, retry)) return Due::expiry;
+    const UtcTime end = expires_at(delivery, retry);
+    // After a long stop of ours, or a jump of the clock, the last cause is old: nobody is told that
+    // delivery failed before it was tried once more.
+    if (now >= end) return tried_since(delivery, end) ? Due::expiry : Due::attempt;
     const auto notice = delay_notice_at(delivery, notify);
     if (sender == Notifiable::yes && notice && now >= *notice) return Due::delay_notice;
   }

@@ -17,7 +17,8 @@ namespace fulmar::queue {
 [[nodiscard]] UtcTime next_attempt(std::uint32_t attempts, UtcTime now, const conf::Retry& retry,
                                    Random& random);
 
-/// arrived + give_up_after. From then on the delivery is bounced with its last cause.
+/// arrived + give_up_after. From then on the delivery gets one last attempt, and is then bounced
+/// with its last cause.
 [[nodiscard]] UtcTime expires_at(const Delivery& delivery, const conf::Retry& retry);
 
 /// When the next notice of delay is due: security_delay_after or delay_after past arrival, by the
@@ -31,12 +32,13 @@ enum class Notifiable : std::uint8_t { yes, no };
 
 enum class Due : std::uint8_t { nothing, attempt, delay_notice, expiry };
 
-/// What is due at `now`; expiry before notice before attempt. A delivery that was never attempted
-/// is attempted once even when its time is over.
+/// What is due at `now`; expiry before notice before attempt. Once its time is over, a delivery is
+/// attempted unless the last one in its history began after that, and it is never put off past that
+/// time. REQUIRES: the full record, with its history (which Recovered leaves out).
 [[nodiscard]] Due what_is_due(const Delivery& delivery, UtcTime now, const conf::Retry& retry,
                               const conf::Notify& notify, Notifiable sender);
 
-/// The earliest time at which what_is_due() stops to be `nothing`.
+/// The earliest time at which what_is_due() stops to be `nothing`. Needs no history.
 [[nodiscard]] UtcTime next_event(const Delivery& delivery, const conf::Retry& retry,
                                  const conf::Notify& notify, Notifiable sender);
 

@@ -19,7 +19,7 @@ constexpr char kHostV6 = '6';
 
 // The fewest octets an element can have: bounds what a count may claim before anything is allocated
 // for it.
-constexpr std::size_t kSmallestRecipient = 4 + 4 + 4 + 1 + 4 + 4;
+constexpr std::size_t kSmallestRecipient = 4 + 4 + 4 + 1 + 4 + 4 + 1;
 constexpr std::size_t kSmallestAttempt = 8 + 4;
 
 std::string host_text(const MailHost& host) {
@@ -106,6 +106,7 @@ void put_recipient(Writer& out, const Recipient& recipient) {
   if (recipient.last_failure) put_error(out, *recipient.last_failure);
   out.text(recipient.last_host);
   out.text(recipient.last_reply);
+  out.u8(std::to_underlying(recipient.exposure));
 }
 
 Result<Recipient> get_recipient(Reader& in) {
@@ -117,6 +118,11 @@ Result<Recipient> get_recipient(Reader& in) {
   }
   FULMAR_TRY(recipient.last_host, in.text());
   FULMAR_TRY(recipient.last_reply, in.text());
+  FULMAR_TRY(const std::uint8_t exposure, in.u8());
+  if (exposure > std::to_underlying(Exposure::content)) {
+    return fail(Errc::corrupt, "unknown exposure");
+  }
+  recipient.exposure = static_cast<Exposure>(exposure);
   return recipient;
 }
 

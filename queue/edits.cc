@@ -77,6 +77,17 @@ class Translator {
   std::map<MessageId, std::uint32_t> here_;      ///< Chunks put by this batch.
 };
 
+bool is_marker(const Edit& edit) {
+  return edit.column == Column::meta && edit.key.starts_with(kOpenBodyPrefix);
+}
+
+/// The key of the message that a row belongs to; empty for rows that belong to none.
+std::string_view message_part(const Edit& edit) {
+  if (edit.column == Column::records) return {};
+  const std::size_t skip = is_marker(edit) ? kOpenBodyPrefix.size() : 0;
+  return std::string_view(edit.key).substr(skip, MessageId::kBytes);
+}
+
 }  // namespace
 
 Edits to_edits(Batch batch) {
@@ -96,15 +107,16 @@ Edits discard_edits(const MessageId& message, std::uint32_t chunks) {
 }
 
 Edits undo_edits(std::span<const Edit> failed) {
-  std::set<std::string_view> messages;
+  std::set<std::string_view> brought;
   for (const Edit& edit : failed) {
-    if (edit.column == Column::messages && edit.value) messages.insert(edit.key);
+    if (edit.column == Column::messages && edit.value) brought.insert(edit.key);
   }
   Edits undo;
   for (const Edit& edit : failed) {
-    const bool marker = edit.column == Column::meta && edit.key.starts_with(kOpenBodyPrefix);
-    const std::size_t skip = marker ? kOpenBodyPrefix.size() : 0;
-    if (!messages.contains(std::string_view(edit.key).substr(skip, MessageId::kBytes))) continue;
+    const bool marker = is_marker(edit);
+    // To bring a message is to put its rows and to take its marker away.
+    const bool brings = edit.value.has_value() != marker && brought.contains(message_part(edit));
+    if (!brings) return {};
     // A marker comes back, whatever else goes: the chunks it stands for are still there.
     undo.push_back({edit.column, edit.key, marker ? std::optional(std::string()) : std::nullopt});
   }

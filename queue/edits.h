@@ -39,9 +39,13 @@ using Edits = std::vector<Edit>;
 /// What discard_body() changes.
 [[nodiscard]] Edits discard_edits(const MessageId& message, std::uint32_t chunks);
 
-/// What makes sure that the messages which `failed` would have put are not there, though the write
-/// that failed may have reached the disk: their senders were told to try again. Other rows of it
-/// are left alone, since old and new value of those are equally good.
+/// What makes sure that the messages which `failed` would have brought are not there, though the
+/// write that failed may have reached the disk: their senders were told to try again.
+///
+/// Empty unless all that `failed` does is to bring new messages. A batch that changes other records
+/// too, such as one that removes a delivery and puts the notice about it, stands or falls as a
+/// whole: to take back the part that can be taken back would lose the message and its notice
+/// together.
 [[nodiscard]] Edits undo_edits(std::span<const Edit> failed);
 
 /// Octets that an edit occupies while it waits.

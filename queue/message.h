@@ -42,6 +42,13 @@ struct Message {
   friend bool operator==(const Message&, const Message&) = default;
 };
 
+/// How much of a message some host was shown without TLS; grows only.
+enum class Exposure : std::uint8_t {
+  nothing,
+  envelope,  ///< MAIL FROM and RCPT TO.
+  content,   ///< The message itself, or part of it.
+};
+
 struct Recipient {
   Mailbox address;
   /// The last word about this recipient while it waits; empty before the first attempt.
@@ -50,6 +57,8 @@ struct Recipient {
       last_host;  ///< "mx1.b.example[192.0.2.7]:25" that gave it; empty when no host took part.
   std::string
       last_reply;  ///< The host's reply verbatim; empty when the failure is our own finding.
+  /// Over all attempts so far, so that no notice claims more protection than there was.
+  Exposure exposure = Exposure::nothing;
   friend bool operator==(const Recipient&, const Recipient&) = default;
 };
 
@@ -73,5 +82,10 @@ struct Delivery {
   std::vector<Attempt> history;
   friend bool operator==(const Delivery&, const Delivery&) = default;
 };
+
+/// Shortens the replies and the words of failures, so that a delivery to many recipients, all
+/// refused at length, stays a record of reasonable size: 64 KB shared among the recipients, but 300
+/// octets for each text at least and 4 KB at most. What is cut ends with "[...]".
+void bound_texts(Delivery& delivery);
 
 }  // namespace fulmar::queue

@@ -42,6 +42,32 @@ Result<Delivery> check_delivery(std::string_view key, std::string_view value) {
   return delivery;
 }
 
+/// What the schedule needs of a delivery. Built anew, since a string or vector that is cleared
+/// keeps its memory.
+Delivery schedule_part(Delivery full) {
+  Delivery part;
+  part.message = full.message;
+  part.destination = std::move(full.destination);
+  part.arrived = full.arrived;
+  part.next_attempt = full.next_attempt;
+  part.attempts = full.attempts;
+  part.delay_notices = full.delay_notices;
+  part.recipients.reserve(full.recipients.size());
+  for (Recipient& recipient : full.recipients) {
+    Recipient& kept = part.recipients.emplace_back();
+    kept.address = std::move(recipient.address);
+    kept.exposure = recipient.exposure;
+    if (recipient.last_failure) {
+      const Error& failure = *recipient.last_failure;
+      kept.last_failure.emplace();
+      kept.last_failure->code = failure.code;
+      kept.last_failure->retry = failure.retry;
+      kept.last_failure->status = failure.status;
+    }
+  }
+  return part;
+}
+
 Result<Message> check_message(std::string_view key, std::string_view value) {
   FULMAR_TRY(Message message, decode_message(value));
   if (message_key(message.id) != key) {
@@ -56,6 +82,11 @@ void RecoveryScan::set_aside(std::string_view key, Error why) {
   findings_.recovered.set_aside.push_back({printable(key), std::move(why)});
 }
 
+void RecoveryScan::set_aside_delivery(std::string_view key, Error why) {
+  if (const auto id = parse_message_id(key)) findings_.recovered.pinned.push_back(*id);
+  set_aside(key, std::move(why));
+}
+
 void RecoveryScan::delivery(std::string_view key, std::string_view value) {
   // Even a delivery that cannot be read keeps its message: an operator may still mend it.
   if (const auto id = parse_message_id(key); id && (wanted_.empty() || wanted_.back() != *id)) {
@@ -63,9 +94,9 @@ void RecoveryScan::delivery(std::string_view key, std::string_view value) {
   }
   auto delivery = check_delivery(key, value);
   if (delivery) {
-    findings_.recovered.deliveries.push_back(*std::move(delivery));
+    findings_.recovered.deliveries.push_back(schedule_part(*std::move(delivery)));
   } else {
-    set_aside(key, std::move(delivery).error());
+    set_aside_delivery(key, std::move(delivery).error());
   }
 }
 
@@ -90,17 +121,26 @@ void RecoveryScan::open_body(std::string_view key) {
     set_aside(key, make_error(Errc::corrupt, "the marker of an open body has no queue id"));
     return;
   }
-  if (!contains(present_, *id)) findings_.lost_bodies.push_back(*id);
+  if (!contains(present_, *id)) {
+    // Its envelope is lost, but not its delivery: an operator may still want the body. The marker
+    // stays, so that the body goes once the delivery has gone.
+    if (contains(wanted_, *id)) return;
+    findings_.lost_bodies.push_back(*id);
+  }
   findings_.removals.push_back({Column::meta, std::string(key), std::nullopt});
 }
 
 RecoveryScan::Findings RecoveryScan::finish() && {
   std::erase_if(findings_.recovered.deliveries, [this](const Delivery& delivery) {
     if (contains(readable_, delivery.message)) return false;
-    set_aside(delivery_key(delivery.message, delivery.destination),
-              make_error(Errc::corrupt, "its envelope is missing or does not decode"));
+    set_aside_delivery(delivery_key(delivery.message, delivery.destination),
+                       make_error(Errc::corrupt, "its envelope is missing or does not decode"));
     return true;
   });
+  auto& pinned = findings_.recovered.pinned;
+  std::ranges::sort(pinned);
+  const auto repeated = std::ranges::unique(pinned);
+  pinned.erase(repeated.begin(), repeated.end());
   return std::move(findings_);
 }
 

@@ -29,6 +29,7 @@ class RecoveryScan {
 
  private:
   void set_aside(std::string_view key, Error why);
+  void set_aside_delivery(std::string_view key, Error why);
 
   Findings findings_;
   std::vector<MessageId> wanted_;    ///< Messages that deliveries name, readable or not; sorted.

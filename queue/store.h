@@ -5,10 +5,10 @@
 // chunk appended before for the messages it puts, survives a crash of the process, the kernel and
 // the machine (as far as the disk honours a flush). A batch is atomic: after a crash all of it is
 // there or none. When commit() returns an error, the caller must assume that nothing was stored and
-// must not acknowledge anything to anybody; after a restart the batch may still turn out to be
-// there in full, which can only mean a duplicate, never a loss. commit_relaxed() is atomic in the
-// same way and survives a crash of the process, but not of the machine: for facts whose loss only
-// costs work, such as the time of the next attempt.
+// must not acknowledge anything to anybody; once the disk works again, or after a restart, the
+// batch may still turn out to be there in full, which can only mean a duplicate, never a loss.
+// commit_relaxed() is atomic in the same way and survives a crash of the process, but not of the
+// machine: for facts whose loss only costs work, such as the time of the next attempt.
 //
 // When is a message safe? When commit() of the batch that puts it has returned success; not before.
 // mta/intake says 250 there and nowhere else.
@@ -75,8 +75,13 @@ struct SetAside {
 
 /// What is needed to go on after a restart. No body is read for it.
 struct Recovered {
+  /// Without history and without the hosts' words: what the schedule needs, and no more. The full
+  /// record is read again when its time comes.
   std::vector<Delivery> deliveries;
   std::vector<SetAside> set_aside;
+  /// Messages with a delivery among `set_aside`: their envelope and body must stay even when their
+  /// other deliveries end, for an operator may still mend that record.
+  std::vector<MessageId> pinned;
   std::uint64_t orphans_removed =
       0;  ///< Chunks and envelopes of messages that were never acknowledged or are done.
 };

@@ -7,12 +7,13 @@
 #include <boost/asio/dispatch.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <deque>
 #include <exception>
 #include <map>
-#include <mutex>
 #include <utility>
 
 #include "base/log.h"
+#include "tls/mta_sts_memory.h"
 #include "tls/policy_events.h"
 
 namespace fulmar::tls {
@@ -21,27 +22,31 @@ namespace {
 namespace asio = boost::asio;
 using std::chrono::milliseconds;
 
-// Bounds the memory that hostile domains can take; a policy beyond it is used but not remembered.
-constexpr std::size_t kMaxEntries = 50'000;
-// Past its end an entry is of use to nobody but explain.
-constexpr std::chrono::hours kForgetAfter{24};
+// Background fetches at once: policy hosts that never answer must not hold up the others, nor all
+// of them the fetches that mail waits for.
+constexpr std::size_t kMaxRefreshes = 8;
+constexpr std::size_t kMaxRemovalsPerRound = 256;
+constexpr std::chrono::hours kWarnEvery{1};
 constexpr milliseconds kShortestPause{1'000};
 constexpr milliseconds kLongestPause{60'000};
 // The fetcher keeps the deadline itself; those who wait for it leave a little later.
 constexpr milliseconds kWaitMargin{1'000};
-// A caller that saw a newer id than the fetch it joined starts one more.
-constexpr int kMaxFlightsPerLookup = 2;
+// A caller may meet a removal, then a fetch for an older id, before its own.
+constexpr int kMaxFlightsPerLookup = 3;
 
 enum class Purpose : std::uint8_t { lookup, recheck, refresh };
 
-/// One fetch on its way, and all who wait for it. Lives on the service's executor.
+/// One fetch or removal on its way, and all who wait for it. Lives on the service's executor. All
+/// changes of a domain happen in its flight and a domain has one flight at a time, so that memory
+/// and disk see the same changes in the same order.
 struct Flight {
-  Flight(const asio::any_io_executor& executor, LiveId id, milliseconds most)
-      : live(std::move(id)), landing(executor, most) {}
+  Flight(const asio::any_io_executor& executor, milliseconds most) : landing(executor, most) {}
 
   LiveId live;
-  std::optional<UtcTime> forced_at;  ///< Set when an enforcement failure forced the fetch.
-  asio::steady_timer landing;        ///< Cancelled when the fetch has ended.
+  std::optional<StsCacheEntry> removed;  ///< For a removal: what comes back should it fail.
+  std::size_t pledged = 0;               ///< Octets of memory kept free for the entry.
+  std::optional<UtcTime> forced_at;      ///< Set when an enforcement failure forced the fetch.
+  asio::steady_timer landing;            ///< Cancelled when the flight has ended.
   bool landed = false;
   std::optional<StsPolicy> policy;
   std::optional<Error> failure;
@@ -54,10 +59,14 @@ class MtaStsService final : public MtaSts {
  public:
   MtaStsService(MtaStsParts parts, const conf::MtaSts& config, asio::any_io_executor executor,
                 std::vector<StsCacheEntry> known)
-      : parts_(parts), config_(config), executor_(std::move(executor)), pause_(executor_) {
+      : parts_(parts),
+        config_(config),
+        executor_(std::move(executor)),
+        pause_(executor_),
+        memory_(parts.memory_octets) {
     for (StsCacheEntry& entry : known) {
-      Domain domain = entry.domain;
-      entries_.insert_or_assign(std::move(domain), std::move(entry));
+      entry.policy_text = shorten_policy_text(std::move(entry.policy_text));
+      memory_.put(std::move(entry));
     }
     expiries_seen_until_ = parts_.clock.utc_now();
   }
@@ -76,20 +85,9 @@ class MtaStsService final : public MtaSts {
                                       asio::use_awaitable);
   }
 
-  std::vector<StsCacheEntry> list() const override {
-    const std::lock_guard lock(mutex_);
-    std::vector<StsCacheEntry> all;
-    all.reserve(entries_.size());
-    for (const auto& [domain, entry] : entries_)
-      all.push_back(entry);
-    return all;
-  }
-
+  std::vector<StsCacheEntry> list() const override { return memory_.all(); }
   std::optional<StsCacheEntry> find(const Domain& domain) const override {
-    const std::lock_guard lock(mutex_);
-    const auto found = entries_.find(domain);
-    if (found == entries_.end()) return std::nullopt;
-    return found->second;
+    return memory_.find(domain);
   }
 
   asio::awaitable<void> run_refresher() override {
@@ -132,10 +130,13 @@ class MtaStsService final : public MtaSts {
       const FlightPtr flight = flight_for(domain, result.live_id, purpose);
       if (flight == nullptr) break;
       co_await wait_for(flight);
-      fetched = flight->policy;
-      if (flight->failure) result.trouble = flight->failure;
       if (!flight->landed) result.trouble = waited_in_vain();
-      if (!flight->landed || flight->live == result.live_id) break;
+      if (!flight->landed) break;
+      if (flight->removed) continue;
+      // A second fetch that fails does not take back what the first one got.
+      if (flight->policy) fetched = flight->policy;
+      if (flight->failure) result.trouble = flight->failure;
+      if (flight->live == result.live_id) break;
       purpose = Purpose::lookup;
     }
     co_return conclude(std::move(result), domain, std::move(fetched));
@@ -184,41 +185,39 @@ class MtaStsService final : public MtaSts {
         forced || purpose == Purpose::refresh || fetch_need(entry, live, now) != FetchNeed::no;
     if (!wanted) return nullptr;
     if (const auto flying = flights_.find(domain); flying != flights_.end()) return flying->second;
-    auto flight = std::make_shared<Flight>(executor_, live, config_.fetch_timeout + kWaitMargin);
+    const FlightPtr flight = make_flight();
+    flight->live = live;
     if (forced) flight->forced_at = now;
-    take_off(domain, flight);
+    take_off(domain, flight, fly(domain, flight));
     return flight;
   }
 
+  FlightPtr make_flight() const {
+    return std::make_shared<Flight>(executor_, config_.fetch_timeout + kWaitMargin);
+  }
+
   /// The flight may have landed when this returns: co_spawn runs it at once on its own executor.
-  void take_off(const Domain& domain, const FlightPtr& flight) {
+  void take_off(const Domain& domain, const FlightPtr& flight, asio::awaitable<void> work) {
     flights_.emplace(domain, flight);
     // Not part of any caller's own chain of coroutines: a caller that gives up must not take the
     // others' fetch along.
-    asio::co_spawn(executor_, fly(domain, flight),
-                   [this, domain, flight](std::exception_ptr thrown) {
-                     if (thrown) flight->failure = describe_thrown(std::move(thrown));
-                     flight->landed = true;
-                     flights_.erase(domain);
-                     flight->landing.cancel();
-                   });
+    asio::co_spawn(executor_, std::move(work), [this, domain, flight](std::exception_ptr thrown) {
+      if (thrown) flight->failure = report_thrown(std::move(thrown));
+      land(domain, flight);
+    });
+  }
+
+  void land(const Domain& domain, const FlightPtr& flight) {
+    if (flight->removed && flight->failure) memory_.put(*flight->removed);  // the disk has it still
+    memory_.release(flight->pledged);
+    flight->landed = true;
+    flights_.erase(domain);
+    flight->landing.cancel();
   }
 
   static asio::awaitable<void> wait_for(FlightPtr flight) {
     if (flight->landed) co_return;
     co_await flight->landing.async_wait(asio::as_tuple(asio::use_awaitable));
-  }
-
-  static Error describe_thrown(std::exception_ptr thrown) {
-    std::string text = "not a standard exception";
-    try {
-      std::rethrow_exception(std::move(thrown));
-    } catch (const std::exception& exception) {
-      text = exception.what();
-    } catch (...) {  // `text` says it
-    }
-    log_error("MTA-STS policy fetch threw", {{"what", text}});
-    return make_error(Errc::internal, "policy fetch: " + text);
   }
 
   asio::awaitable<void> fly(Domain domain, FlightPtr flight) {
@@ -232,7 +231,7 @@ class MtaStsService final : public MtaSts {
                                  : after_failure(before, flight->live, policy.error().detail, now,
                                                  config_, parts_.random);
     if (flight->forced_at) after.forced_at = *flight->forced_at;
-    co_await remember(after);
+    co_await remember(after, flight);
     if (policy) {
       report_fetched(before, after, parts_.metrics);
       flight->policy = *std::move(policy);
@@ -244,9 +243,9 @@ class MtaStsService final : public MtaSts {
 
   /// On disk first, so that a restart never forgets what was acted on. A store that refuses is no
   /// reason to use less protection than is known.
-  asio::awaitable<void> remember(StsCacheEntry entry) {
-    if (is_full_for(entry.domain)) {
-      log_warn("MTA-STS policy not kept: too many domains", {{"domain", entry.domain.str()}});
+  asio::awaitable<void> remember(StsCacheEntry entry, FlightPtr flight) {
+    if (!make_room(entry, flight)) {
+      warn_of_full_memory(entry);
       co_return;
     }
     if (const auto saved = co_await parts_.store.save(entry); !saved) {
@@ -254,105 +253,124 @@ class MtaStsService final : public MtaSts {
       log_error("MTA-STS policy could not be stored",
                 {{"domain", entry.domain.str()}, {"reason", to_string(saved.error())}});
     }
-    const std::lock_guard lock(mutex_);
-    Domain domain = entry.domain;
-    entries_.insert_or_assign(std::move(domain), std::move(entry));
+    memory_.put(std::move(entry));
   }
 
-  bool is_full_for(const Domain& domain) const {
-    const std::lock_guard lock(mutex_);
-    return entries_.size() >= kMaxEntries && !entries_.contains(domain);
+  bool make_room(const StsCacheEntry& entry, const FlightPtr& flight) {
+    const auto is_busy = [this](const Domain& domain) { return flights_.contains(domain); };
+    const auto room = memory_.find_room(entry, parts_.clock.utc_now(), is_busy);
+    if (!room) return false;
+    flight->pledged = room->growth;
+    memory_.pledge(room->growth);
+    for (const Domain& domain : room->evict)
+      start_removal(domain);
+    return true;
+  }
+
+  /// What does not fit is used by those who waited for it, and fetched again for the next.
+  void warn_of_full_memory(const StsCacheEntry& entry) {
+    const SteadyTime now = parts_.clock.steady_now();
+    if (warned_at_ && now - *warned_at_ < kWarnEvery) return;
+    warned_at_ = now;
+    log_warn("MTA-STS policies not kept: no room for more", {{"domain", entry.domain.str()}});
   }
 
   StsCacheEntry entry_of(const Domain& domain) const {
-    if (auto known = find(domain)) return *std::move(known);
+    if (auto known = memory_.find(domain)) return *std::move(known);
     StsCacheEntry blank;
     blank.domain = domain;
     return blank;
   }
 
+  /// Waits for what is on its way, so that a fetch does not bring back what was to be forgotten.
   asio::awaitable<Result<>> forget_here(Domain domain) {
-    {
-      const std::lock_guard lock(mutex_);
-      if (entries_.erase(domain) == 0) {
-        co_return fail(Errc::not_found, "no MTA-STS policy known for " + domain.str());
-      }
+    for (int i = 0; i < kMaxFlightsPerLookup && flights_.contains(domain); ++i) {
+      const FlightPtr flight = flights_.at(domain);
+      if (!stopping_) co_await wait_for(flight);
+      if (!flight->landed) co_return fail(waited_in_vain());
     }
-    co_return co_await parts_.store.remove(std::move(domain));
+    if (flights_.contains(domain)) co_return fail(waited_in_vain());
+    const FlightPtr removal = start_removal(domain);
+    if (removal == nullptr) {
+      co_return fail(Errc::not_found, "no MTA-STS policy known for " + domain.str());
+    }
+    co_await wait_for(removal);
+    if (removal->failure) co_return fail(*removal->failure);
+    if (!removal->landed) co_return fail(waited_in_vain());
+    co_return Result<>{};
+  }
+
+  /// From memory at once, then from disk; nothing when nothing is known. REQUIRES: no flight of the
+  /// domain is on its way.
+  FlightPtr start_removal(const Domain& domain) {
+    auto taken = memory_.take(domain);
+    if (!taken) return nullptr;
+    const FlightPtr flight = make_flight();
+    flight->removed = std::move(taken);
+    take_off(domain, flight, remove(domain, flight));
+    return flight;
+  }
+
+  asio::awaitable<void> remove(Domain domain, FlightPtr flight) {
+    const auto removed = co_await parts_.store.remove(domain);
+    if (removed) co_return;
+    parts_.metrics.store_errors.add();
+    log_error("MTA-STS policy could not be removed",
+              {{"domain", domain.str()}, {"reason", to_string(removed.error())}});
+    flight->failure = removed.error();
   }
 
   // ---- the refresher ----
 
   asio::awaitable<void> refresh_while_running() {
     while (!stopping_) {
-      // One at a time: a background task must not crowd out the fetches that mail waits for.
-      const std::vector<Domain> due = due_domains();
-      for (const Domain& domain : due) {
-        if (stopping_) co_return;
-        co_await look_up_here(domain, Purpose::lookup);
-      }
-      report_expiries();
-      const std::vector<Domain> useless = useless_domains();
-      for (const Domain& domain : useless) {
-        if (const auto removed = co_await forget_here(domain); !removed) {
-          log_error("expired MTA-STS policy could not be removed",
-                    {{"domain", domain.str()}, {"reason", to_string(removed.error())}});
-        }
-      }
+      const UtcTime now = parts_.clock.utc_now();
+      start_refreshes(now);
+      const UtcTime since = std::exchange(expiries_seen_until_, now);
+      const std::vector<StsCacheEntry> ended = memory_.expired(since, now);
+      for (const StsCacheEntry& entry : ended)
+        report_expired(entry, parts_.metrics);
+      remove_useless(now);
       if (stopping_) co_return;
-      pause_.expires_after(next_pause());
+      pause_.expires_after(next_pause(now));
       co_await pause_.async_wait(asio::as_tuple(asio::use_awaitable));
     }
   }
 
-  std::vector<Domain> due_domains() const {
-    const UtcTime now = parts_.clock.utc_now();
-    return select([&](const StsCacheEntry& entry) {
-      return fetch_need(entry, LiveId{}, now) == FetchNeed::refresh;
-    });
+  /// Does not wait for them: the round goes on while slow policy hosts take their time.
+  void start_refreshes(UtcTime now) {
+    due_ = memory_.due(now);
+    const std::size_t wanted = std::min(kMaxRefreshes, refreshes_ + due_.size());
+    for (std::size_t i = refreshes_; i < wanted; ++i) {
+      ++refreshes_;
+      asio::co_spawn(executor_, refresh_in_turn(), [this](std::exception_ptr thrown) {
+        if (thrown) static_cast<void>(report_thrown(std::move(thrown)));
+        --refreshes_;
+      });
+    }
   }
 
-  std::vector<Domain> useless_domains() const {
-    const UtcTime now = parts_.clock.utc_now();
-    return select([&](const StsCacheEntry& entry) {
-      return now >= entry.expires_at + kForgetAfter && now >= entry.retry_at + kForgetAfter;
-    });
+  asio::awaitable<void> refresh_in_turn() {
+    while (!stopping_ && !due_.empty()) {
+      const Domain domain = std::move(due_.front());
+      due_.pop_front();
+      if (!flights_.contains(domain)) co_await look_up_here(domain, Purpose::lookup);
+    }
   }
 
-  void report_expiries() {
-    const UtcTime now = parts_.clock.utc_now();
-    const UtcTime since = std::exchange(expiries_seen_until_, now);
-    const std::lock_guard lock(mutex_);
-    for (const auto& [domain, entry] : entries_) {
-      const bool lived = entry.fetched_at < entry.expires_at;
-      if (lived && entry.expires_at > since && entry.expires_at <= now) {
-        report_expired(entry, parts_.metrics);
-      }
+  /// Nothing is awaited between judging an entry and taking it out.
+  void remove_useless(UtcTime now) {
+    const std::vector<Domain> useless = memory_.useless(now, kMaxRemovalsPerRound);
+    for (const Domain& domain : useless) {
+      if (!flights_.contains(domain)) start_removal(domain);
     }
   }
 
   /// Until the next refresh or retry is due, within bounds: what stays due because its fetches fail
   /// is no reason to hurry.
-  milliseconds next_pause() const {
-    const UtcTime now = parts_.clock.utc_now();
-    milliseconds pause = kLongestPause;
-    const std::lock_guard lock(mutex_);
-    for (const auto& [domain, entry] : entries_) {
-      for (const UtcTime due : {entry.refresh_at, entry.retry_at}) {
-        if (due > now && is_in_force(entry, now)) pause = std::min(pause, due - now);
-      }
-    }
-    return std::max(pause, kShortestPause);
-  }
-
-  template <class Predicate>
-  std::vector<Domain> select(Predicate wanted) const {
-    const std::lock_guard lock(mutex_);
-    std::vector<Domain> domains;
-    for (const auto& [domain, entry] : entries_) {
-      if (wanted(entry)) domains.push_back(domain);
-    }
-    return domains;
+  milliseconds next_pause(UtcTime now) const {
+    const UtcTime next = memory_.next_due(now).value_or(now + kLongestPause);
+    return std::clamp<milliseconds>(next - now, kShortestPause, kLongestPause);
   }
 
   MtaStsParts parts_;
@@ -362,11 +380,13 @@ class MtaStsService final : public MtaSts {
 
   // Touched on executor_ only.
   std::map<Domain, FlightPtr> flights_;
+  std::deque<Domain> due_;     ///< Refreshes not yet begun.
+  std::size_t refreshes_ = 0;  ///< Running refresh_in_turn().
   asio::steady_timer pause_;
   UtcTime expiries_seen_until_;
+  std::optional<SteadyTime> warned_at_;
 
-  mutable std::mutex mutex_;  // for list() and find(), which come from any thread
-  std::map<Domain, StsCacheEntry> entries_;
+  StsMemory memory_;  // read from any thread
 };
 
 }  // namespace

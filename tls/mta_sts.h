@@ -57,23 +57,27 @@ class MtaSts {
   /// The policy in force for `domain`. The TXT record is asked for each time (the resolver caches
   /// it); a fetch that is due is awaited before this returns, at most fetch_timeout, one at a time
   /// per domain however many callers wait (STS-42). Cannot fail: trouble leaves what was known.
-  /// From any thread.
+  /// A fetched policy may not be remembered (max_age 0, or no room): it holds for this caller, for
+  /// as long as the caller's attempt lasts. From any thread.
   virtual boost::asio::awaitable<StsLookup> lookup(Domain domain) = 0;
 
   /// After an enforcement failure: fetches afresh, whatever the id, unless the domain was rechecked
   /// within recheck_interval, in which case it is lookup(). RFC 8461 §5, pitfall 19
+  /// An empty or not-fetched result never replaces a policy the caller already holds: that one may
+  /// be in use without being remembered (max_age 0, or no room).
   virtual boost::asio::awaitable<StsLookup> recheck(Domain domain) = 0;
 
   /// For an operator: fetches now, ignoring back-off and limits.
   virtual boost::asio::awaitable<StsLookup> refresh(Domain domain) = 0;
 
-  /// Forgets everything about `domain`; Errc::not_found when nothing is known.
+  /// Forgets everything about `domain`, after a fetch on its way has ended; Errc::not_found when
+  /// nothing is known. When the store refuses, nothing is forgotten.
   virtual boost::asio::awaitable<Result<>> forget(Domain domain) = 0;
 
   [[nodiscard]] virtual std::vector<StsCacheEntry> list() const = 0;
   [[nodiscard]] virtual std::optional<StsCacheEntry> find(const Domain& domain) const = 0;
 
-  /// Fetches policies in force whose refresh is due; runs until stop(). STS-27
+  /// Fetches policies in force whose refresh is due, a few at once; runs until stop(). STS-27
   virtual boost::asio::awaitable<void> run_refresher() = 0;
   /// Ends run_refresher() and makes lookups answer from the cache alone.
   virtual void stop() = 0;
@@ -86,6 +90,8 @@ struct MtaStsParts {
   Clock& clock;
   Random& random;
   Metrics& metrics;
+  /// Bounds the memory that hostile domains can take, by estimate.
+  std::size_t memory_octets = 64UL * 1024 * 1024;
 };
 
 /// `known` is what the spool held at start. `executor`: one thread's, on which the service keeps

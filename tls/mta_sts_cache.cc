@@ -12,6 +12,7 @@ using std::chrono::milliseconds;
 
 constexpr unsigned kRefreshJitterPercent = 10;
 constexpr std::size_t kMaxErrorText = 512;
+constexpr std::string_view kCutMark = "\n[cut here]\n";
 // Back-off doubles up to here, so that a policy host that comes back is found within the hour.
 constexpr milliseconds kMaxBackoff = std::chrono::hours(1);
 
@@ -42,6 +43,18 @@ milliseconds refresh_interval(const StsPolicy& policy, const conf::MtaSts& confi
 
 }  // namespace
 
+std::string shorten_policy_text(std::string text) {
+  if (text.size() <= kMaxKeptText) {
+    text.shrink_to_fit();
+    return text;
+  }
+  std::size_t end = kMaxKeptText - kCutMark.size();
+  // Not in the middle of a UTF-8 character.
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80)
+    --end;
+  return text.substr(0, end).append(kCutMark);
+}
+
 bool is_in_force(const StsCacheEntry& entry, UtcTime now) {
   return entry.policy.has_value() && now < entry.expires_at;
 }
@@ -63,10 +76,11 @@ StsCacheEntry after_success(StsCacheEntry entry, const LiveId& live, StsPolicy p
                             std::string text, UtcTime now, const conf::MtaSts& config,
                             Random& random) {
   entry.policy_id = fetch_id(entry, live);
-  entry.policy_text = std::move(text);
+  entry.policy_text = shorten_policy_text(std::move(text));
   entry.fetched_at = now;
   entry.expires_at = now + policy.max_age;  // RFC 8461 §3.2
   entry.refresh_at = now + refresh_interval(policy, config, random);
+  policy.mx.shrink_to_fit();
   entry.policy = std::move(policy);
   entry.failed_id.clear();
   entry.failures = 0;

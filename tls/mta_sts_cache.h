@@ -27,7 +27,7 @@ struct StsCacheEntry {
   // The last policy that was fetched, if any.
   std::optional<StsPolicy> policy;
   std::string policy_id;    ///< TXT id under which it was fetched.
-  std::string policy_text;  ///< As served, for explain and reports.
+  std::string policy_text;  ///< As served, for explain and reports; its beginning when it is long.
   UtcTime fetched_at{};
   UtcTime expires_at{};  ///< fetched_at + max_age.
   UtcTime refresh_at{};  ///< Fetch again after this, whatever the id says.
@@ -40,6 +40,11 @@ struct StsCacheEntry {
 
   friend bool operator==(const StsCacheEntry&, const StsCacheEntry&) = default;
 };
+
+/// Longest policy text that is remembered.
+inline constexpr std::size_t kMaxKeptText = 4 * 1024;
+/// At most kMaxKeptText octets; a text that was cut says so at its end.
+[[nodiscard]] std::string shorten_policy_text(std::string text);
 
 /// Known, and not past its life.
 [[nodiscard]] bool is_in_force(const StsCacheEntry& entry, UtcTime now);

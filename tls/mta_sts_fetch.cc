@@ -1,8 +1,14 @@
 #include "tls/mta_sts_fetch.h"
 
 #include <algorithm>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <exception>
+#include <memory>
+#include <optional>
 #include <utility>
 
 #include "tls/https_get.h"
@@ -28,6 +34,33 @@ std::vector<IpAddress> interleave(const std::vector<IpAddress>& v6,
   return all;
 }
 
+using AddressAnswer = Result<Answer<IpAddress>>;
+
+/// Both address lookups on their way. Shared with them, as they may end after the fetch gave up.
+struct AddressSearch {
+  AddressSearch(const asio::any_io_executor& executor, SteadyTime deadline)
+      : done(executor, deadline) {}
+
+  std::optional<AddressAnswer> v6;
+  std::optional<AddressAnswer> v4;
+  asio::steady_timer done;  ///< Cancelled when both have ended.
+};
+using AddressSearchPtr = std::shared_ptr<AddressSearch>;
+
+asio::awaitable<void> ask(asio::awaitable<AddressAnswer> lookup, AddressSearchPtr search,
+                          std::optional<AddressAnswer> AddressSearch::*slot) {
+  (*search).*slot = co_await std::move(lookup);
+}
+
+void start(const asio::any_io_executor& executor, asio::awaitable<AddressAnswer> lookup,
+           const AddressSearchPtr& search, std::optional<AddressAnswer> AddressSearch::*slot) {
+  asio::co_spawn(executor, ask(std::move(lookup), search, slot),
+                 [search, slot](const std::exception_ptr& thrown) {
+                   if (thrown) (*search).*slot = fail(Errc::internal, "address lookup threw");
+                   if (search->v6 && search->v4) search->done.cancel();
+                 });
+}
+
 class HttpsPolicyFetcher final : public PolicyFetcher {
  public:
   HttpsPolicyFetcher(resolver::Resolver& resolver, const ClientContext& context,
@@ -38,7 +71,6 @@ class HttpsPolicyFetcher final : public PolicyFetcher {
         allow_networks_(std::move(allow_networks)) {}
 
   asio::awaitable<Result<std::string>> fetch(Domain domain) override {
-    // The lookups end by the resolver's own timeout; what they used up is missing afterwards.
     const asio::steady_timer whole(co_await asio::this_coro::executor, timeout_);
     // The prefix may make a long name too long.
     FULMAR_CO_TRY(Domain host, Domain::parse(domain.with_prefix(kHostLabel).str()));
@@ -49,7 +81,7 @@ class HttpsPolicyFetcher final : public PolicyFetcher {
 
  private:
   asio::awaitable<Result<std::string>> fetch_from(Domain host, SteadyTime deadline) {
-    FULMAR_CO_TRY(std::vector<IpAddress> found, co_await find_addresses(host));
+    FULMAR_CO_TRY(std::vector<IpAddress> found, co_await find_addresses(host, deadline));
     FULMAR_CO_TRY(std::vector<IpAddress> addresses, select_allowed(found));
     HttpsRequest request{.host = std::move(host),
                          .path = std::string(kPath),
@@ -58,9 +90,19 @@ class HttpsPolicyFetcher final : public PolicyFetcher {
     co_return co_await https_get_policy(std::move(request), context_);
   }
 
-  asio::awaitable<Result<std::vector<IpAddress>>> find_addresses(Domain host) {
-    const Result<Answer<IpAddress>> v6 = co_await resolver_.aaaa(host);
-    const Result<Answer<IpAddress>> v4 = co_await resolver_.a(host);
+  asio::awaitable<Result<std::vector<IpAddress>>> find_addresses(Domain host, SteadyTime deadline) {
+    const asio::any_io_executor executor = co_await asio::this_coro::executor;
+    const auto search = std::make_shared<AddressSearch>(executor, deadline);
+    start(executor, resolver_.aaaa(host), search, &AddressSearch::v6);
+    start(executor, resolver_.a(host), search, &AddressSearch::v4);
+    while (!search->v6 || !search->v4) {
+      const auto [interrupted] =
+          co_await search->done.async_wait(asio::as_tuple(asio::use_awaitable));
+      if (!interrupted) break;  // the deadline
+    }
+    if (!search->v6 || !search->v4) co_return fail(Errc::timeout, "timed out finding its address");
+    const AddressAnswer& v6 = *search->v6;
+    const AddressAnswer& v4 = *search->v4;
     auto found = interleave(v6 ? v6->records : std::vector<IpAddress>{},
                             v4 ? v4->records : std::vector<IpAddress>{});
     if (!found.empty()) co_return found;

@@ -1,6 +1,7 @@
 #include "tls/policy_events.h"
 
 #include <string>
+#include <utility>
 
 #include "base/log.h"
 
@@ -53,6 +54,18 @@ void report_expired(const StsCacheEntry& entry, Metrics& metrics) {
            {{"domain", entry.domain.str()},
             {"expired", to_iso8601(entry.expires_at)},
             {"reason", entry.last_error}});
+}
+
+Error report_thrown(std::exception_ptr thrown) {
+  std::string text = "not a standard exception";
+  try {
+    std::rethrow_exception(std::move(thrown));
+  } catch (const std::exception& exception) {
+    text = exception.what();
+  } catch (...) {  // `text` says it
+  }
+  log_error("MTA-STS task threw", {{"what", text}});
+  return make_error(Errc::internal, "MTA-STS: " + text);
 }
 
 }  // namespace fulmar::tls

@@ -2,6 +2,8 @@
 // cache
 #pragma once
 
+#include <exception>
+
 #include "base/error.h"
 #include "base/metrics.h"
 #include "tls/mta_sts_cache.h"
@@ -16,5 +18,8 @@ void report_fetch_failed(const StsCacheEntry& after, UtcTime now, Metrics& metri
 
 /// A policy came to its end without a newer one.
 void report_expired(const StsCacheEntry& entry, Metrics& metrics);
+
+/// An exception ended a fetch, a removal or a refresh: Errc::internal for those who wait.
+[[nodiscard]] Error report_thrown(std::exception_ptr thrown);
 
 }  // namespace fulmar::tls

@@ -15,9 +15,15 @@ namespace json = boost::json;
 
 namespace {
 
-/// Sessions begun in one attempt at most; what is left gets its turn in the next one, equal hosts
-/// in another order.
-constexpr std::size_t kMaxConnections = 20;
+/// Sessions held in one attempt at most; what is left gets its turn in the next one, equal hosts in
+/// another order.
+constexpr std::size_t kMaxSessions = 20;
+/// Addresses of one host tried in one attempt (RFC 5321 §5.1: at least two).
+constexpr std::size_t kAddressesPerHost = 4;
+/// How long one attempt may take, so that hosts which stall at every step give their slot back; and
+/// the rate below which a body counts as stalling, too.
+constexpr std::chrono::minutes kAttemptLimit{30};
+constexpr std::uint64_t kSlowestOctetsPerSecond = 4096;
 
 std::string host_label(const HostPlan& plan, const IpAddress& address) {
   const std::string name = plan.host.is_root() ? std::string() : plan.host.str();
@@ -50,10 +56,36 @@ std::string session_label(const SessionReport& report) {
       achieved_label(report.verified ? report.verified->achieved : tls::TlsLevel::encrypt));
 }
 
-/// What protected the session, or which protection was owed and not had.
-std::string failure_label(const HostFailure& failure) {
-  if (!is_security_failure(failure.error.code)) return failure.tls;
-  return "none:failed=" + std::string(to_string(failure.error.code));
+/// An opportunistic handshake failed, so nobody is served yet, and clear text is allowed.
+/// RFC 7672 §2.2
+bool fails_open(const HostPlan& plan, const SessionReport& report,
+                conf::OpportunisticFallback fallback) {
+  return !plan.decision.tls_required() && report.result.tls_failed && report.result.failure &&
+         report.result.failure->code == Errc::tls_handshake &&
+         fallback == conf::OpportunisticFallback::clear;
+}
+
+/// The addresses to try in this attempt: a few, so that the dead ones of one host never keep the
+/// others from their turn; the next attempt begins where this one ended.
+std::vector<IpAddress> addresses_of_turn(const HostPlan& plan, std::uint32_t attempts) {
+  std::vector<IpAddress> turn = plan.addresses;
+  const std::size_t before = attempts == 0 ? 0 : attempts - 1U;
+  std::ranges::rotate(
+      turn, turn.begin() + static_cast<std::ptrdiff_t>(before * kAddressesPerHost % turn.size()));
+  if (turn.size() > kAddressesPerHost) turn.resize(kAddressesPerHost);
+  return turn;
+}
+
+queue::Exposure as_exposure(smtp::Shown shown) {
+  switch (shown) {
+    case smtp::Shown::nothing:
+      return queue::Exposure::nothing;
+    case smtp::Shown::envelope:
+      return queue::Exposure::envelope;
+    case smtp::Shown::content:
+      return queue::Exposure::content;
+  }
+  return queue::Exposure::content;
 }
 
 class Attempt {
@@ -64,7 +96,9 @@ class Attempt {
         settings_(std::move(settings)),
         message_(std::move(message)),
         delivery_(std::move(delivery)),
-        recipients_(delivery_.recipients.size()) {}
+        recipients_(delivery_.recipients.size()),
+        deadline_(parts_.clock.steady_now() + kAttemptLimit +
+                  std::chrono::seconds(message_.size / kSlowestOctetsPerSecond)) {}
 
   asio::awaitable<AttemptResult> run() {
     const SteadyTime started = parts_.clock.steady_now();
@@ -83,6 +117,7 @@ class Attempt {
   struct Progress {
     std::optional<RecipientResult> result;  // once decided
     std::vector<HostFailure> failures;
+    queue::Exposure exposure = queue::Exposure::nothing;
   };
 
   [[nodiscard]] bool all_decided() const {
@@ -99,21 +134,26 @@ class Attempt {
 
   asio::awaitable<void> walk_hosts() {
     for (std::size_t position = 0; position < host_count(route_) && may_go_on(); ++position) {
-      const std::optional<Errc> failed = co_await try_host(position);
-      // The policy may have changed since it was cached: look again before the failure counts. RFC
-      // 8461 §5
-      if (!failed || !is_sts_failure(*failed)) continue;
+      const bool sts_failed = co_await try_host(position);
+      if (!sts_failed || all_decided()) continue;
+      // The policy may have changed since it was cached: look again before the failure counts.
+      // RFC 8461 §5
       const bool changed = co_await policy_changed();
       if (changed) co_await try_host(position);
     }
   }
 
-  [[nodiscard]] bool may_go_on() const { return !all_decided() && connections_ < kMaxConnections; }
+  [[nodiscard]] bool may_go_on() const {
+    return !all_decided() && sessions_ < kMaxSessions && parts_.clock.steady_now() < deadline_;
+  }
 
   asio::awaitable<bool> policy_changed() {
     if (rechecked_) co_return false;
     rechecked_ = true;
     Route fresh = co_await parts_.planner.recheck_policy(route_);
+    // Only a policy that was fetched replaces the one in force: trouble on the way never lowers
+    // what is owed. STS-26
+    if (fresh.sts.source != tls::StsLookup::Source::fetched) co_return false;
     const bool changed = fresh.sts.policy != route_.sts.policy;
     route_ = std::move(fresh);
     // What was held against hosts under the old policy no longer stands.
@@ -128,65 +168,65 @@ class Attempt {
     }
   }
 
-  /// The class of the host's last failure, if it ended in one.
-  asio::awaitable<std::optional<Errc>> try_host(std::size_t position) {
+  /// Whether an MTA-STS failure was met.
+  asio::awaitable<bool> try_host(std::size_t position) {
     const HostPlan plan = co_await parts_.planner.plan_host(route_, position);
     json::object& record = hosts_.emplace_back(to_json(plan)).as_object();
     if (plan.failure) {
       note_failure({.error = *plan.failure});
-      co_return plan.failure->code;
+      co_return is_sts_failure(plan.failure->code);
     }
-    std::optional<Errc> failed;
+    bool sts_failed = false;
     json::array tried;
-    for (const IpAddress& address : plan.addresses) {
+    for (const IpAddress& address : addresses_of_turn(plan, delivery_.attempts)) {
       if (!may_go_on()) break;
       json::object connection;
-      failed = co_await try_address(plan, address, connection);
+      const std::optional<Errc> failed = co_await try_address(plan, address, connection);
+      sts_failed = sts_failed || (failed && is_sts_failure(*failed));
       tried.push_back(std::move(connection));
     }
     record["connections"] = std::move(tried);
-    co_return failed;
+    co_return sts_failed;
   }
 
   asio::awaitable<std::optional<Errc>> try_address(const HostPlan& plan, const IpAddress& address,
                                                    json::object& record) {
-    const std::string label = host_label(plan, address);
     const auto starttls =
         plan.decision.tls_required() ? smtp::StartTls::required : smtp::StartTls::offered;
-    auto report = co_await converse(plan, address, starttls);
-    std::string tls_label = report ? session_label(*report) : "none";
-    if (report && broke_over_tls(plan, *report)) {
-      record["downgraded_after"] =
-          report->result.failure ? to_json(*report->result.failure) : json::value(nullptr);
-      report = co_await converse(plan, address, smtp::StartTls::never);
-      tls_label = "none:downgraded";
-    }
     record["address"] = address.str();
+    auto report = co_await converse(plan, address, starttls);
+    std::string downgraded;
+    if (report && fails_open(plan, *report, settings_.fallback)) {
+      record["downgraded_after"] = to_json(*report->result.failure);
+      downgraded = ":downgraded";
+      report = co_await converse(plan, address, smtp::StartTls::never);
+    }
+    bool more = true;
+    while (report && more) {
+      more = merge(*report, host_label(plan, address), session_label(*report) + downgraded) &&
+             may_go_on();
+      // Some were refused for their number alone: the same host takes them next. SMTP-19
+      if (more) {
+        report =
+            co_await converse(plan, address, downgraded.empty() ? starttls : smtp::StartTls::never);
+      }
+    }
     if (!report) {
       record["failure"] = to_json(report.error());
       note_failure({.error = report.error()});
       co_return report.error().code;
     }
     describe_session(*report, record);
-    merge(*report, label, tls_label);
     co_return report->result.failure ? std::optional(report->result.failure->code) : std::nullopt;
-  }
-
-  /// An opportunistic handshake failed, so nobody is served yet, and clear text is allowed. RFC
-  /// 7672 §2.2
-  [[nodiscard]] bool broke_over_tls(const HostPlan& plan, const SessionReport& report) const {
-    return !plan.decision.tls_required() && report.result.tls_failed && report.result.failure &&
-           report.result.failure->code == Errc::tls_handshake &&
-           settings_.fallback == conf::OpportunisticFallback::clear;
   }
 
   asio::awaitable<Result<SessionReport>> converse(const HostPlan& plan, const IpAddress& address,
                                                   smtp::StartTls starttls) {
-    ++connections_;
-    auto stream = co_await net::connect({.address = address, .port = plan.port},
-                                        source_for(settings_.outbound, address.family()),
+    const Endpoint target{.address = address, .port = plan.port};
+    auto stream = co_await net::connect(target, source_for(settings_.outbound, address.family()),
                                         settings_.outbound.connect_timeout);
     if (!stream) co_return fail(std::move(stream).error());
+    ++sessions_;
     const SteadyTime began = parts_.clock.steady_now();
     smtp::ClientSession session({.helo_name = settings_.helo_name, .starttls = starttls},
                                 envelope());
@@ -194,7 +234,8 @@ class Attempt {
         .context = parts_.context,
         .clock = parts_.clock,
         .body = {.store = parts_.store, .message = message_.id, .chunks = message_.chunks},
-        .timeouts = driver_timeouts(settings_.outbound)};
+        .timeouts = driver_timeouts(settings_.outbound),
+        .deadline = deadline_};
     auto report =
         co_await run_session(*std::move(stream), std::move(session), plan.decision, driver);
     sending_ +=
@@ -215,12 +256,18 @@ class Attempt {
     return envelope;
   }
 
-  void merge(const SessionReport& report, const std::string& label, const std::string& tls_label) {
+  /// Whether some are to be offered to the same host again.
+  bool merge(const SessionReport& report, const std::string& label, const std::string& tls_label) {
+    const queue::Exposure shown = as_exposure(report.result.shown_in_clear);
+    bool again = false;
     auto outcome = report.result.recipients.begin();
     for (Progress& recipient : recipients_) {
       if (recipient.result) continue;
+      recipient.exposure = std::max(recipient.exposure, shown);
+      again = again || outcome->try_again_here;
       settle(recipient, *outcome++, label, tls_label);
     }
+    return again;
   }
 
   static void settle(Progress& recipient, const smtp::RecipientOutcome& outcome,
@@ -258,8 +305,10 @@ class Attempt {
     result.decision["hosts"] = std::move(hosts_);
     result.sending = sending_;
     result.connecting = total - sending_;
-    for (Progress& recipient : recipients_)
+    for (Progress& recipient : recipients_) {
       result.recipients.push_back(conclude(recipient));
+      result.recipients.back().exposure = recipient.exposure;
+    }
     return result;
   }
 
@@ -288,7 +337,8 @@ class Attempt {
   std::vector<Progress> recipients_;
   Route route_;
   json::array hosts_;
-  std::size_t connections_ = 0;
+  std::size_t sessions_ = 0;
+  SteadyTime deadline_;
   bool rechecked_ = false;
   std::chrono::milliseconds sending_{0};
 };
@@ -301,34 +351,47 @@ asio::awaitable<AttemptResult> attempt_delivery(AttemptParts parts, AttemptSetti
   co_return co_await attempt.run();
 }
 
+namespace {
+
+asio::awaitable<Result<SessionReport>> probe_address(AttemptParts parts, AttemptSettings settings,
+                                                     HostPlan plan, IpAddress address,
+                                                     smtp::StartTls starttls) {
+  const Endpoint target{.address = address, .port = plan.port};
+  auto stream = co_await net::connect(target, source_for(settings.outbound, address.family()),
+                                      settings.outbound.connect_timeout);
+  if (!stream) co_return fail(std::move(stream).error());
+  smtp::ClientSession session({.helo_name = settings.helo_name,
+                               .starttls = starttls,
+                               .purpose = smtp::ClientOptions::Purpose::probe},
+                              {});
+  const DriverParts driver{.context = parts.context,
+                           .clock = parts.clock,
+                           .body = {},
+                           .timeouts = driver_timeouts(settings.outbound),
+                           .deadline = parts.clock.steady_now() + kAttemptLimit};
+  co_return co_await run_session(*std::move(stream), std::move(session), plan.decision, driver);
+}
+
+}  // namespace
+
 asio::awaitable<json::object> probe_host(AttemptParts parts, AttemptSettings settings,
                                          HostPlan plan) {
   json::object record{{"address", nullptr}, {"ok", false}, {"tls", "none"}, {"failure", nullptr}};
-  for (const IpAddress& address : plan.addresses) {
+  const auto starttls =
+      plan.decision.tls_required() ? smtp::StartTls::required : smtp::StartTls::offered;
+  for (const IpAddress& address : addresses_of_turn(plan, 0)) {
     record["address"] = address.str();
-    auto stream = co_await net::connect({.address = address, .port = plan.port},
-                                        source_for(settings.outbound, address.family()),
-                                        settings.outbound.connect_timeout);
-    if (!stream) {
-      record["failure"] = to_json(stream.error());
+    auto report = co_await probe_address(parts, settings, plan, address, starttls);
+    if (report && fails_open(plan, *report, settings.fallback)) {
+      record["downgraded_after"] = to_json(*report->result.failure);
+      report = co_await probe_address(parts, settings, plan, address, smtp::StartTls::never);
+    }
+    if (!report) {
+      record["failure"] = to_json(report.error());
       continue;
     }
-    const auto starttls =
-        plan.decision.tls_required() ? smtp::StartTls::required : smtp::StartTls::offered;
-    smtp::ClientSession session({.helo_name = settings.helo_name,
-                                 .starttls = starttls,
-                                 .purpose = smtp::ClientOptions::Purpose::probe},
-                                {});
-    const DriverParts driver{.context = parts.context,
-                             .clock = parts.clock,
-                             .body = {},
-                             .timeouts = driver_timeouts(settings.outbound)};
-    const SessionReport report =
-        co_await run_session(*std::move(stream), std::move(session), plan.decision, driver);
-    describe_session(report, record);
-    const bool fails_open = !plan.decision.tls_required() && report.result.tls_failed &&
-                            settings.fallback == conf::OpportunisticFallback::clear;
-    record["ok"] = !report.result.failure || fails_open;
+    describe_session(*report, record);
+    record["ok"] = !report->result.failure;
     if (record["ok"].as_bool()) co_return record;
   }
   co_return record;

@@ -42,7 +42,8 @@ struct RecipientResult {
   HostFailure failure;  ///< Unless delivered.
   std::string host;     ///< Who took it: "mx1.b.example[192.0.2.7]:25"; empty unless delivered.
   std::string reply;    ///< Its words, one line; empty unless delivered.
-  std::string tls = "none";  ///< The mail log's label.
+  std::string tls = "none";                             ///< The mail log's label.
+  queue::Exposure exposure = queue::Exposure::nothing;  ///< What this attempt showed in clear.
 };
 
 struct AttemptResult {
@@ -58,8 +59,8 @@ boost::asio::awaitable<AttemptResult> attempt_delivery(AttemptParts parts, Attem
                                                        queue::Message message,
                                                        queue::Delivery delivery);
 
-/// Connects to the first address of `plan` that answers and goes as far as the last EHLO; for
-/// `explain --connect`. The shape of "connect" in docs/control.md.
+/// REQUIRES: `plan` has no failure. Connects to the first address that answers and goes as far as
+/// the last EHLO; for `explain --connect`. The shape of "connect" in docs/control.md.
 boost::asio::awaitable<boost::json::object> probe_host(AttemptParts parts, AttemptSettings settings,
                                                        HostPlan plan);
 

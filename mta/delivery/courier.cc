@@ -20,21 +20,16 @@ using std::chrono::milliseconds;
 
 namespace {
 
-/// How often a write of an outcome is tried again. Giving up costs a duplicate later, so patience
-/// is worth it; a spool that stays broken for this long has its own alarms.
-constexpr int kCommitTries = 30;
-constexpr milliseconds kCommitPause{1000};
+/// Between tries to store an outcome.
+constexpr milliseconds kFirstCommitPause{1000};
+constexpr milliseconds kLongestCommitPause{60'000};
+/// How long a delivery waits whose work ended by an exception.
+constexpr milliseconds kAfterException{300'000};
 /// When a record cannot be read for a passing reason.
 constexpr milliseconds kReadRetry{60'000};
 
 queue::Notifiable notifiable(const queue::Message& message) {
   return message.sender ? queue::Notifiable::yes : queue::Notifiable::no;
-}
-
-bool is_sts_class(const queue::Recipient& recipient) {
-  if (!recipient.last_failure) return false;
-  const Errc code = recipient.last_failure->code;
-  return code == Errc::sts_mx_mismatch || code == Errc::sts_certificate || code == Errc::sts_no_tls;
 }
 
 notice::NoticeRecipient as_notice(const queue::Recipient& recipient) {
@@ -43,44 +38,50 @@ notice::NoticeRecipient as_notice(const queue::Recipient& recipient) {
   return {.address = recipient.address,
           .failure = cause,
           .host = recipient.last_host,
-          .reply = recipient.last_reply};
+          .reply = recipient.last_reply,
+          .exposure = recipient.exposure};
 }
 
 }  // namespace
 
 struct Courier::Job {
-  DeliveryKey key;
+  Claim claim;
   queue::Message message;
   queue::Delivery delivery;
+
+  [[nodiscard]] const MessageId& id() const { return message.id; }
 };
 
 Courier::Courier(CourierParts parts, CourierSettings settings)
     : parts_(parts), settings_(std::move(settings)) {}
 
 asio::awaitable<void> Courier::run(DeliveryKey key) {
-  Job job{.key = key};
+  Claim claim(parts_.line, key, parts_.clock.utc_now() + kAfterException);
   auto delivery = co_await parts_.store.read_delivery(key.message, key.destination);
-  if (delivery) {
-    auto message = co_await parts_.store.read_message(key.message);
-    if (message) {
-      job.delivery = *std::move(delivery);
-      job.message = *std::move(message);
-      co_await run_job(std::move(job));
-      co_return;
-    }
-    delivery = fail(std::move(message).error());
+  if (!delivery) {
+    unreadable(std::move(claim), delivery.error());
+    co_return;
   }
-  const Error& why = delivery.error();
-  if (why.code == Errc::cancelled) co_return;
-  log_error("queued delivery cannot be read", {{"id", key.message.str()},
-                                               {"destination", to_string(key.destination)},
+  auto message = co_await parts_.store.read_message(key.message);
+  if (!message) {
+    unreadable(std::move(claim), message.error());
+    co_return;
+  }
+  Job job{std::move(claim), *std::move(message), *std::move(delivery)};
+  co_await run_job(std::move(job));
+}
+
+void Courier::unreadable(Claim claim, const Error& why) {
+  if (why.code == Errc::cancelled) return;
+  log_error("queued delivery cannot be read", {{"id", claim.key().message.str()},
+                                               {"destination", to_string(claim.key().destination)},
                                                {"class", std::string(to_string(why.code))},
                                                {"reason", why.detail}});
   if (why.code == Errc::store_failed) {
-    parts_.line.put_back(key, parts_.clock.utc_now() + kReadRetry);
+    claim.put_back(parts_.clock.utc_now() + kReadRetry);
   } else {
-    // Set aside: it stays in the spool for an operator, and frees its slot (pitfall 83).
-    parts_.line.remove_running(key);
+    // It stays in the spool for an operator, and frees its slot (pitfall 83).
+    claim.set_aside();
   }
 }
 
@@ -100,21 +101,24 @@ asio::awaitable<void> Courier::run_job(Job job) {
   }
 }
 
-void Courier::give_back(const Job& job) {
-  parts_.line.put_back(job.key, queue::next_event(job.delivery, settings_.retry, settings_.notify,
-                                                  notifiable(job.message)));
+void Courier::give_back(Job& job) {
+  job.claim.put_back(
+      queue::next_event(job.delivery, settings_.retry, settings_.notify, notifiable(job.message)));
 }
 
+/// False only when the spool is being closed. Until then it never gives up: an outcome that is not
+/// stored is a duplicate, or a bounce that nobody hears of.
 asio::awaitable<bool> Courier::commit(MessageId id, queue::Batch batch) {
   asio::steady_timer pause(co_await asio::this_coro::executor);
-  for (int tries = 1;; ++tries) {
+  milliseconds wait = kFirstCommitPause;
+  for (;;) {
     const auto stored = co_await parts_.store.commit(batch);
     if (stored) co_return true;
     if (stored.error().code == Errc::cancelled) co_return false;
     log_error("outcome cannot be stored", {{"id", id.str()}, {"reason", stored.error().detail}});
-    if (tries == kCommitTries) co_return false;
-    pause.expires_after(kCommitPause);
+    pause.expires_after(wait);
     co_await pause.async_wait(asio::as_tuple(asio::use_awaitable));
+    wait = std::min(2 * wait, kLongestCommitPause);
   }
 }
 
@@ -124,21 +128,29 @@ asio::awaitable<void> Courier::attempt(Job job) {
   ++job.delivery.attempts;
   job.delivery.next_attempt =
       queue::next_attempt(job.delivery.attempts, started, settings_.retry, parts_.random);
-  // Before trying: a crash loop must not become a tight retry loop at somebody else's server.
+  job.delivery.history.push_back({.at = started, .decision = "{}"});
+  if (job.delivery.history.size() > queue::kMaxAttemptsKept) {
+    job.delivery.history.erase(job.delivery.history.begin());
+  }
+  // Before trying: a crash loop must not become a tight retry loop at somebody else's server, nor
+  // the last attempt be made again and again.
   queue::Batch planned{queue::PutDelivery{job.delivery}};
   const auto noted = co_await parts_.store.commit_relaxed(std::move(planned));
   if (!noted) {
     log_error("attempt put off: the spool cannot be written",
-              {{"id", job.key.message.str()}, {"reason", noted.error().detail}});
-    if (noted.error().code != Errc::cancelled) parts_.line.put_back(job.key, started + kReadRetry);
+              {{"id", job.id().str()}, {"reason", noted.error().detail}});
+    if (noted.error().code != Errc::cancelled) job.claim.put_back(started + kReadRetry);
     co_return;
   }
   const AttemptResult result =
       co_await attempt_delivery(parts_.attempt, settings_.attempt, job.message, job.delivery);
-  job.delivery.history.push_back({.at = started, .decision = serialize_record(result.decision)});
-  if (job.delivery.history.size() > queue::kMaxAttemptsKept)
-    job.delivery.history.erase(job.delivery.history.begin());
+  job.delivery.history.back().decision = serialize_record(result.decision);
   log_results(job, result, due);
+  // An attempt may take longer than its interval: the wait counts from its end.
+  const UtcTime ended = parts_.clock.utc_now();
+  job.delivery.next_attempt =
+      std::max(job.delivery.next_attempt,
+               queue::next_attempt(job.delivery.attempts, ended, settings_.retry, parts_.random));
   auto bounced = apply(job, result);
   co_await settle(std::move(job), std::move(bounced));
 }
@@ -149,7 +161,7 @@ void Courier::log_results(const Job& job, const AttemptResult& result, UtcTime d
   for (std::size_t i = 0; i < result.recipients.size(); ++i) {
     const RecipientResult& outcome = result.recipients[i];
     const bool sent = outcome.state == RecipientState::delivered;
-    DeliveryEvent event{.id = job.key.message,
+    DeliveryEvent event{.id = job.id(),
                         .recipient = job.delivery.recipients[i].address.text,
                         .relay = sent ? outcome.host : outcome.failure.host,
                         .delay = now - job.delivery.arrived,
@@ -180,6 +192,7 @@ std::vector<notice::NoticeRecipient> Courier::apply(Job& job, const AttemptResul
     recipient.last_failure = outcome.failure.error;
     recipient.last_host = outcome.failure.host;
     recipient.last_reply = outcome.failure.reply;
+    recipient.exposure = std::max(recipient.exposure, outcome.exposure);
     if (outcome.state == RecipientState::bounced) {
       parts_.metrics.recipients_bounced.add();
       bounced.push_back(as_notice(recipient));
@@ -189,6 +202,7 @@ std::vector<notice::NoticeRecipient> Courier::apply(Job& job, const AttemptResul
     }
   }
   job.delivery.recipients = std::move(waiting);
+  queue::bound_texts(job.delivery);
   return bounced;
 }
 
@@ -196,47 +210,41 @@ std::vector<notice::NoticeRecipient> Courier::apply(Job& job, const AttemptResul
 asio::awaitable<void> Courier::settle(Job job, std::vector<notice::NoticeRecipient> bounced) {
   queue::Batch batch;
   const bool done = job.delivery.recipients.empty();
-  const bool last = done && parts_.line.siblings(job.key) == WaitingLine::Siblings::none;
+  const bool last = done && parts_.line.siblings(job.claim.key()) == WaitingLine::Siblings::none;
   if (done) {
-    batch.emplace_back(queue::RemoveDelivery{job.key.message, job.key.destination});
+    batch.emplace_back(queue::RemoveDelivery{job.id(), job.claim.key().destination});
   } else {
     batch.emplace_back(queue::PutDelivery{job.delivery});
   }
-  if (last) batch.emplace_back(queue::RemoveMessage{job.key.message, job.message.chunks});
+  if (last) batch.emplace_back(queue::RemoveMessage{job.id(), job.message.chunks});
   const bool owes_notice = !bounced.empty();
   auto notice = co_await parts_.report_back.make(notice::NoticeKind::failed, job.message,
                                                  job.delivery, std::move(bounced));
   if (notice) std::ranges::move(notice->operations, std::back_inserter(batch));
-  const bool stored = co_await commit(job.key.message, std::move(batch));
+  const bool stored = co_await commit(job.id(), std::move(batch));
   if (!stored) {
     // The record of before the attempt stands: whoever was served is served again at the next
     // attempt.
-    parts_.line.put_back(job.key, job.delivery.next_attempt);
+    job.claim.put_back(job.delivery.next_attempt);
     co_return;
   }
   if (notice) {
     parts_.metrics.notices_sent.add();
-    maillog(
-        NoticeEvent{.original = job.key.message, .notice = notice->message.id, .kind = "failed"});
+    maillog(NoticeEvent{.original = job.id(), .notice = notice->message.id, .kind = "failed"});
     parts_.line.add({notice->message.id, notice->delivery.destination},
                     notice->delivery.next_attempt);
   } else if (owes_notice) {
     log_warn("undeliverable notice dropped: it has the null reverse-path",
-             {{"id", job.key.message.str()}});
+             {{"id", job.id().str()}});
   }
   if (!done) {
     give_back(job);
     co_return;
   }
-  const auto siblings = parts_.line.remove_running(job.key);
+  const auto siblings = job.claim.remove();
   if (siblings == WaitingLine::Siblings::some) co_return;
-  if (!last) {
-    // A sibling ended meanwhile, so nobody has removed the message yet. A crash here leaves an
-    // orphan, which the next start removes.
-    queue::Batch rest{queue::RemoveMessage{job.key.message, job.message.chunks}};
-    static_cast<void>(co_await parts_.store.commit_relaxed(std::move(rest)));
-  }
-  maillog_removed(job.key.message);
+  if (!last) co_await remove_rest(job.message);
+  maillog_removed(job.message.id);
 }
 
 asio::awaitable<void> Courier::announce_delay(Job job) {
@@ -247,36 +255,17 @@ asio::awaitable<void> Courier::announce_delay(Job job) {
   ++job.delivery.delay_notices;
   queue::Batch batch{queue::PutDelivery{job.delivery}};
   if (notice) std::ranges::move(notice->operations, std::back_inserter(batch));
-  const bool stored = co_await commit(job.key.message, std::move(batch));
+  const bool stored = co_await commit(job.id(), std::move(batch));
   if (stored && notice) {
     parts_.metrics.notices_sent.add();
-    maillog(
-        NoticeEvent{.original = job.key.message, .notice = notice->message.id, .kind = "delayed"});
+    maillog(NoticeEvent{.original = job.id(), .notice = notice->message.id, .kind = "delayed"});
     parts_.line.add({notice->message.id, notice->delivery.destination},
                     notice->delivery.next_attempt);
   }
   give_back(job);
 }
 
-/// Before a bounce caused by MTA-STS the policy is looked up afresh (STS-34): did it change?
-asio::awaitable<bool> Courier::policy_moved(const queue::Delivery& delivery) {
-  if (std::ranges::none_of(delivery.recipients, is_sts_class)) co_return false;
-  const Route before = co_await parts_.attempt.planner.find_route(delivery.destination);
-  if (before.failure) co_return false;
-  const Route after = co_await parts_.attempt.planner.recheck_policy(before);
-  co_return before.sts.policy != after.sts.policy ||
-      before.sts.source == tls::StsLookup::Source::fetched;
-}
-
 asio::awaitable<void> Courier::expire(Job job) {
-  // One more attempt under the new policy; a policy that is new at every look gives no second one.
-  const bool tried_since =
-      !job.delivery.history.empty() &&
-      job.delivery.history.back().at >= queue::expires_at(job.delivery, settings_.retry);
-  if (!tried_since) {
-    const bool moved = co_await policy_moved(job.delivery);
-    if (moved) co_return co_await attempt(std::move(job));
-  }
   std::vector<notice::NoticeRecipient> bounced;
   const UtcTime now = parts_.clock.utc_now();
   for (const queue::Recipient& recipient : job.delivery.recipients) {
@@ -285,11 +274,11 @@ asio::awaitable<void> Courier::expire(Job job) {
     told.failure.status = as_permanent(told.failure.status);
     told.failure.retry = Retry::never;
     parts_.metrics.recipients_bounced.add();
-    maillog(DeliveryEvent{.id = job.key.message,
+    maillog(DeliveryEvent{.id = job.id(),
                           .recipient = recipient.address.text,
                           .relay = recipient.last_host,
                           .delay = now - job.delivery.arrived,
-                          .tls = "none",
+                          .tls = failure_label({.error = told.failure}),
                           .dsn = told.failure.status,
                           .status = DeliveryStatus::bounced,
                           .text = "time limit reached; last cause: " + told.failure.detail});
@@ -300,18 +289,30 @@ asio::awaitable<void> Courier::expire(Job job) {
 }
 
 asio::awaitable<Result<>> Courier::remove(DeliveryKey key) {
+  Claim claim(parts_.line, key, parts_.clock.utc_now());
   const auto message = co_await parts_.store.read_message(key.message);
+  if (!message) co_return fail(message.error());
+  const bool last = parts_.line.siblings(key) == WaitingLine::Siblings::none;
   queue::Batch batch{queue::RemoveDelivery{key.message, key.destination}};
-  if (message && parts_.line.siblings(key) == WaitingLine::Siblings::none) {
-    batch.emplace_back(queue::RemoveMessage{key.message, message->chunks});
-  }
+  if (last) batch.emplace_back(queue::RemoveMessage{key.message, message->chunks});
   const auto stored = co_await parts_.store.commit(std::move(batch));
-  if (!stored) {
-    parts_.line.put_back(key, parts_.clock.utc_now());
-    co_return fail(stored.error());
-  }
-  if (parts_.line.remove_running(key) == WaitingLine::Siblings::none) maillog_removed(key.message);
+  if (!stored) co_return fail(stored.error());
+  const auto siblings = claim.remove();
+  if (siblings == WaitingLine::Siblings::some) co_return Result<>{};
+  if (!last) co_await remove_rest(*message);
+  maillog_removed(key.message);
   co_return Result<>{};
+}
+
+/// The last two deliveries of a message ended side by side, and neither took it along. A crash
+/// before this is done leaves an orphan, which the next start removes.
+asio::awaitable<void> Courier::remove_rest(queue::Message message) {
+  queue::Batch rest{queue::RemoveMessage{message.id, message.chunks}};
+  const auto stored = co_await parts_.store.commit_relaxed(std::move(rest));
+  if (!stored) {
+    log_warn("body of a finished message stays until the next start",
+             {{"id", message.id.str()}, {"reason", stored.error().detail}});
+  }
 }
 
 }  // namespace fulmar::delivery

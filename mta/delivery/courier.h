@@ -13,6 +13,7 @@
 #include "base/random.h"
 #include "conf/config.h"
 #include "mta/delivery/attempt.h"
+#include "mta/delivery/claim.h"
 #include "mta/delivery/report_back.h"
 #include "mta/delivery/waiting_line.h"
 #include "queue/store.h"
@@ -55,11 +56,12 @@ class Courier {
   boost::asio::awaitable<void> attempt(Job job);
   boost::asio::awaitable<void> announce_delay(Job job);
   boost::asio::awaitable<void> expire(Job job);
-  boost::asio::awaitable<bool> policy_moved(const queue::Delivery& delivery);
 
   boost::asio::awaitable<void> settle(Job job, std::vector<notice::NoticeRecipient> bounced);
   boost::asio::awaitable<bool> commit(MessageId id, queue::Batch batch);
-  void give_back(const Job& job);
+  boost::asio::awaitable<void> remove_rest(queue::Message message);
+  void give_back(Job& job);
+  void unreadable(Claim claim, const Error& why);
   void log_results(const Job& job, const AttemptResult& result, UtcTime started) const;
   std::vector<notice::NoticeRecipient> apply(Job& job, const AttemptResult& result);
 

@@ -1,12 +1,10 @@
 #include "mta/delivery/dispatcher.h"
 
 #include <algorithm>
-#include <exception>
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include "base/log.h"
 
 namespace fulmar::delivery {
 
@@ -18,9 +16,6 @@ namespace {
 /// Due times are wall-clock times, timers are monotonic: looking again at least this often keeps a
 /// stepped clock from turning into a long sleep (pitfall 90).
 constexpr milliseconds kLongestPause{60'000};
-
-/// How long a delivery waits whose work ended by an exception.
-constexpr milliseconds kAfterException{300'000};
 
 }  // namespace
 
@@ -51,20 +46,11 @@ asio::awaitable<bool> Dispatcher::join(milliseconds limit) {
   return tasks_.join(limit);
 }
 
-/// The task boundary: what a library throws ends this attempt alone, and the delivery waits again.
-asio::awaitable<void> Dispatcher::deliver(queue::DeliveryKey key) {
-  try {
-    co_await courier_.run(key);
-  } catch (const std::exception& error) {
-    log_error("delivery ended by an exception",
-              {{"id", key.message.str()}, {"what", error.what()}});
-    line_.rescue(key, clock_.utc_now() + kAfterException);
-  }
-}
-
 void Dispatcher::start_due() {
-  while (const auto key = line_.take(clock_.utc_now())) {
-    tasks_.spawn(next_executor_(), deliver(*key), "delivery of " + key->message.str());
+  while (!stopping_) {
+    const auto key = line_.take(clock_.utc_now());
+    if (!key) return;
+    tasks_.spawn(next_executor_(), courier_.run(*key), "delivery of " + key->message.str());
   }
 }
 

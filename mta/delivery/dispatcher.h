@@ -36,7 +36,6 @@ class Dispatcher {
 
  private:
   void start_due();
-  boost::asio::awaitable<void> deliver(queue::DeliveryKey key);
   [[nodiscard]] std::chrono::milliseconds pause() const;
 
   WaitingLine& line_;

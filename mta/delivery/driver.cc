@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::chrono::seconds kQuitTimeout{
     5};  // the outcome is known; nobody waits for manners (pitfall 62)
+constexpr std::chrono::milliseconds kLastWords{1000};
 
 class Driver {
  public:
@@ -67,7 +68,15 @@ class Driver {
     const auto since_asked = std::chrono::duration_cast<std::chrono::milliseconds>(
         parts_.clock.steady_now() - asked_at_);
     const auto left = limit(wait) * kPatience - since_asked;
-    return std::clamp(left, std::chrono::milliseconds(0), limit(wait));
+    const auto bounded = std::clamp(left, std::chrono::milliseconds(0), limit(wait));
+    // A message whose end was sent may be taken: giving up on that answer early makes a duplicate.
+    return wait == Wait::final_dot ? bounded : until_deadline(bounded);
+  }
+
+  [[nodiscard]] std::chrono::milliseconds until_deadline(std::chrono::milliseconds wanted) const {
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+        parts_.deadline - parts_.clock.steady_now());
+    return std::clamp(left, std::chrono::milliseconds(0), wanted);
   }
 
   asio::awaitable<ClientEvent> do_read(Wait wait) {
@@ -77,10 +86,14 @@ class Driver {
   }
 
   asio::awaitable<ClientEvent> do_write(std::string bytes) {
-    const auto written = co_await stream_.write(bytes, parts_.timeouts.command);
+    const auto written = co_await stream_.write(bytes, until_deadline(parts_.timeouts.command));
     asked_at_ = parts_.clock.steady_now();
-    if (!written) co_return lost(written.error());
-    co_return BytesWritten{};
+    if (written) co_return BytesWritten{};
+    if (!in_body_) co_return lost(written.error());
+    // A host that refuses a message while it is being sent says so before it closes.
+    const auto last_words = co_await stream_.read(kLastWords);
+    if (last_words) co_return BytesReceived{*last_words};
+    co_return lost(written.error());
   }
 
   /// The class of failure when the handshake itself does not come about.
@@ -104,6 +117,7 @@ class Driver {
   }
 
   asio::awaitable<ClientEvent> do_next_chunk() {
+    in_body_ = true;
     if (next_chunk_ == parts_.body.chunks) co_return BodyEnd{};
     auto chunk = co_await parts_.body.store->read_chunk(parts_.body.message, next_chunk_);
     if (!chunk) co_return BodyFailed{.why = std::move(chunk).error()};
@@ -131,6 +145,7 @@ class Driver {
   SteadyTime asked_at_;  // end of the last write
   std::optional<tls::VerifyOutcome> verified_;
   std::uint32_t next_chunk_ = 0;
+  bool in_body_ = false;
   std::string chunk_;  // holds what the last BodyChunk event points at
 };
 

@@ -38,6 +38,8 @@ struct DriverParts {
   const Clock& clock;
   Body body;
   DriverTimeouts timeouts;
+  /// Past it nothing is waited for any more but the answer to the final dot.
+  SteadyTime deadline;
 };
 
 struct SessionReport {

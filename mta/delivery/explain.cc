@@ -40,12 +40,17 @@ asio::awaitable<json::object> explain(AttemptParts parts, AttemptSettings settin
     if (usable && connect == control::Connect::yes) {
       json::object probe = co_await probe_host(parts, settings, plan);
       usable = probe["ok"].as_bool();
+      if (!usable) answer["failure"] = probe["failure"];
       host["connect"] = std::move(probe);
     }
     deliverable = deliverable || usable;
     hosts.emplace_back(std::move(host));
   }
-  if (!deliverable && !failures.empty()) answer["failure"] = to_json(most_telling(failures).error);
+  if (deliverable) {
+    answer["failure"] = nullptr;
+  } else if (answer["failure"].is_null() && !failures.empty()) {
+    answer["failure"] = to_json(most_telling(failures).error);
+  }
   answer["deliverable"] = deliverable;
   answer["hosts"] = std::move(hosts);
   co_return answer;

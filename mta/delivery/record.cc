@@ -134,8 +134,14 @@ void describe_session(const SessionReport& report, json::object& record) {
 std::string serialize_record(json::object record) {
   std::string text = json::serialize(record);
   if (text.size() <= kMaxRecord) return text;
-  if (auto* policy = record["mta_sts"].if_object()) policy->erase("text");
+  auto* policy = record["mta_sts"].if_object();
+  if (policy != nullptr) policy->erase("text");
   text = json::serialize(record);
+  if (text.size() > kMaxRecord && policy != nullptr) {
+    policy->erase("mx");
+    (*policy)["mx_left_out"] = true;
+    text = json::serialize(record);
+  }
   auto* hosts = record["hosts"].if_array();
   // The last hosts are the least preferred ones.
   while (text.size() > kMaxRecord && hosts != nullptr && !hosts->empty()) {

@@ -50,6 +50,11 @@ int rank(const Error& error) {
 
 }  // namespace
 
+std::string failure_label(const HostFailure& failure) {
+  if (!is_security_failure(failure.error.code)) return failure.tls;
+  return "none:failed=" + std::string(to_string(failure.error.code));
+}
+
 HostFailure most_telling(const std::vector<HostFailure>& failures) {
   FULMAR_CHECK(!failures.empty());
   const bool hopeless = std::ranges::all_of(

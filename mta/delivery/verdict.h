@@ -18,6 +18,10 @@ struct HostFailure {
   friend bool operator==(const HostFailure&, const HostFailure&) = default;
 };
 
+/// The mail log's label for it: what protected the session, or which protection was owed and not
+/// had.
+[[nodiscard]] std::string failure_label(const HostFailure& failure);
+
 /// The failure the sender is told about. Its retry is `later` or `never`; never only when waiting
 /// cannot help at any host: no host has an address, every one is refused by the address guard or
 /// lacks an extension the message needs. A host that refuses all mail (5yz greeting) may be mended,

@@ -39,21 +39,22 @@ void WaitingLine::put_back(const DeliveryKey& key, UtcTime due) {
   wake_();
 }
 
-void WaitingLine::rescue(const DeliveryKey& key, UtcTime due) {
-  {
-    const std::lock_guard lock(mutex_);
-    if (!scheduler_.is_running(key)) return;
-    scheduler_.finish(key);
-    scheduler_.add(key, due);
-  }
-  wake_();
+void WaitingLine::pin(const MessageId& message) {
+  const std::lock_guard lock(mutex_);
+  pinned_.insert(message);
+}
+
+void WaitingLine::set_aside(const DeliveryKey& key) {
+  pin(key.message);
+  remove_running(key);
 }
 
 WaitingLine::Siblings WaitingLine::siblings(const DeliveryKey& key) const {
   const std::lock_guard lock(mutex_);
   const auto found = alive_.find(key.message);
   FULMAR_CHECK(found != alive_.end());
-  return found->second.size() > 1 ? Siblings::some : Siblings::none;
+  const bool some = found->second.size() > 1 || pinned_.contains(key.message);
+  return some ? Siblings::some : Siblings::none;
 }
 
 WaitingLine::Siblings WaitingLine::forget(const DeliveryKey& key) {
@@ -62,7 +63,7 @@ WaitingLine::Siblings WaitingLine::forget(const DeliveryKey& key) {
   std::erase(found->second, key.destination);
   if (!found->second.empty()) return Siblings::some;
   alive_.erase(found);
-  return Siblings::none;
+  return pinned_.contains(key.message) ? Siblings::some : Siblings::none;
 }
 
 WaitingLine::Siblings WaitingLine::remove_running(const DeliveryKey& key) {

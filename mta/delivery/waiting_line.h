@@ -7,6 +7,7 @@
 #include <mutex>
 #include <optional>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "base/clock.h"
@@ -31,13 +32,16 @@ class WaitingLine {
   /// A running delivery ended and waits again.
   void put_back(const queue::DeliveryKey& key, UtcTime due);
 
-  /// The work on a delivery ended in a way nobody foresaw: if it still counts as running, it waits
-  /// again, so that its slot is never lost.
-  void rescue(const queue::DeliveryKey& key, UtcTime due);
+  /// A delivery of the message stands in the spool unread, for an operator to mend: the message
+  /// never counts as done.
+  void pin(const MessageId& message);
+  /// A running delivery turned out to be unreadable: it leaves the schedule, and its message is
+  /// pinned.
+  void set_aside(const queue::DeliveryKey& key);
 
   enum class Siblings : std::uint8_t { none, some };
-  /// Whether other deliveries of the message are alive. A message never gets new ones after it was
-  /// accepted, so `none` stays true.
+  /// Whether other deliveries of the message are alive, or it is pinned. A message never gets new
+  /// ones after it was accepted, so `none` stays true.
   [[nodiscard]] Siblings siblings(const queue::DeliveryKey& key) const;
   /// A running delivery is gone from the spool. `none`: it was the message's last.
   Siblings remove_running(const queue::DeliveryKey& key);
@@ -67,6 +71,7 @@ class WaitingLine {
   mutable std::mutex mutex_;
   queue::Scheduler scheduler_;
   std::unordered_map<MessageId, std::vector<MailHost>> alive_;
+  std::unordered_set<MessageId> pinned_;
   std::function<void()> wake_;
 };
 

@@ -32,7 +32,7 @@ struct Stream::State {
 
   [[nodiscard]] Error lost(const boost::system::error_code& ec) const {
     if (expired()) return make_error(Errc::timeout, "no answer in time");
-    if (ec == asio::error::operation_aborted)
+    if (ec == asio::error::operation_aborted || !socket.is_open())
       return make_error(Errc::cancelled, "connection closed");
     if (ec == asio::error::eof || ec == asio::ssl::error::stream_truncated) {
       return make_error(Errc::connection_lost, "the other side closed the connection");
@@ -119,7 +119,7 @@ asio::awaitable<Result<>> Stream::handshake_client(tls::SslPtr session, millisec
   const Watchdog::Guard guard(state.read_watchdog, limit);
   const auto ec = co_await handshake(*state.tls, asio::ssl::stream_base::client);
   if (!ec) co_return Result<>{};
-  if (state.expired() || ec == asio::error::operation_aborted) co_return fail(state.lost(ec));
+  if (state.expired() || !state.socket.is_open()) co_return fail(state.lost(ec));
   co_return fail(Errc::tls_handshake, handshake_words(ec));
 }
 
@@ -130,7 +130,7 @@ asio::awaitable<Result<>> Stream::handshake_server(tls::SslPtr session, millisec
   const Watchdog::Guard guard(state.read_watchdog, limit);
   const auto ec = co_await handshake(*state.tls, asio::ssl::stream_base::server);
   if (!ec) co_return Result<>{};
-  if (state.expired() || ec == asio::error::operation_aborted) co_return fail(state.lost(ec));
+  if (state.expired() || !state.socket.is_open()) co_return fail(state.lost(ec));
   co_return fail(Errc::tls_handshake, handshake_words(ec));
 }
 

@@ -27,8 +27,13 @@ std::string domain_of(const NoticeRecipient& recipient) {
   return address.text.substr(address.local_part.size() + 1);
 }
 
+std::string_view sent_sentence(const NoticeRecipient& recipient) {
+  return sent_sentence(words_for(recipient.failure), recipient.exposure);
+}
+
 bool same_cause(const NoticeRecipient& a, const NoticeRecipient& b) {
-  return words_for(a.failure).happened == words_for(b.failure).happened && a.expired == b.expired &&
+  return words_for(a.failure).happened == words_for(b.failure).happened &&
+         sent_sentence(a) == sent_sentence(b) && a.expired == b.expired &&
          a.address.host == b.address.host;
 }
 
@@ -73,7 +78,7 @@ std::string cause_block(const NoticeFacts& facts, const Group& group) {
       facts.kind == NoticeKind::failed ? "was not delivered." : "has not been delivered yet.";
   return fmt::format("Your message to {} {}\n{}\n{}\n{}\n{}\n", name_recipients(group), verdict,
                      fill_in(words.happened, domain, facts.postmaster),
-                     fill_in(words.sent, domain, facts.postmaster),
+                     fill_in(sent_sentence(first), domain, facts.postmaster),
                      what_happens_next(facts, first.expired),
                      fill_in(words.mend, domain, facts.postmaster));
 }

@@ -32,6 +32,8 @@ struct NoticeRecipient {
       host;  ///< "mx1.b.example[192.0.2.7]:25"; empty when no host took part in the decision.
   std::string reply;  ///< The host's reply verbatim, lines separated by LF; empty when the decision
                       ///< was ours (DSN-14).
+  /// What hosts were shown without TLS; the words must not claim more protection than that.
+  queue::Exposure exposure = queue::Exposure::nothing;
 };
 
 struct NoticeFacts {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <optional>
+#include <utility>
 
 namespace fulmar::notice {
 namespace {
@@ -21,6 +22,14 @@ constexpr std::string_view kNothingLeft = "Nothing was sent in the latest attemp
 constexpr std::string_view kNothingUnprotected =
     "Nothing was sent without protection: {domain} asks for protected delivery, and we never do "
     "with less.";
+// In the place of a claim about all attempts. A server without a demand for protection is given
+// mail in clear when it offers nothing better.
+constexpr std::string_view kEnvelopeShown =
+    "A server of {domain} that asks for no protection was told sender and recipient without it, "
+    "but not the message.";
+constexpr std::string_view kContentShown =
+    "An earlier attempt gave the message without protection to a server of {domain} that asked for "
+    "none, and got no confirmation that it was taken.";
 constexpr std::string_view kNotTaken =
     "The other server did not take the message, so nothing was delivered to this address.";
 constexpr std::string_view kTheirOperator =
@@ -37,7 +46,8 @@ constexpr auto kRows = std::to_array<Row>({
      {"What {domain} publishes about its mail servers is damaged or forged: its signature does not "
       "hold.",
       "Nothing was sent; nobody vouches for the place where the message would have gone.",
-      "The operator of {domain} can mend this by repairing the signatures of their domain."}},
+      "The operator of {domain} can mend this by repairing the signatures of their domain.",
+      Claim::always}},
     {Errc::dns_servfail,
      {},
      {},
@@ -63,14 +73,16 @@ constexpr auto kRows = std::to_array<Row>({
      {"The domain {domain} does not exist; perhaps there is a slip in the address.",
       "Nothing was sent; there is no place to send it to.",
       "You can mend this: look closely at what stands after the @ sign, and send the message "
-      "again."}},
+      "again.",
+      Claim::always}},
     {Errc::null_mx,
      {},
      {},
      {"{domain} states that it takes no mail at all.",
       "Nothing was sent; there is no place to send it to.",
       "You can mend this by writing to another address; the operator of {domain} has chosen to "
-      "take no mail."}},
+      "take no mail.",
+      Claim::always}},
     {Errc::no_addresses,
      {},
      {},
@@ -105,21 +117,24 @@ constexpr auto kRows = std::to_array<Row>({
       "do not send.",
       "Nothing was sent without protection; your message waited here instead.",
       "The operator of {domain} can mend this; if other protected domains fail too, it is our "
-      "operator ({postmaster})."}},
+      "operator ({postmaster}).",
+      Claim::always}},
     {Errc::dane_mismatch,
      {},
      {},
      {"A mail server of {domain} could not prove that it is the right one: "
       "its certificate is not the one that {domain} announces.",
       kNothingUnprotected,
-      "The operator of {domain} can mend this: the certificate and its announcement must agree."}},
+      "The operator of {domain} can mend this: the certificate and its announcement must agree.",
+      Claim::always}},
     {Errc::dane_no_tls,
      {},
      {},
      {"{domain} demands encryption, but encryption with its mail server could not be set up.",
       kNothingUnprotected,
       "The operator of {domain} can mend this: their mail server must offer the encryption that "
-      "they demand."}},
+      "they demand.",
+      Claim::always}},
     {Errc::sts_mx_mismatch,
      {},
      {},
@@ -127,21 +142,24 @@ constexpr auto kRows = std::to_array<Row>({
       "own.",
       kNothingUnprotected,
       "The operator of {domain} can mend this: their list of servers and the servers in use must "
-      "agree."}},
+      "agree.",
+      Claim::always}},
     {Errc::sts_certificate,
      {},
      {},
      {"A mail server of {domain} could not prove that it is the right one: its certificate is not "
       "valid for it.",
       kNothingUnprotected,
-      "The operator of {domain} can mend this: their mail server needs a valid certificate."}},
+      "The operator of {domain} can mend this: their mail server needs a valid certificate.",
+      Claim::always}},
     {Errc::sts_no_tls,
      {},
      {},
      {"{domain} demands encryption, but encryption with its mail server could not be set up.",
       kNothingUnprotected,
       "The operator of {domain} can mend this: their mail server must offer the encryption that "
-      "they demand."}},
+      "they demand.",
+      Claim::always}},
     {Errc::tls_handshake,
      {},
      {},
@@ -149,7 +167,8 @@ constexpr auto kRows = std::to_array<Row>({
       "without it.",
       "Nothing was sent without encryption.",
       "The operator of {domain} can mend this; our operator ({postmaster}) can help to find the "
-      "cause."}},
+      "cause.",
+      Claim::always}},
     {Errc::remote_temporary,
      2,
      2,
@@ -254,6 +273,19 @@ const Words& words_for(const Error& failure) {
   const auto* found =
       std::ranges::find_if(kRows, [&](const Row& row) { return fits(row, failure); });
   return found == kRows.end() ? kOwnTrouble : found->words;
+}
+
+std::string_view sent_sentence(const Words& words, queue::Exposure exposure) {
+  if (words.claim == Claim::latest) return words.sent;
+  switch (exposure) {
+    case queue::Exposure::nothing:
+      return words.sent;
+    case queue::Exposure::envelope:
+      return kEnvelopeShown;
+    case queue::Exposure::content:
+      return kContentShown;
+  }
+  std::unreachable();
 }
 
 std::string fill_in(std::string_view sentence, std::string_view domain,

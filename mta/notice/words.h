@@ -5,21 +5,33 @@
 // right of the @ of the recipient, {postmaster} our operator's address.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
 #include "base/error.h"
+#include "queue/message.h"
 
 namespace fulmar::notice {
 
+/// What a sentence about the sending speaks of.
+enum class Claim : std::uint8_t {
+  latest,  ///< The latest attempt, or what the other server did: true whatever was before.
+  always,  ///< Every attempt: untrue once a host was shown something without protection.
+};
+
 struct Words {
-  std::string_view happened;  ///< What went wrong.
-  std::string_view sent;      ///< What has left our server, and under which protection.
-  std::string_view mend;      ///< Who can mend it, and how.
+  std::string_view happened;    ///< What went wrong.
+  std::string_view sent;        ///< What has left our server, and under which protection.
+  std::string_view mend;        ///< Who can mend it, and how.
+  Claim claim = Claim::latest;  ///< Of `sent`.
 };
 
 /// Never fails: a class that has no sentences of its own is trouble of our own server.
 [[nodiscard]] const Words& words_for(const Error& failure);
+
+/// `words.sent`, or what is true in its place when hosts were shown `exposure` without protection.
+[[nodiscard]] std::string_view sent_sentence(const Words& words, queue::Exposure exposure);
 
 /// `sentence` with its placeholders filled in.
 [[nodiscard]] std::string fill_in(std::string_view sentence, std::string_view domain,

@@ -61,6 +61,12 @@ Error make(Errc code, Retry retry, EnhancedStatus status, Stage stage, const Rep
 
 }  // namespace
 
+bool is_for_number(Stage stage, const Reply& reply, OthersAccepted others) {
+  if (kind_of(stage, reply, others) != Kind::too_many_recipients) return false;
+  // RFC 3463 §3.2, §3.3: subject 1 is the address, 2 the mailbox.
+  return !reply.enhanced || reply.enhanced->subject > 2;
+}
+
 Error classify(Stage stage, const Reply& reply, OthersAccepted others) {
   const auto status = reply.enhanced.value_or(customary_status(stage, reply));
   switch (kind_of(stage, reply, others)) {

@@ -16,4 +16,8 @@ enum class OthersAccepted : std::uint8_t { no, yes };
 [[nodiscard]] Error classify(Stage stage, const Reply& reply,
                              OthersAccepted others = OthersAccepted::no);
 
+/// 452, or 552 in its old use, to a RCPT because there were enough recipients before it (SMTP-19);
+/// not when its enhanced status speaks of the address or its mailbox.
+[[nodiscard]] bool is_for_number(Stage stage, const Reply& reply, OthersAccepted others);
+
 }  // namespace fulmar::smtp

@@ -80,13 +80,19 @@ ClientAction ClientSession::State::on_starttls(const Reply& reply) {
     stage = Stage::tls;
     return DoStartTls{};
   }
+  // RFC 3207 §4: whether to go on without TLS is for the caller to say, who knows the destination.
   result.tls_failed = true;
-  if (reply.code == 421) return refused(reply);
-  if (options.starttls == StartTls::offered) return begin_transaction();  // RFC 3207 §4
   const std::string detail = "STARTTLS is refused: " + reply.one_line();
   const Error why =
       reply.permanent() ? tls_unavailable(detail) : make_error(Errc::tls_handshake, detail);
-  return fail_and_quit(why, reply);
+  // RFC 5321 §3.8: after 421 the server closes without being asked.
+  return reply.code == 421 ? fail_and_close(why, reply) : fail_and_quit(why, reply);
+}
+
+/// STARTTLS is out, and no reply to it came that could be read.
+ClientAction ClientSession::State::fail_starttls(std::string detail) {
+  result.tls_failed = true;
+  return fail_and_close(make_error(Errc::tls_handshake, std::move(detail)));
 }
 
 ClientAction ClientSession::State::on(const TlsEstablished&) {

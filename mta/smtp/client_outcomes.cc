@@ -24,6 +24,7 @@ void Outcomes::note_rcpt(std::size_t recipient, const Reply& reply) {
   outcome.failure = classify(Stage::rcpt, reply, others);
   outcome.reply = reply;
   outcome.stage = Stage::rcpt;
+  if (is_for_number(Stage::rcpt, reply, others)) too_many_.push_back(recipient);
 }
 
 void Outcomes::deliver_undecided(const Reply& reply) {
@@ -33,6 +34,8 @@ void Outcomes::deliver_undecided(const Reply& reply) {
     outcome.reply = reply;
     outcome.stage = Stage::final_dot;
   }
+  for (const std::size_t recipient : too_many_)
+    recipients_.at(recipient).try_again_here = true;
 }
 
 void Outcomes::fail_undecided(Stage stage, const Error& why, const std::optional<Reply>& reply) {

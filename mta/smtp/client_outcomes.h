@@ -21,7 +21,8 @@ class Outcomes {
   /// RCPTs accepted so far.
   [[nodiscard]] std::size_t accepted() const { return accepted_; }
 
-  /// The message was taken: everyone undecided has it. REQUIRES: every RCPT was answered.
+  /// The message was taken: everyone undecided has it, and those refused for their number alone may
+  /// be given it here too. REQUIRES: every RCPT was answered.
   void deliver_undecided(const Reply& reply);
   void fail_undecided(Stage stage, const Error& why, const std::optional<Reply>& reply);
   [[nodiscard]] bool any_undecided() const;
@@ -31,6 +32,7 @@ class Outcomes {
  private:
   std::vector<RecipientOutcome> recipients_;
   std::size_t accepted_ = 0;
+  std::vector<std::size_t> too_many_;  ///< Refused for their number.
 };
 
 }  // namespace fulmar::smtp

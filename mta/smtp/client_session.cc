@@ -44,7 +44,10 @@ ClientSession& ClientSession::operator=(ClientSession&&) noexcept = default;
 
 ClientAction ClientSession::resume(const ClientEvent& event) {
   FULMAR_CHECK(state_->step != State::Step::closed);
-  return std::visit([this](const auto& happened) { return state_->on(happened); }, event);
+  ClientAction action =
+      std::visit([this](const auto& happened) { return state_->on(happened); }, event);
+  state_->writing = std::holds_alternative<DoWrite>(action);
+  return action;
 }
 
 const SessionResult& ClientSession::result() const {
@@ -66,6 +69,7 @@ ClientAction ClientSession::State::on(const Connected&) {
 
 ClientAction ClientSession::State::on(const BytesReceived& event) {
   parser.feed(event.bytes);
+  if (step == Step::body || (step == Step::final_dot && writing)) return on_answer_amid_body();
   return read_replies();
 }
 
@@ -119,7 +123,7 @@ std::optional<ClientAction> ClientSession::State::on_reply(const Reply& reply) {
 ClientAction ClientSession::State::on_not_smtp(Error why) {
   why.detail = "at " + std::string(to_string(stage)) + ": " + why.detail;
   if (step == Step::final_dot) return fail_in_doubt(std::move(why));
-  if (step == Step::starttls) result.tls_failed = true;
+  if (step == Step::starttls) return fail_starttls(std::move(why.detail));
   return fail_and_close(why);
 }
 
@@ -128,7 +132,9 @@ ClientAction ClientSession::State::on(const ConnectionLost& event) {
   const std::string what = timeout ? "no answer in time at " : "connection lost at ";
   const std::string detail = what + std::string(to_string(stage)) + ": " + event.reason;
   if (step == Step::final_dot) return fail_in_doubt(make_error(Errc::connection_lost, detail));
-  if (step == Step::starttls) result.tls_failed = true;
+  // A host, or something on the way, that breaks off at STARTTLS is one without TLS (RFC 7672
+  // §2.2).
+  if (step == Step::starttls) return fail_starttls(detail);
   // Under TLS 1.3 the peer's verdict on the handshake comes with its first octets after it (pitfall
   // 63).
   if (step == Step::handshake || (first_reply_under_tls && !timeout)) {

@@ -46,6 +46,8 @@ struct ClientOptions {
 
 // Events: what happened since the last action.
 struct Connected {};
+/// Answers DoRead. It may also answer a DoWrite of the body, its end included, that failed: a host
+/// that refuses a message before its end and closes has given its reason by then, and this is it.
 struct BytesReceived {
   std::string_view bytes;
 };
@@ -75,6 +77,10 @@ enum class Wait : std::uint8_t { command, final_dot, quit };  ///< Which timeout
 struct DoRead {
   Wait wait = Wait::command;
 };
+/// Answer with BytesWritten; with ConnectionLost when not all could be written. When that happens
+/// to the body (after a DoNextChunk), first look for octets that are there to be read: if there are
+/// any, answer with BytesReceived instead. A complete refusal in them is then the answer to the
+/// message, anything else counts as the lost connection; DoClose follows either way.
 struct DoWrite {
   std::string bytes;
 };
@@ -104,6 +110,15 @@ struct RecipientOutcome {
   std::optional<Error>
       failure;  ///< Set unless delivered. `retry` says: another host, later, or never.
   Stage stage = Stage::greeting;
+  /// Refused only for their number: the same host takes them in another transaction (SMTP-19).
+  bool try_again_here = false;
+};
+
+/// How much of the message left without TLS.
+enum class Shown : std::uint8_t {
+  nothing,
+  envelope,  ///< MAIL FROM, or RCPT TO too.
+  content,   ///< The message itself, or part of it.
 };
 
 struct SessionResult {
@@ -111,9 +126,12 @@ struct SessionResult {
       recipients;    ///< As many and in the order of the envelope. Empty for a probe.
   bool tls = false;  ///< The session was encrypted when it ended.
   bool starttls_offered = false;
-  /// STARTTLS was begun and failed (refused, handshake): an opportunistic caller may try again
-  /// without.
+  /// STARTTLS was begun and failed (refused, not answered, handshake); `failure` is tls_handshake
+  /// then. An opportunistic caller decides: again with StartTls::never, or later.
   bool tls_failed = false;
+  /// The most that was written without TLS. Counts what was given away to be written, even if
+  /// writing it failed.
+  Shown shown_in_clear = Shown::nothing;
   /// The connection broke after the final dot: the message may arrive twice (RFC 1047, pitfall 73).
   /// No other host must be tried in this attempt.
   bool in_doubt = false;

@@ -50,6 +50,7 @@ struct ClientSession::State {
   /// Handles the replies that are there, then reads more. Every step that waits for a reply comes
   /// through here.
   ClientAction read_replies();
+  ClientAction on_answer_amid_body();
   /// Empty: read on.
   std::optional<ClientAction> on_reply(const Reply& reply);
   ClientAction on_not_smtp(Error why);
@@ -61,10 +62,13 @@ struct ClientSession::State {
   ClientAction on_helo(const Reply& reply);
   ClientAction after_hello();
   ClientAction on_starttls(const Reply& reply);
+  ClientAction fail_starttls(std::string detail);
 
   // Transaction.
   ClientAction begin_transaction();
   ClientAction next_commands();
+  ClientAction write_body();
+  void note_shown(Shown what);
   std::optional<ClientAction> on_envelope(const Reply& reply);
   ClientAction on_data(const Reply& reply);
   ClientAction on_final_dot(const Reply& reply);
@@ -90,6 +94,7 @@ struct ClientSession::State {
   DotStuffer stuffer;
   std::string pending_body;  ///< Stuffed, not yet written.
   bool first_reply_under_tls = false;
+  bool writing = false;  ///< The last action was a DoWrite.
   SessionResult result;
 };
 

@@ -1,4 +1,5 @@
 // From MAIL to the reply that hands the message over.
+#include <algorithm>
 #include <utility>
 
 #include "base/check.h"
@@ -26,7 +27,12 @@ ClientAction ClientSession::State::begin_transaction() {
 }
 
 ClientAction ClientSession::State::next_commands() {
+  note_shown(Shown::envelope);
   return DoWrite{commands.next_group()};
+}
+
+void ClientSession::State::note_shown(Shown what) {
+  if (!result.tls) result.shown_in_clear = std::max(result.shown_in_clear, what);
 }
 
 std::optional<ClientAction> ClientSession::State::on_envelope(const Reply& reply) {
@@ -66,7 +72,24 @@ ClientAction ClientSession::State::on(const BodyChunk& event) {
   FULMAR_CHECK(step == Step::body);
   stuffer.transform(event.bytes, pending_body);
   if (pending_body.size() < kBodyWrite) return DoNextChunk{};
+  return write_body();
+}
+
+ClientAction ClientSession::State::write_body() {
+  note_shown(Shown::content);
   return DoWrite{std::exchange(pending_body, {})};
+}
+
+/// Writing the body failed, and this is what the host said before. A refusal is a certain answer,
+/// even where the dot was among what was written; anything else tells no more than the broken
+/// connection does (RFC 5321 §4.2.5: only the reply to the dot takes a message over).
+ClientAction ClientSession::State::on_answer_amid_body() {
+  const auto parsed = parser.next();
+  const std::optional<Reply> reply = parsed ? *parsed : std::nullopt;
+  if (!reply || !(reply->transient() || reply->permanent())) {
+    return on(ConnectionLost{.reason = "the message could not be written"});
+  }
+  return fail_and_close(classify(stage, *reply), reply);
 }
 
 ClientAction ClientSession::State::on(const BodyEnd&) {
@@ -75,7 +98,7 @@ ClientAction ClientSession::State::on(const BodyEnd&) {
   // From here on the dot may have arrived, even if writing it fails.
   step = Step::final_dot;
   stage = Stage::final_dot;
-  return DoWrite{std::exchange(pending_body, {})};
+  return write_body();
 }
 
 ClientAction ClientSession::State::on(const BodyFailed& event) {

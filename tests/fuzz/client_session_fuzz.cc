@@ -30,6 +30,8 @@ class Server {
   }
 
   [[nodiscard]] bool dot_written() const { return dot_written_; }
+  /// All of it, as far as can be known.
+  [[nodiscard]] bool message_written() const { return dot_written_ && !cut_short_; }
 
  private:
   ClientEvent read() {
@@ -56,7 +58,11 @@ class Server {
     if ((failures_ & 8) != 0) return BodyFailed{make_error(Errc::io, "fuzz")};
     if (chunks_ > 0) {
       --chunks_;
-      return BodyChunk{"a\n.\r\n..\rb"};
+      // Enough for a write of its own, where writes fail.
+      if ((failures_ & 16) != 0 && long_chunk_.empty()) long_chunk_.assign(65536, 'x');
+      in_body_ = true;
+      const std::string_view chunk = "a\n.\r\n..\rb";
+      return BodyChunk{long_chunk_.empty() ? chunk : std::string_view(long_chunk_)};
     }
     body_ended_ = true;
     return BodyEnd{};
@@ -67,27 +73,35 @@ class Server {
       if (bytes[i] == '\r') FULMAR_CHECK(i + 1 < bytes.size() && bytes[i + 1] == '\n');
       if (bytes[i] == '\n') FULMAR_CHECK(i > 0 && bytes[i - 1] == '\r');
     }
-    FULMAR_CHECK(bytes.ends_with("\r\n"));
+    FULMAR_CHECK(bytes.ends_with("\r\n") || (in_body_ && !body_ended_));
+    const bool of_body = in_body_ && !dot_written_;
     dot_written_ = dot_written_ || body_ended_;
-    if ((failures_ & 16) != 0 && ++writes_ > failures_ >> 5) return ConnectionLost{"write"};
-    return BytesWritten{};
+    if ((failures_ & 16) == 0 || ++writes_ <= failures_ >> 5) return BytesWritten{};
+    cut_short_ = cut_short_ || of_body;
+    return of_body ? read() : ConnectionLost{"write"};
   }
 
   std::uint8_t failures_;
   std::string_view words_;
   int chunks_ = 2;
   int writes_ = 0;
+  std::string long_chunk_;
+  bool in_body_ = false;
+  bool cut_short_ = false;  ///< Writing the message failed.
   bool body_ended_ = false;
   bool dot_written_ = false;
 };
 
-void check_result(const SessionResult& result, std::size_t recipients, bool dot_written) {
+void check_result(const SessionResult& result, std::size_t recipients, const Server& server) {
   FULMAR_CHECK(result.recipients.size() == recipients);
-  FULMAR_CHECK(dot_written || !result.in_doubt);
+  FULMAR_CHECK(server.dot_written() || !result.in_doubt);
+  FULMAR_CHECK(!result.tls_failed || result.shown_in_clear == Shown::nothing);
   for (const RecipientOutcome& one : result.recipients) {
     FULMAR_CHECK(one.delivered != one.failure.has_value());
-    FULMAR_CHECK(!one.delivered || (dot_written && one.reply && one.reply->positive()));
+    FULMAR_CHECK(!one.delivered ||
+                 (server.message_written() && one.reply && one.reply->positive()));
     FULMAR_CHECK(!one.delivered || !result.in_doubt);
+    FULMAR_CHECK(!one.try_again_here || (one.failure && server.message_written()));
     if (result.in_doubt && one.stage == Stage::final_dot) {
       FULMAR_CHECK(one.failure->retry == Retry::later);
     }
@@ -119,6 +133,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     FULMAR_CHECK(++actions < size + 200);
     action = session.resume(server.answer(action));
   }
-  check_result(session.result(), probe ? 0 : envelope.recipients.size(), server.dot_written());
+  check_result(session.result(), probe ? 0 : envelope.recipients.size(), server);
   return 0;
 }

@@ -112,6 +112,7 @@ struct DueCase {
   std::uint32_t notices = 0;
   std::chrono::milliseconds next = 5min;  ///< Past arrival.
   Notifiable sender = Notifiable::yes;
+  std::optional<std::chrono::milliseconds> last = 0min;  ///< Begin of the last finished attempt.
   Due want = Due::nothing;
 };
 
@@ -132,15 +133,43 @@ TEST(Backoff, what_is_due_now) {
        .now = 4h,
        .next = 5h,
        .sender = Notifiable::no},
-      {.name = "expiry before notice and attempt", .now = 120h, .want = Due::expiry},
+      {.name = "expiry before notice and attempt", .now = 120h, .last = 120h, .want = Due::expiry},
       {.name = "expiry fires although the next attempt is later (pitfall 84)",
        .now = 120h,
        .notices = 1,
        .next = 122h,
+       .last = 120h,
        .want = Due::expiry},
+      {.name = "SMTP-05: one last attempt before expiry, although the next one is later",
+       .now = 120h,
+       .notices = 1,
+       .next = 122h,
+       .last = 118h,
+       .want = Due::attempt},
+      {.name = "SMTP-05: an attempt that began just before the end is not the last one",
+       .now = 121h,
+       .notices = 1,
+       .next = 124h,
+       .last = 120h - 1ms,
+       .want = Due::attempt},
+      {.name = "after a long stop: attempted, and no notice of delay before that",
+       .now = 400h,
+       .want = Due::attempt},
+      {.name = "after a long stop and a failed attempt: expiry at once",
+       .now = 400h,
+       .next = 404h,
+       .last = 400h,
+       .want = Due::expiry},
+      {.name = "the attempt after the end was cut off by a crash: once more",
+       .now = 121h,
+       .attempts = 30,
+       .next = 124h,
+       .last = std::nullopt,
+       .want = Due::attempt},
       {.name = "expiry concerns the null sender too",
        .now = 120h,
        .sender = Notifiable::no,
+       .last = 120h,
        .want = Due::expiry},
       {.name = "just before expiry", .now = 120h - 1ms, .notices = 1, .next = 122h},
       {.name = "never attempted: attempted although its time is over",
@@ -161,6 +190,7 @@ TEST(Backoff, what_is_due_now) {
     delivery.attempts = row.attempts;
     delivery.delay_notices = row.notices;
     delivery.next_attempt = kArrived + row.next;
+    if (row.last && row.attempts > 0) delivery.history = {{kArrived + *row.last, "{}"}};
     EXPECT_EQ(what_is_due(delivery, kArrived + row.now, kRetry, kNotify, row.sender), row.want)
         << row.name;
     // The two functions agree: nothing is due exactly until next_event().
@@ -169,7 +199,26 @@ TEST(Backoff, what_is_due_now) {
     EXPECT_EQ(what_is_due(delivery, event - 1ms, kRetry, kNotify, row.sender), Due::nothing)
         << row.name;
     EXPECT_NE(what_is_due(delivery, event, kRetry, kNotify, row.sender), Due::nothing) << row.name;
+    // What a start recovers has no history, and wakes at the same time.
+    delivery.history.clear();
+    EXPECT_EQ(next_event(delivery, kRetry, kNotify, row.sender), event) << row.name;
   }
+}
+
+TEST(Backoff, SMTP_05_no_delivery_is_bounced_after_downtime_without_a_last_attempt_and_none_loops) {
+  const auto random = make_seeded_random(7);
+  Delivery delivery = deferred();
+  delivery.history = {{kArrived, "{}"}};
+  UtcTime now = kArrived + 400h;  // a long stop, or a clock that jumped
+  std::vector<Due> done;
+  while (done.size() < 5 && (done.empty() || done.back() != Due::expiry)) {
+    ASSERT_LE(next_event(delivery, kRetry, kNotify, Notifiable::yes), now);
+    done.push_back(what_is_due(delivery, now, kRetry, kNotify, Notifiable::yes));
+    delivery.next_attempt = next_attempt(++delivery.attempts, now, kRetry, *random);
+    delivery.history.push_back({now, "{}"});
+    now += 1ms;
+  }
+  EXPECT_EQ(done, (std::vector{Due::attempt, Due::expiry}));
 }
 
 }  // namespace

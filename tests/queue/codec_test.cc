@@ -29,6 +29,19 @@ TEST(Codec, deliveries_come_back_as_they_were) {
   }
 }
 
+TEST(Codec, what_was_shown_without_TLS_comes_back_and_nothing_beyond_it_is_taken) {
+  for (const auto exposure : {Exposure::nothing, Exposure::envelope, Exposure::content}) {
+    Delivery delivery;
+    delivery.recipients.resize(1);
+    delivery.recipients[0].exposure = exposure;
+    EXPECT_EQ(decode_delivery(encode(delivery)), delivery);
+  }
+  Delivery delivery;
+  delivery.recipients.resize(1);
+  delivery.recipients[0].exposure = static_cast<Exposure>(3);
+  EXPECT_EQ(decode_delivery(encode(delivery)).error().code, Errc::corrupt);
+}
+
 TEST(Codec, empty_records_come_back) {
   EXPECT_EQ(decode_message(encode(Message{})), Message{});
   EXPECT_EQ(decode_delivery(encode(Delivery{})), Delivery{});

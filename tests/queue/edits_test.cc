@@ -54,31 +54,61 @@ TEST(Edits, a_message_with_all_its_chunks_needs_no_marker) {
   EXPECT_EQ(marker(to_edits(std::move(batch)), 1), nullptr);
 }
 
-TEST(Edits, undo_removes_what_a_failed_batch_would_have_added) {
-  const MailHost host = Domain::parse("a.example").value();
-  Delivery delivery;
-  delivery.message = id(1);
-  delivery.destination = host;
-  Delivery other = delivery;
-  other.message = id(2);
+const MailHost kHost = Domain::parse("a.example").value();
+
+Delivery delivery(std::uint8_t number) {
+  Delivery made;
+  made.message = id(number);
+  made.destination = kHost;
+  return made;
+}
+
+/// Brings message 1, whose first chunk came before.
+Batch intake() {
   Batch batch;
   batch.emplace_back(PutMessage{message(1, 2)});
   batch.emplace_back(PutChunk{id(1), 1, "x"});
-  batch.emplace_back(PutDelivery{delivery});
-  batch.emplace_back(PutDelivery{other});  // of a message that was there before
-  batch.emplace_back(PutRecord{kPolicies, "key", "value"});
+  batch.emplace_back(PutDelivery{delivery(1)});
+  return batch;
+}
+
+TEST(Edits, undo_removes_what_a_failed_batch_would_have_brought) {
   const Edits want = {{Column::messages, message_key(id(1)), std::nullopt},
                       {Column::bodies, chunk_key(id(1), 1), std::nullopt},
-                      {Column::deliveries, delivery_key(id(1), host), std::nullopt},
+                      {Column::deliveries, delivery_key(id(1), kHost), std::nullopt},
                       {Column::meta, open_body_key(id(1)), ""}};
-  EXPECT_EQ(undo_edits(to_edits(std::move(batch))), want);
+  EXPECT_EQ(undo_edits(to_edits(intake())), want);
+}
+
+TEST(Edits, a_failed_outcome_is_not_undone_in_part_lest_message_and_notice_are_lost_together) {
+  struct Case {
+    std::string name;
+    Operation also;
+  };
+  const Case cases[] = {
+      {"the last recipient bounced", RemoveDelivery{id(2), kHost}},
+      {"the message goes with its last delivery", RemoveMessage{id(2), 1}},
+      {"one recipient bounced, others wait; or a notice of delay", PutDelivery{delivery(2)}},
+      {"a record of another part", PutRecord{kPolicies, "key", "value"}},
+      {"a record of another part that looks like the message's",
+       PutRecord{kPolicies, message_key(id(1)), "value"}},
+      {"removal of a record", RemoveRecord{kPolicies, "key"}},
+      {"a chunk of another body", PutChunk{id(2), 0, "x"}},
+      {"removal of the same message", RemoveDelivery{id(1), kHost}},
+  };
+  for (const Case& row : cases) {
+    Batch batch = intake();
+    batch.insert(batch.begin(), row.also);
+    EXPECT_TRUE(undo_edits(to_edits(batch)).empty()) << row.name << ", first";
+    batch = intake();
+    batch.push_back(row.also);
+    EXPECT_TRUE(undo_edits(to_edits(batch)).empty()) << row.name << ", last";
+  }
 }
 
 TEST(Edits, undo_leaves_updates_and_removals_alone) {
-  Delivery delivery;
-  delivery.message = id(1);
   Batch batch;
-  batch.emplace_back(PutDelivery{delivery});
+  batch.emplace_back(PutDelivery{delivery(1)});
   batch.emplace_back(RemoveMessage{id(2), 3});
   EXPECT_TRUE(undo_edits(to_edits(std::move(batch))).empty());
 }

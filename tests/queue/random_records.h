@@ -87,6 +87,7 @@ class RandomRecords {
   Recipient recipient() {
     Recipient recipient{
         .address = mailbox(), .last_failure = {}, .last_host = {}, .last_reply = {}};
+    recipient.exposure = static_cast<Exposure>(random_->below(3));
     if (coin()) {
       const auto code =
           static_cast<Errc>(random_->below(std::to_underlying(Errc::administrative) + 1));

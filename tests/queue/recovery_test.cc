@@ -69,6 +69,68 @@ TEST(Recovery, an_open_body_is_removed_unless_its_message_is_there) {
   EXPECT_EQ(findings.removals.size(), 2U);
 }
 
+TEST(Recovery, the_body_of_a_delivery_whose_envelope_is_lost_stays_even_when_it_is_marked_open) {
+  RecoveryScan scan;
+  feed(scan, delivery(1));
+  scan.open_body(open_body_key(id(1)));
+  const auto findings = std::move(scan).finish();
+  EXPECT_TRUE(findings.lost_bodies.empty());
+  EXPECT_TRUE(findings.removals.empty());
+  EXPECT_EQ(findings.recovered.pinned, std::vector{id(1)});
+}
+
+TEST(Recovery, a_message_with_a_delivery_set_aside_is_pinned_whatever_its_siblings_do) {
+  const MailHost second = Domain::parse("b.example").value();
+  const MailHost third = Domain::parse("c.example").value();
+  RecoveryScan scan;
+  feed(scan, delivery(1));
+  scan.delivery(delivery_key(id(1), second), "rubbish");
+  scan.delivery(delivery_key(id(1), third), "rubbish");
+  feed(scan, delivery(2));  // whose envelope is rubbish
+  feed(scan, delivery(3));
+  scan.delivery(delivery_key(id(4), kHost), "rubbish");
+  scan.delivery("short", "x");
+  for (const std::uint8_t number : {1, 3, 4})
+    feed(scan, message(number));
+  scan.message(message_key(id(2)), "rubbish");
+  const auto findings = std::move(scan).finish();
+  EXPECT_EQ(findings.recovered.deliveries, (std::vector{delivery(1), delivery(3)}));
+  EXPECT_EQ(findings.recovered.pinned, (std::vector{id(1), id(2), id(4)}));
+  EXPECT_EQ(findings.recovered.orphans_removed, 0U);
+  EXPECT_TRUE(findings.removals.empty());
+  EXPECT_TRUE(findings.lost_bodies.empty());
+}
+
+TEST(Recovery, a_start_holds_no_history_and_no_words_of_hosts) {
+  Delivery full = delivery(1);
+  full.attempts = 30;
+  full.delay_notices = 1;
+  full.arrived = UtcTime(std::chrono::seconds(1));
+  full.next_attempt = UtcTime(std::chrono::seconds(2));
+  full.history.assign(kMaxAttemptsKept, {UtcTime{}, std::string(8'000, 'x')});
+  full.recipients.resize(2, full.recipients[0]);
+  full.recipients[0].exposure = Exposure::envelope;
+  full.recipients[0].last_failure = make_error(Errc::dane_mismatch, std::string(4'000, 'x'));
+  full.recipients[0].last_failure->status.detail = 99;
+  Delivery want = full;
+  want.history.clear();
+  want.recipients[0].last_failure->detail.clear();
+  full.recipients[0].last_host = std::string(300, 'x');
+  full.recipients[0].last_reply = std::string(4'000, 'x');
+
+  RecoveryScan scan;
+  feed(scan, full);
+  feed(scan, message(1));
+  const auto findings = std::move(scan).finish();
+  ASSERT_EQ(findings.recovered.deliveries, std::vector{want});
+  const Delivery& kept = findings.recovered.deliveries[0];
+  EXPECT_EQ(kept.history.capacity(), 0U);
+  const std::size_t nothing = std::string().capacity();
+  EXPECT_EQ(kept.recipients[0].last_reply.capacity(), nothing);
+  EXPECT_EQ(kept.recipients[0].last_host.capacity(), nothing);
+  EXPECT_EQ(kept.recipients[0].last_failure->detail.capacity(), nothing);
+}
+
 TEST(Recovery, pitfall_83_what_cannot_be_read_is_set_aside_and_the_rest_goes_on) {
   Delivery no_recipients = delivery(3);
   no_recipients.recipients.clear();

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <mutex>
+#include <optional>
 
 #include "base/log.h"
 #include "queue/rocksdb_store_internal.h"
@@ -84,17 +85,19 @@ rocksdb::IOStatus no_space() {
   return status;
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    All, RocksDbFaults,
-    testing::Values(FaultCase{"AppendFails", Fault::append, rocksdb::IOStatus::IOError("EIO"),
-                              Errc::store_failed},
-                    FaultCase{"SyncFails", Fault::sync, rocksdb::IOStatus::IOError("EIO"),
-                              Errc::store_failed},
-                    FaultCase{"EverythingFails", Fault::everything,
-                              rocksdb::IOStatus::IOError("EIO"), Errc::store_failed},
-                    FaultCase{"LogHasNoSpace", Fault::append, no_space(), Errc::store_full},
-                    FaultCase{"DiskHasNoSpace", Fault::everything, no_space(), Errc::store_full}),
-    [](const auto& row) { return row.param.name; });
+const FaultCase kFaults[] = {
+    {"AppendFails", Fault::append, rocksdb::IOStatus::IOError("EIO"), Errc::store_failed},
+    {"SyncFails", Fault::sync, rocksdb::IOStatus::IOError("EIO"), Errc::store_failed},
+    {"EverythingFails", Fault::everything, rocksdb::IOStatus::IOError("EIO"), Errc::store_failed},
+    {"LogHasNoSpace", Fault::append, no_space(), Errc::store_full},
+    {"DiskHasNoSpace", Fault::everything, no_space(), Errc::store_full},
+};
+
+std::string fault_name(const testing::TestParamInfo<FaultCase>& row) {
+  return row.param.name;
+}
+
+INSTANTIATE_TEST_SUITE_P(All, RocksDbFaults, testing::ValuesIn(kFaults), fault_name);
 
 TEST_P(RocksDbFaults, pitfall_87_a_failed_write_is_told_to_its_caller) {
   break_disk();
@@ -181,6 +184,85 @@ TEST_P(RocksDbFaults, a_refused_message_with_chunks_before_it_leaves_nothing) {
   EXPECT_EQ(recovered_after_restart(), want);
   EXPECT_FALSE(run_(store_->read_chunk(make_id(2), 0)));
   EXPECT_FALSE(run_(store_->read_chunk(make_id(2), 1)));
+}
+
+/// What is left of message 1, and whether the notice about it is there: message 9.
+struct Outcome {
+  std::optional<Delivery> original;
+  bool envelope_and_body = false;
+  bool notice = false;
+  friend bool operator==(const Outcome&, const Outcome&) = default;
+};
+
+class RocksDbOutcomes : public RocksDbFaults {
+ protected:
+  Outcome found() {
+    Outcome outcome;
+    if (auto delivery = run_(store_->read_delivery(make_id(1), kHost))) {
+      outcome.original = *std::move(delivery);
+    }
+    outcome.envelope_and_body = run_(store_->read_message(make_id(1))).has_value() &&
+                                run_(store_->read_chunk(make_id(1), 0)).has_value();
+    outcome.notice = run_(store_->read_message(make_id(9))).has_value() &&
+                     run_(store_->read_chunk(make_id(9), 0)).has_value() &&
+                     run_(store_->read_delivery(make_id(9), kHost)).has_value();
+    return outcome;
+  }
+
+  /// Fails to store `outcome` with a notice, fails `further` writes more, and heals the disk. What
+  /// is there then, and after a restart, must be `before`, or `after` with the notice.
+  void expect_whole(Batch outcome, std::uint32_t further, const Outcome& after) {
+    const Outcome before{make_delivery(1), true, false};
+    for (Operation& operation : make_batch(9))
+      outcome.push_back(std::move(operation));
+    break_disk();
+    EXPECT_FALSE(run_(store_->commit(std::move(outcome))));
+    for (std::uint32_t i = 0; i < further; ++i)
+      EXPECT_FALSE(run_(store_->commit(make_batch(2))));
+    disk_.state.heal();
+    EXPECT_TRUE(run_(store_->commit(make_batch(3))));
+    const Outcome healed = found();
+    EXPECT_TRUE(healed == before || healed == after);
+    store_.reset();
+    open();
+    EXPECT_TRUE(run_(store_->recover()).value().set_aside.empty());
+    EXPECT_EQ(found(), healed) << "a restart must not change what became of it";
+  }
+
+  static Batch all_bounced() {
+    Batch batch;
+    batch.emplace_back(RemoveDelivery{make_id(1), kHost});
+    batch.emplace_back(RemoveMessage{make_id(1), 1});
+    return batch;
+  }
+  static Delivery rest() {
+    Delivery delivery = make_delivery(1);
+    delivery.recipients[0].address = Mailbox::parse("other@a.example").value();
+    return delivery;
+  }
+  static Batch one_bounced() {
+    Batch batch;
+    batch.emplace_back(PutDelivery{rest()});
+    return batch;
+  }
+};
+
+INSTANTIATE_TEST_SUITE_P(All, RocksDbOutcomes, testing::ValuesIn(kFaults), fault_name);
+
+TEST_P(RocksDbOutcomes, a_failed_sync_does_not_lose_a_message_and_its_notice_together) {
+  expect_whole(all_bounced(), 0, {std::nullopt, false, true});
+}
+
+TEST_P(RocksDbOutcomes, a_failed_sync_does_not_lose_them_when_the_database_is_opened_again) {
+  expect_whole(all_bounced(), 2, {std::nullopt, false, true});
+}
+
+TEST_P(RocksDbOutcomes, a_failed_sync_does_not_lose_a_recipient_and_its_notice_together) {
+  expect_whole(one_bounced(), 0, {rest(), true, true});
+}
+
+TEST_P(RocksDbOutcomes, nor_a_recipient_when_the_database_is_opened_again) {
+  expect_whole(one_bounced(), 2, {rest(), true, true});
 }
 
 TEST_P(RocksDbFaults, a_failed_update_leaves_the_old_or_the_new_record) {

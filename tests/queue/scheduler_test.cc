@@ -123,6 +123,40 @@ TEST(Scheduler, an_ended_delivery_may_be_added_again) {
   EXPECT_EQ(scheduler.take(kStart + 5min), key(1, "a.example"));
 }
 
+TEST(Scheduler, claim_makes_a_queued_delivery_running_whatever_time_and_limits_say) {
+  Scheduler scheduler({.total = 2, .per_destination = 1});
+  scheduler.add(key(1, "a.example"), kStart);
+  scheduler.add(key(2, "a.example"), kStart + 1h);
+  scheduler.add(key(3, "a.example"), kStart);
+  ASSERT_EQ(scheduler.take(kStart), key(1, "a.example"));
+  EXPECT_TRUE(scheduler.claim(key(2, "a.example"))) << "not due, and its destination is full";
+  EXPECT_EQ(scheduler.running(), 2U);
+  EXPECT_FALSE(scheduler.claim(key(2, "a.example"))) << "it is running";
+  EXPECT_FALSE(scheduler.claim(key(9, "a.example")));
+  scheduler.finish(key(1, "a.example"));
+  EXPECT_EQ(scheduler.take(kStart), std::nullopt) << "the claimed one has the only slot";
+  scheduler.finish(key(2, "a.example"));
+  EXPECT_EQ(scheduler.take(kStart), key(3, "a.example"));
+}
+
+TEST(Scheduler, is_running_is_true_from_start_to_ending_only) {
+  Scheduler scheduler({});
+  scheduler.add(key(1, "a.example"), kStart);
+  scheduler.add(key(2, "a.example"), kStart + 1h);
+  EXPECT_FALSE(scheduler.is_running(key(1, "a.example"))) << "it is queued";
+  ASSERT_TRUE(scheduler.take(kStart));
+  ASSERT_TRUE(scheduler.claim(key(2, "a.example")));
+  EXPECT_TRUE(scheduler.is_running(key(1, "a.example")));
+  EXPECT_TRUE(scheduler.is_running(key(2, "a.example")));
+  EXPECT_FALSE(scheduler.is_running(key(1, "b.example")));
+  scheduler.finish(key(1, "a.example"));
+  EXPECT_FALSE(scheduler.is_running(key(1, "a.example")));
+  EXPECT_TRUE(scheduler.is_running(key(2, "a.example")));
+  EXPECT_EQ(scheduler.next_due(), std::nullopt) << "nothing is queued any more";
+  scheduler.finish(key(2, "a.example"));
+  EXPECT_TRUE(scheduler.destinations().empty());
+}
+
 TEST(Scheduler, reschedule_moves_a_queued_delivery_both_ways) {
   Scheduler scheduler({});
   scheduler.add(key(1, "a.example"), kStart + 1h);

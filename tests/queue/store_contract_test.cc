@@ -212,6 +212,37 @@ TEST_P(StoreContract, pitfall_83_a_record_that_does_not_decode_is_set_aside_and_
   EXPECT_EQ(run_(store().read_delivery(make_id(2), kHost)).error().code, Errc::corrupt);
 }
 
+TEST_P(StoreContract, a_delivery_set_aside_keeps_its_body_when_its_sibling_has_ended) {
+  ASSERT_TRUE(run_(store().commit(make_batch(1))));
+  const MailHost second = Domain::parse("b.example").value();
+  harness_->restart_with_row(Column::deliveries, delivery_key(make_id(1), second), "rubbish");
+  const auto before = run_(store().recover()).value();
+  EXPECT_EQ(before.deliveries, std::vector{make_delivery(1)});
+  EXPECT_EQ(before.pinned, std::vector{make_id(1)});
+  Batch ended;
+  ended.emplace_back(RemoveDelivery{make_id(1), kHost});
+  ASSERT_TRUE(run_(store().commit(std::move(ended))));
+  restart();
+  const auto after = run_(store().recover()).value();
+  EXPECT_TRUE(after.deliveries.empty());
+  EXPECT_EQ(after.pinned, std::vector{make_id(1)});
+  EXPECT_EQ(after.orphans_removed, 0U);
+  EXPECT_EQ(run_(store().read_message(make_id(1))), make_message(1));
+  EXPECT_EQ(run_(store().read_chunk(make_id(1), 0)), make_body(1));
+}
+
+TEST_P(StoreContract, a_start_leaves_history_and_replies_in_the_spool) {
+  Delivery attempted = make_delivery(1);
+  attempted.history = {{UtcTime{}, "{}"}};
+  attempted.recipients[0].last_reply = "450 4.2.0 later";
+  Batch batch = make_batch(1);
+  batch.emplace_back(PutDelivery{attempted});
+  ASSERT_TRUE(run_(store().commit(std::move(batch))));
+  restart();
+  EXPECT_EQ(run_(store().recover()).value().deliveries, std::vector{make_delivery(1)});
+  EXPECT_EQ(run_(store().read_delivery(make_id(1), kHost)), attempted);
+}
+
 TEST_P(StoreContract, a_key_that_cannot_be_parsed_is_set_aside) {
   ASSERT_TRUE(run_(store().commit(make_batch(1))));
   harness_->restart_with_row(Column::deliveries, "odd", "rubbish");

@@ -5,10 +5,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/use_future.hpp>
 #include <csignal>
 #include <thread>
@@ -250,6 +252,36 @@ TEST_F(Fetcher, a_policy_host_without_address_is_an_error_that_names_it) {
 TEST_F(Fetcher, a_failed_lookup_is_passed_on) {
   resolver_.fail(kHost, resolver::FakeResolver::Type::a, Errc::dns_bogus);
   EXPECT_EQ(fetch("example.com").error().code, Errc::dns_bogus);
+}
+
+/// Never answers until it is told to.
+class SilentResolver final : public resolver::FakeResolver {
+ public:
+  explicit SilentResolver(const asio::any_io_executor& executor)
+      : gate_(executor, SteadyTime::max()) {}
+  asio::awaitable<Result<resolver::Answer<IpAddress>>> a(Domain) override {
+    co_await gate_.async_wait(asio::as_tuple(asio::use_awaitable));
+    co_return fulmar::fail(Errc::dns_timeout, "silent");
+  }
+  void release() { gate_.cancel(); }
+
+ private:
+  asio::steady_timer gate_;
+};
+
+TEST_F(Fetcher, redteam_address_lookups_end_by_the_fetch_deadline) {
+  SilentResolver silent(io_.get_executor());
+  silent.add_aaaa(kHost, {"2001:db8::1"});
+  conf::MtaSts config;
+  config.fetch_timeout = milliseconds(100);
+  const auto fetcher = make_https_policy_fetcher(silent, *context_, config, {});
+  auto got = asio::co_spawn(io_, fetcher->fetch(name("example.com")), asio::use_future);
+  io_.restart();
+  while (got.wait_for(milliseconds(0)) != std::future_status::ready)
+    ASSERT_EQ(io_.run_one_for(kPlenty), 1U);
+  EXPECT_EQ(got.get().error().code, Errc::timeout);
+  silent.release();
+  io_.run();
 }
 
 TEST_F(Fetcher, a_domain_too_long_for_the_prefix_is_an_error) {

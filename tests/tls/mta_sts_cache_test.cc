@@ -193,6 +193,20 @@ TEST_F(StsCache, a_clock_that_was_set_back_does_not_block_forced_fetches) {
 
 // ---- encoding ----
 
+TEST_F(StsCache, redteam_21_a_long_policy_text_is_cut_and_marked) {
+  EXPECT_EQ(shorten_policy_text(std::string(kMaxKeptText, 'x')), std::string(kMaxKeptText, 'x'));
+  for (const std::string unit : {"x", "ä", "€"}) {
+    std::string text = "version";
+    while (text.size() < 20'000)
+      text += unit;
+    const std::string kept =
+        after_success({}, "1", policy(hours(1)), text, now(), config_, *random_).policy_text;
+    EXPECT_LE(kept.size(), kMaxKeptText);
+    EXPECT_GT(kept.size(), kMaxKeptText - 4);
+    EXPECT_TRUE(kept.ends_with(unit + "\n[cut here]\n"));
+  }
+}
+
 TEST_F(StsCache, an_entry_survives_encoding) {
   StsCacheEntry entry = failed(fetched("1"), "2");
   entry.forced_at = now();

@@ -48,9 +48,9 @@ class FakeFetcher final : public PolicyFetcher {
 
   asio::awaitable<Result<std::string>> fetch(Domain domain) override {
     ++fetches;
+    asked.push_back(domain.str());
     if (held) co_await gate_.async_wait(asio::as_tuple(asio::use_awaitable));
     if (broken) throw std::runtime_error("broken fetcher");
-    static_cast<void>(domain);
     co_return answer;
   }
   void release() {
@@ -59,6 +59,7 @@ class FakeFetcher final : public PolicyFetcher {
   }
 
   int fetches = 0;
+  std::vector<std::string> asked;
   bool held = false;
   bool broken = false;
   Result<std::string> answer = body("enforce");
@@ -69,15 +70,24 @@ class FakeFetcher final : public PolicyFetcher {
 
 class FakeStore final : public PolicyStore {
  public:
+  explicit FakeStore(const asio::any_io_executor& executor) : gate_(executor, SteadyTime::max()) {}
+
   asio::awaitable<Result<>> save(StsCacheEntry entry) override {
+    if (held) co_await gate_.async_wait(asio::as_tuple(asio::use_awaitable));
     if (failing) co_return fail(Errc::store_failed, "disk on fire");
     Domain domain = entry.domain;
     stored.insert_or_assign(std::move(domain), std::move(entry));
     co_return Result<>{};
   }
   asio::awaitable<Result<>> remove(Domain domain) override {
+    if (held) co_await gate_.async_wait(asio::as_tuple(asio::use_awaitable));
+    if (failing) co_return fail(Errc::store_failed, "disk on fire");
     stored.erase(domain);
     co_return Result<>{};
+  }
+  void release() {
+    held = false;
+    gate_.cancel();
   }
   [[nodiscard]] std::vector<StsCacheEntry> all() const {
     std::vector<StsCacheEntry> entries;
@@ -87,7 +97,11 @@ class FakeStore final : public PolicyStore {
   }
 
   bool failing = false;
+  bool held = false;
   std::map<Domain, StsCacheEntry> stored;
+
+ private:
+  asio::steady_timer gate_;
 };
 
 class CaptureSink final : public LogSink {
@@ -120,8 +134,9 @@ class MtaStsTest : public ::testing::Test {
   ~MtaStsTest() override { set_log_sink(previous_); }
 
   void start(std::vector<StsCacheEntry> known) {
-    service_ = make_mta_sts({resolver_, fetcher_, store_, clock_, *random_, metrics_}, config_,
-                            io_.get_executor(), std::move(known));
+    service_ =
+        make_mta_sts({resolver_, fetcher_, store_, clock_, *random_, metrics_, memory_octets_},
+                     config_, io_.get_executor(), std::move(known));
   }
   /// As after a stop and start of the program: only what the store holds is known.
   void restart() { start(store_.all()); }
@@ -139,6 +154,31 @@ class MtaStsTest : public ::testing::Test {
     io_.run();
     return result.get();
   }
+  /// Lets what is ready happen, but waits for no timer.
+  void settle() {
+    io_.restart();
+    io_.poll();
+  }
+  template <class T>
+  std::future<T> begin(asio::awaitable<T> work) {
+    auto result = asio::co_spawn(io_, std::move(work), asio::use_future);
+    settle();
+    return result;
+  }
+  void expect_memory_equals_disk() {
+    EXPECT_THAT(service_->list(), ::testing::UnorderedElementsAreArray(store_.all()));
+  }
+  StsCacheEntry known(const std::string& domain, StsMode mode, UtcTime expires_at) {
+    StsCacheEntry entry;
+    entry.domain = name(domain);
+    entry.policy = StsPolicy{mode, hours(24), {{name("mx." + domain), false}}};
+    entry.policy_id = "1";
+    entry.fetched_at = expires_at - hours(24);
+    entry.refresh_at = expires_at - hours(12);
+    entry.expires_at = expires_at;
+    store_.stored.insert_or_assign(entry.domain, entry);
+    return entry;
+  }
   StsLookup lookup() { return run(service_->lookup(kDomain)); }
   StsLookup recheck() { return run(service_->recheck(kDomain)); }
 
@@ -153,11 +193,12 @@ class MtaStsTest : public ::testing::Test {
   asio::io_context io_;
   resolver::FakeResolver resolver_;
   FakeFetcher fetcher_{io_.get_executor()};
-  FakeStore store_;
+  FakeStore store_{io_.get_executor()};
   fakes::FakeClock clock_;
   std::unique_ptr<Random> random_ = make_seeded_random(7);
   Metrics metrics_;
   conf::MtaSts config_;
+  std::size_t memory_octets_ = 64UL * 1024 * 1024;
   std::unique_ptr<MtaSts> service_;
 };
 
@@ -488,6 +529,153 @@ TEST_F(MtaStsTest, stop_lets_waiting_lookups_go) {
   fetcher_.release();
   io_.restart();
   io_.run();
+}
+
+// ---- one domain's changes come one after the other ----
+
+TEST_F(MtaStsTest, redteam_10a_the_refresher_spares_a_policy_that_was_fetched_meanwhile) {
+  const StsCacheEntry old = known("example.com", StsMode::enforce, clock_.utc_now() - hours(48));
+  start({old});
+  store_.held = true;
+  auto mail = begin(service_->lookup(kDomain));  // fetched, on its way to the disk
+  asio::co_spawn(io_, service_->run_refresher(), asio::detached);
+  settle();
+  EXPECT_TRUE(service_->find(kDomain));
+  store_.release();
+  settle();
+  expect_mode(mail.get(), StsMode::enforce, Source::fetched);
+  ASSERT_TRUE(service_->find(kDomain));
+  EXPECT_TRUE(is_in_force(*service_->find(kDomain), clock_.utc_now()));
+  expect_memory_equals_disk();
+  service_->stop();
+  io_.run();
+}
+
+TEST_F(MtaStsTest, redteam_10a_mail_that_meets_a_removal_waits_and_fetches) {
+  const StsCacheEntry old = known("example.com", StsMode::enforce, clock_.utc_now() - hours(48));
+  start({old});
+  store_.held = true;
+  asio::co_spawn(io_, service_->run_refresher(), asio::detached);
+  settle();
+  EXPECT_FALSE(service_->find(kDomain));
+  auto mail = begin(service_->lookup(kDomain));
+  EXPECT_EQ(fetcher_.fetches, 0);
+  store_.release();
+  settle();
+  expect_mode(mail.get(), StsMode::enforce, Source::fetched);
+  EXPECT_TRUE(service_->find(kDomain));
+  expect_memory_equals_disk();
+  service_->stop();
+  io_.run();
+}
+
+TEST_F(MtaStsTest, redteam_10b_forget_waits_for_a_save_on_its_way) {
+  store_.held = true;
+  auto mail = begin(service_->lookup(kDomain));
+  auto forgotten = begin(service_->forget(kDomain));
+  EXPECT_EQ(forgotten.wait_for(seconds(0)), std::future_status::timeout);
+  store_.release();
+  io_.restart();
+  io_.run();
+  expect_mode(mail.get(), StsMode::enforce, Source::fetched);
+  EXPECT_TRUE(forgotten.get());
+  EXPECT_FALSE(service_->find(kDomain));
+  expect_memory_equals_disk();
+}
+
+TEST_F(MtaStsTest, redteam_10_what_the_disk_does_not_forget_is_not_forgotten) {
+  lookup();
+  store_.failing = true;
+  const auto forgotten = run(service_->forget(kDomain));
+  ASSERT_FALSE(forgotten);
+  EXPECT_EQ(forgotten.error().code, Errc::store_failed);
+  EXPECT_TRUE(service_->find(kDomain));
+  expect_memory_equals_disk();
+}
+
+// ---- hostile policy hosts ----
+
+TEST_F(MtaStsTest, redteam_18_refreshes_run_eight_at_a_time_and_the_first_to_end_goes_first) {
+  std::vector<StsCacheEntry> entries;
+  for (int i = 0; i < 12; ++i) {
+    const std::string domain = "d" + std::to_string(i) + ".example";
+    entries.push_back(known(domain, StsMode::enforce, clock_.utc_now() + minutes(100 - i)));
+  }
+  start(entries);
+  fetcher_.held = true;
+  asio::co_spawn(io_, service_->run_refresher(), asio::detached);
+  settle();
+  EXPECT_THAT(fetcher_.asked,
+              ::testing::ElementsAre("d11.example", "d10.example", "d9.example", "d8.example",
+                                     "d7.example", "d6.example", "d5.example", "d4.example"));
+  fetcher_.release();
+  settle();
+  EXPECT_EQ(fetcher_.fetches, 12);
+  service_->stop();
+  io_.run();
+}
+
+// ---- the budget ----
+
+TEST_F(MtaStsTest, redteam_21_an_enforced_policy_takes_the_room_of_what_is_worth_less) {
+  const UtcTime soon = clock_.utc_now() + hours(20);
+  const StsCacheEntry enforced = known("a.example", StsMode::enforce, soon);
+  const StsCacheEntry testing = known("b.example", StsMode::testing, soon);
+  memory_octets_ = 3000;
+  start({enforced, testing});
+  expect_mode(lookup(), StsMode::enforce, Source::fetched);
+  settle();
+  EXPECT_TRUE(service_->find(enforced.domain));
+  EXPECT_FALSE(service_->find(testing.domain));
+  EXPECT_TRUE(service_->find(kDomain));
+  expect_memory_equals_disk();
+}
+
+TEST_F(MtaStsTest, redteam_21_without_room_a_policy_is_used_unremembered_and_warned_of_hourly) {
+  const UtcTime soon = clock_.utc_now() + hours(20);
+  memory_octets_ = 3000;
+  start({known("a.example", StsMode::enforce, soon), known("b.example", StsMode::enforce, soon)});
+  expect_mode(lookup(), StsMode::enforce, Source::fetched);
+  expect_mode(lookup(), StsMode::enforce, Source::fetched);
+  EXPECT_FALSE(service_->find(kDomain));
+  EXPECT_THAT(service_->list(), SizeIs(2));
+  expect_memory_equals_disk();
+  EXPECT_THAT(log_->at(LogLevel::warn), SizeIs(1));
+  clock_.advance(hours(1));
+  lookup();
+  EXPECT_THAT(log_->at(LogLevel::warn), SizeIs(2));
+}
+
+TEST_F(MtaStsTest, redteam_21_policies_on_their_way_to_the_disk_count) {
+  memory_octets_ = 2000;
+  start({});
+  resolver_.add_txt("_mta-sts.other.example", "v=STSv1; id=1");
+  store_.held = true;
+  auto one = begin(service_->lookup(kDomain));
+  auto other = begin(service_->lookup(name("other.example")));
+  store_.release();
+  io_.restart();
+  io_.run();
+  expect_mode(one.get(), StsMode::enforce, Source::fetched);
+  expect_mode(other.get(), StsMode::enforce, Source::fetched);
+  EXPECT_THAT(service_->list(), SizeIs(1));
+  expect_memory_equals_disk();
+}
+
+TEST_F(MtaStsTest, redteam_1_a_second_fetch_that_fails_keeps_what_the_first_one_got) {
+  fetcher_.answer = body("enforce", "mx.example.com", seconds(0));
+  store_.held = true;
+  auto first = begin(service_->lookup(kDomain));  // joined below, with a newer id
+  publish("2");
+  auto second = begin(service_->lookup(kDomain));
+  fetcher_.answer = fail(Errc::io, "down");
+  store_.release();
+  io_.restart();
+  io_.run();
+  const StsLookup got = second.get();
+  expect_mode(got, StsMode::enforce, Source::fetched);
+  EXPECT_EQ(got.trouble->detail, "down");
+  EXPECT_EQ(fetcher_.fetches, 2);
 }
 
 asio::awaitable<int> count_resumptions_elsewhere(MtaSts& service, int lookups) {

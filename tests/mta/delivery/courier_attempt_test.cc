@@ -2,6 +2,8 @@
 // something of ours fails.
 #include <gmock/gmock.h>
 
+#include <boost/json/parse.hpp>
+
 #include "mta/delivery/record.h"
 #include "queue/backoff.h"
 #include "queue/codec.h"
@@ -141,7 +143,7 @@ TEST_F(CourierAttempt, the_next_attempts_time_is_stored_before_the_attempt) {
   EXPECT_THAT(during->history, IsEmpty());
   const auto after = delivery_of(id, "b.example");
   ASSERT_TRUE(after.has_value());
-  EXPECT_EQ(after->next_attempt, during->next_attempt);
+  EXPECT_GE(after->next_attempt, during->next_attempt);
 }
 
 TEST_F(CourierAttempt, intervals_grow_and_eight_attempts_are_remembered) {
@@ -165,39 +167,36 @@ TEST_F(CourierAttempt, intervals_grow_and_eight_attempts_are_remembered) {
 
 TEST_F(CourierAttempt, hosts_that_cannot_be_reached_wait) {
   resolver_.add_mx("c.example", 10, "mx1.c.example");
-  resolver_.add_a("mx1.c.example", {"9.9.9.1", "9.9.9.2"});
+  resolver_.add_a("mx1.c.example", {"127.77.0.1", "127.77.0.2"});
   const MessageId id = accept("me@a.example", {"you@c.example"});
   ASSERT_TRUE(step());
   const auto delivery = delivery_of(id, "c.example");
   ASSERT_TRUE(delivery.has_value());
   ASSERT_TRUE(delivery->recipients.front().last_failure.has_value());
-  EXPECT_EQ(delivery->recipients.front().last_failure->code, Errc::connect_failed);
-  EXPECT_THAT(delivery->history.front().decision, HasSubstr("9.9.9.1"));
-  EXPECT_THAT(delivery->history.front().decision, HasSubstr("9.9.9.2"));
+  EXPECT_EQ(to_string(delivery->recipients.front().last_failure->code), "connect-failed");
+  EXPECT_THAT(delivery->history.front().decision, HasSubstr("127.77.0.1"));
+  EXPECT_THAT(delivery->history.front().decision, HasSubstr("127.77.0.2"));
 }
 
-TEST_F(CourierAttempt, pitfall_50_one_attempt_makes_at_most_twenty_connections) {
-  for (int host = 0; host < 5; ++host) {
-    const std::string name = "mx" + std::to_string(host) + ".c.example";
-    resolver_.add_mx("c.example", 10, name);
-    for (int address = 1; address <= 9; ++address)
-      resolver_.add_a(name, {"9.9." + std::to_string(host) + "." + std::to_string(address)});
+TEST_F(CourierAttempt, each_attempt_tries_four_addresses_of_a_host_in_turn) {
+  resolver_.add_mx("c.example", 10, "mx1.c.example");
+  for (int address = 1; address <= 6; ++address)
+    resolver_.add_a("mx1.c.example", {"127.77.0." + std::to_string(address)});
+  const MessageId id = accept("", {"you@c.example"});
+  const std::vector<Strings> want = {{"127.77.0.1", "127.77.0.2", "127.77.0.3", "127.77.0.4"},
+                                     {"127.77.0.5", "127.77.0.6", "127.77.0.1", "127.77.0.2"},
+                                     {"127.77.0.3", "127.77.0.4", "127.77.0.5", "127.77.0.6"}};
+  for (const Strings& addresses : want) {
+    ASSERT_TRUE(step());
+    const auto delivery = delivery_of(id, "c.example");
+    ASSERT_TRUE(delivery.has_value());
+    const auto record = boost::json::parse(delivery->history.back().decision);
+    Strings tried;
+    for (const auto& connection : record.at("hosts").at(0).at("connections").as_array())
+      tried.emplace_back(connection.at("address").as_string());
+    EXPECT_EQ(tried, addresses);
+    clock_.advance(delivery->next_attempt - clock_.utc_now());
   }
-  const MessageId id = accept("me@a.example", {"you@c.example"});
-  ASSERT_TRUE(step());
-  const auto delivery = delivery_of(id, "c.example");
-  ASSERT_TRUE(delivery.has_value());
-  const std::string& record = delivery->history.front().decision;
-  std::size_t connections = 0;
-  for (auto at = record.find("\"stage\""); at != std::string::npos;
-       at = record.find("\"stage\"", at + 1))
-    ++connections;
-  EXPECT_EQ(connections, 0U) << "no session was begun";
-  std::size_t failures = 0;
-  for (auto at = record.find("connect-failed"); at != std::string::npos;
-       at = record.find("connect-failed", at + 1))
-    ++failures;
-  EXPECT_EQ(failures, 20U);
 }
 
 // Our own spool fails.
@@ -409,6 +408,19 @@ TEST_F(CourierAttempt, a_crash_during_an_attempt_does_not_become_a_tight_loop) {
       queue::next_event(found.deliveries.front(), retry_, notify_, queue::Notifiable::yes);
   EXPECT_GE(again, clock_.utc_now() + 270s);
   EXPECT_EQ(found.deliveries.front().message, id);
+}
+
+TEST_F(CourierAttempt, a_crash_during_the_last_attempt_does_not_become_a_tight_loop) {
+  const MessageId id = accept("", {"you@b.example"});
+  ASSERT_TRUE(step());
+  clock_.advance(retry_.give_up_after + 1s);
+  std::optional<queue::Delivery> during;
+  resolver_.at_next_mx([&] { during = delivery_of(id, "b.example"); });
+  ASSERT_TRUE(step());
+  ASSERT_TRUE(during.has_value());
+  // What the next process finds when this one is killed here.
+  EXPECT_NE(queue::what_is_due(*during, clock_.utc_now(), retry_, notify_, queue::Notifiable::no),
+            queue::Due::attempt);
 }
 
 TEST_F(CourierAttempt, a_power_cut_before_the_outcome_loses_nothing) {

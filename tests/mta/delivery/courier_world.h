@@ -1,5 +1,6 @@
-// Everything a courier needs, in memory. No address is ever dialled: those that pass the guard fail
-// at a source address that no machine has.
+// Everything a courier needs, in memory. No packet leaves the machine: the only addresses that pass
+// the guard are loopback ones, and even those fail at a source address of class E, which no machine
+// can have.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -53,7 +54,7 @@ inline std::unique_ptr<tls::ClientContext> make_client_context() {
 
 inline AttemptSettings make_attempt_settings() {
   AttemptSettings settings{.helo_name = "relay.example", .outbound = {}};
-  settings.outbound.source_addresses = {IpAddress::parse("192.0.2.255").value()};
+  settings.outbound.source_addresses = {IpAddress::parse("240.0.0.1").value()};
   return settings;
 }
 
@@ -138,7 +139,8 @@ class CourierWorld : public ::testing::Test {
   conf::Notify notify_;
   std::unique_ptr<tls::ClientContext> context_ = make_client_context();
   Planner planner_{{.resolver = resolver_, .mta_sts = sts_, .random = *random_},
-                   {.own_name = domain("relay.example"), .allow_networks = {}}};
+                   {.own_name = domain("relay.example"),
+                    .allow_networks = {Network::parse("127.77.0.0/16").value()}}};
   WaitingLine line_{{.total = 2, .per_destination = 2}, [] {}};
   ReportBack report_back_{store_,
                           clock_,

@@ -95,7 +95,7 @@ TEST_F(DispatcherTest, many_wakes_are_one) {
 TEST_F(DispatcherTest, a_wake_while_it_starts_work_is_not_lost) {
   accept("", {"you@b.example"});
   on_start_ = [this] {
-    on_start_ = [] {};
+    if (started_ > 1) return;
     // As another thread would, after the loop has looked for the last time.
     asio::post(context_of_loop_, [this] {
       accept("", {"you@c.example"});

@@ -29,7 +29,7 @@ class ExplainTest : public CourierWorld {
   void add_reachable(std::string_view name) {
     const std::string host = "mx1." + std::string(name);
     resolver_.add_mx(name, 10, host);
-    resolver_.add_a(host, {"9.9.9.1"});
+    resolver_.add_a(host, {"127.77.0.1"});
   }
 };
 
@@ -56,7 +56,7 @@ TEST_F(ExplainTest, one_usable_host_among_skipped_ones_suffices) {
   resolver_.add_mx("b.example", 10, "mx1.b.example");
   resolver_.add_mx("b.example", 20, "mx2.b.example");
   resolver_.add_a("mx1.b.example", {"127.0.0.1"});
-  resolver_.add_a("mx2.b.example", {"9.9.9.1"});
+  resolver_.add_a("mx2.b.example", {"127.77.0.1"});
   const json::value answer = explain_site("b.example", control::Connect::no);
   EXPECT_EQ(answer.at("deliverable"), true);
   EXPECT_TRUE(answer.at("failure").is_null());
@@ -67,7 +67,7 @@ TEST_F(ExplainTest, one_usable_host_among_skipped_ones_suffices) {
 TEST_F(ExplainTest, when_all_hosts_are_skipped_the_most_telling_failure_is_told) {
   resolver_.add_mx("b.example", 10, "mx1.b.example", Security::secure);
   resolver_.add_mx("b.example", 20, "mx2.b.example", Security::secure);
-  resolver_.add_a("mx2.b.example", {"9.9.9.1"}, Security::secure);
+  resolver_.add_a("mx2.b.example", {"127.77.0.1"}, Security::secure);
   resolver_.fail("_25._tcp.mx2.b.example", RecordType::tlsa, Errc::dns_bogus);
   const json::value answer = explain_site("b.example", control::Connect::no);
   EXPECT_EQ(answer.at("deliverable"), false);
@@ -78,11 +78,19 @@ TEST_F(ExplainTest, a_host_that_does_not_answer_is_not_deliverable_when_connecti
   add_reachable("b.example");
   const json::value answer = explain_site("b.example", control::Connect::yes);
   EXPECT_EQ(answer.at("deliverable"), false);
+  EXPECT_EQ(answer.at("failure").at("class"), "connect-failed");
   const json::value& probe = answer.at("hosts").at(0).at("connect");
   EXPECT_EQ(probe.at("ok"), false);
-  EXPECT_EQ(probe.at("address"), "9.9.9.1");
+  EXPECT_EQ(probe.at("address"), "127.77.0.1");
   EXPECT_EQ(probe.at("tls"), "none");
   EXPECT_EQ(probe.at("failure").at("class"), "connect-failed");
+}
+
+TEST_F(ExplainTest, without_connecting_nobody_is_connected_to) {
+  add_reachable("b.example");
+  const json::value answer = explain_site("b.example", control::Connect::no);
+  EXPECT_TRUE(answer.at("hosts").at(0).at("connect").is_null());
+  EXPECT_EQ(answer.at("deliverable"), true);
 }
 
 TEST_F(ExplainTest, hosts_that_may_not_be_used_are_not_connected_to) {
@@ -93,8 +101,8 @@ TEST_F(ExplainTest, hosts_that_may_not_be_used_are_not_connected_to) {
 
 TEST_F(ExplainTest, STS_02_a_literal_has_one_host_without_a_name) {
   const json::value answer =
-      explain_host(MailHost(IpAddress::parse("9.9.9.1").value()), control::Connect::no);
-  EXPECT_EQ(answer.at("domain"), "[9.9.9.1]");
+      explain_host(MailHost(IpAddress::parse("127.77.0.1").value()), control::Connect::no);
+  EXPECT_EQ(answer.at("domain"), "[127.77.0.1]");
   EXPECT_EQ(answer.at("deliverable"), true);
   ASSERT_EQ(answer.at("hosts").as_array().size(), 1U);
   EXPECT_EQ(answer.at("hosts").at(0).at("rule"), "address-literal");

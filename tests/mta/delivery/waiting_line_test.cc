@@ -93,6 +93,33 @@ TEST_F(WaitingLineTest, put_back_keeps_it_alive) {
   EXPECT_EQ(line_.take(now_ + 60s), key);
 }
 
+TEST_F(WaitingLineTest, pitfall_83_set_aside_frees_the_slot_and_pins_the_message) {
+  const MessageId id = message();
+  const DeliveryKey broken{id, host("a.example")};
+  const DeliveryKey sibling{id, host("b.example")};
+  line_.add(broken, now_);
+  line_.add(sibling, now_ + 1s);
+  ASSERT_EQ(line_.take(now_), broken);
+  const int before = wakes_;
+  line_.set_aside(broken);
+  EXPECT_EQ(wakes_, before + 1) << "a slot is free";
+  EXPECT_EQ(line_.depth().running, 0U);
+  EXPECT_THAT(line_.keys(), ElementsAre(sibling));
+  EXPECT_EQ(line_.siblings(sibling), Siblings::some);
+  ASSERT_EQ(line_.take(now_ + 1s), sibling);
+  EXPECT_EQ(line_.remove_running(sibling), Siblings::some);
+  EXPECT_EQ(line_.depth().messages, 0U);
+}
+
+TEST_F(WaitingLineTest, pitfall_83_a_message_pinned_at_the_start_is_never_done) {
+  const DeliveryKey key{message(), host("a.example")};
+  line_.pin(key.message);
+  line_.add(key, now_);
+  EXPECT_EQ(line_.siblings(key), Siblings::some);
+  ASSERT_TRUE(line_.take(now_).has_value());
+  EXPECT_EQ(line_.remove_running(key), Siblings::some);
+}
+
 TEST_F(WaitingLineTest, hasten_leaves_running_and_unknown_ones_alone) {
   const DeliveryKey key{message(), host("a.example")};
   EXPECT_FALSE(line_.hasten(key, now_));

@@ -220,16 +220,21 @@ TEST(Notice, pitfall_105_first_five_lines_are_for_a_person) {
   for (const NoticeKind kind : {NoticeKind::failed, NoticeKind::delayed}) {
     for (const Errc code_of_failure : classes_that_reach_a_sender()) {
       SCOPED_TRACE(to_string(code_of_failure));
-      const auto lines = first_lines(compose_notice(sample_facts(kind, code_of_failure)), 6);
-      ASSERT_EQ(lines.size(), 6U);
-      EXPECT_THAT(lines[0], HasSubstr("bob@b.example"));
-      EXPECT_EQ(lines[5], "");
-      for (std::size_t i = 0; i < 5; ++i) {
-        EXPECT_FALSE(lines[i].empty());
-        EXPECT_FALSE(std::regex_search(lines[i], code)) << lines[i];
-        EXPECT_FALSE(std::regex_search(lines[i], jargon)) << lines[i];
-        EXPECT_THAT(lines[i], Not(HasSubstr("{")));
-        EXPECT_LE(lines[i].size(), 160U) << lines[i];
+      for (const auto exposure :
+           {queue::Exposure::nothing, queue::Exposure::envelope, queue::Exposure::content}) {
+        NoticeFacts facts = sample_facts(kind, code_of_failure);
+        facts.recipients[0].exposure = exposure;
+        const auto lines = first_lines(compose_notice(facts), 6);
+        ASSERT_EQ(lines.size(), 6U);
+        EXPECT_THAT(lines[0], HasSubstr("bob@b.example"));
+        EXPECT_EQ(lines[5], "");
+        for (std::size_t i = 0; i < 5; ++i) {
+          EXPECT_FALSE(lines[i].empty());
+          EXPECT_FALSE(std::regex_search(lines[i], code)) << lines[i];
+          EXPECT_FALSE(std::regex_search(lines[i], jargon)) << lines[i];
+          EXPECT_THAT(lines[i], Not(HasSubstr("{")));
+          EXPECT_LE(lines[i].size(), 160U) << lines[i];
+        }
       }
     }
   }
@@ -241,6 +246,43 @@ TEST(Notice, says_that_nothing_left_unprotected_when_protection_was_owed) {
     EXPECT_THAT(first_lines(compose_notice(sample_facts(NoticeKind::failed, code)), 3)[2],
                 StartsWith("Nothing was sent without protection"));
   }
+}
+
+TEST(Notice, claims_no_more_protection_than_there_was) {
+  const auto sent = [](NoticeKind kind, Errc code, queue::Exposure exposure) {
+    NoticeFacts facts = sample_facts(kind, code);
+    facts.recipients[0].exposure = exposure;
+    return first_lines(compose_notice(facts), 3)[2];
+  };
+  for (const NoticeKind kind : {NoticeKind::failed, NoticeKind::delayed}) {
+    for (const Errc code : classes_that_reach_a_sender()) {
+      SCOPED_TRACE(to_string(code));
+      const std::string envelope = sent(kind, code, queue::Exposure::envelope);
+      const std::string content = sent(kind, code, queue::Exposure::content);
+      for (const std::string& line : {envelope, content}) {
+        EXPECT_THAT(line, Not(HasSubstr("Nothing was sent without")));
+        EXPECT_THAT(line, Not(HasSubstr("never do with less")));
+        EXPECT_THAT(line, Not(HasSubstr("Nothing was sent;")));
+      }
+      if (!is_security_failure(code) && code != Errc::tls_handshake) continue;
+      EXPECT_EQ(envelope,
+                "A server of b.example that asks for no protection was told sender and recipient "
+                "without it, but not the message.");
+      EXPECT_EQ(content,
+                "An earlier attempt gave the message without protection to a server of b.example "
+                "that asked for none, and got no confirmation that it was taken.");
+    }
+  }
+}
+
+TEST(Notice, recipients_with_different_exposure_are_told_apart) {
+  NoticeFacts facts = sample_facts();
+  facts.recipients.push_back(facts.recipients[0]);
+  facts.recipients[1].address = mailbox("carol@b.example");
+  facts.recipients[1].exposure = queue::Exposure::content;
+  const std::string text = part_of(compose_notice(facts), "text/plain");
+  EXPECT_EQ(count(text, "Your message to "), 2U);
+  EXPECT_EQ(count(text, "Nothing was sent without protection"), 1U);
 }
 
 TEST(Notice, pitfall_103_a_delay_says_when_it_goes_on_and_until_when) {

@@ -47,6 +47,16 @@ TEST(NoticeGolden, delayed) {
   }
 }
 
+TEST(NoticeGolden, hosts_were_shown_something_without_protection) {
+  for (const NoticeKind kind : {NoticeKind::failed, NoticeKind::delayed}) {
+    NoticeFacts facts = sample_facts(kind, Errc::dane_mismatch);
+    facts.recipients[0].exposure = queue::Exposure::envelope;
+    expect_golden(std::string(to_string(kind)) + "-envelope-shown", facts);
+    facts.recipients[0].exposure = queue::Exposure::content;
+    expect_golden(std::string(to_string(kind)) + "-content-shown", facts);
+  }
+}
+
 TEST(NoticeGolden, several_recipients_with_addresses_and_content_in_other_scripts) {
   NoticeFacts facts = sample_facts(NoticeKind::failed, Errc::remote_permanent);
   facts.recipients.push_back(recipient(NoticeKind::failed, Errc::dane_mismatch));

@@ -86,6 +86,22 @@ TEST(Classify, the_detail_names_the_stage_and_quotes_the_reply) {
   EXPECT_EQ(error.detail, "reply at rcpt: 550 5.1.1 no sorry");
 }
 
+TEST(Classify, SMTP_19_refused_for_the_number_of_recipients) {
+  const auto is = [](Stage stage, std::uint16_t code, std::optional<EnhancedStatus> enhanced,
+                     OthersAccepted others = OthersAccepted::yes) {
+    return is_for_number(stage, Reply{code, enhanced, {"words"}}, others);
+  };
+  EXPECT_TRUE(is(Stage::rcpt, 452, {}));
+  EXPECT_TRUE(is(Stage::rcpt, 552, {}));
+  EXPECT_TRUE(is(Stage::rcpt, 452, EnhancedStatus{4, 5, 3}));
+  EXPECT_TRUE(is(Stage::rcpt, 452, EnhancedStatus{4, 3, 1}));
+  EXPECT_FALSE(is(Stage::rcpt, 452, EnhancedStatus{4, 2, 2})) << "the mailbox is full";
+  EXPECT_FALSE(is(Stage::rcpt, 552, EnhancedStatus{5, 1, 1}));
+  EXPECT_FALSE(is(Stage::rcpt, 451, {}));
+  EXPECT_FALSE(is(Stage::rcpt, 452, {}, OthersAccepted::no));
+  EXPECT_FALSE(is(Stage::final_dot, 452, {}));
+}
+
 TEST(Classify, pitfall_74_the_detail_is_bounded) {
   const Error error = classify(Stage::rcpt, Reply{550, {}, {std::string(4000, 'x')}});
   EXPECT_LT(error.detail.size(), 600U);

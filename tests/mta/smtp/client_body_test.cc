@@ -63,6 +63,69 @@ TEST(ClientSession, doubt_does_not_touch_recipients_refused_before) {
   expect_failure(lost.recipients[2].failure, Errc::remote_temporary, Retry::next_host);
 }
 
+/// The write of the first part of a long body to two accepted recipients fails, and then `words`
+/// are found.
+Script amid_long_body(const std::string& words) {
+  const std::string line(70000, 'x');
+  Script script = three_recipients(
+      kPipeliningHost + kGroup +
+      Lines{"S: 250 ok", "S: 250 a", "S: 550 5.1.1 no b", "S: 250 c", "S: 354 go", "C: " + line} +
+      Lines{words});
+  script.body = {line + "\r\n", line + "\r\n"};
+  return script;
+}
+
+TEST(ClientSession, refusal_amid_the_body_is_the_answer_to_the_message) {
+  struct Case {
+    std::string words;
+    Errc code;
+    Retry retry;
+  };
+  for (const Case& c : {Case{"552 5.3.4 too big", Errc::remote_permanent, Retry::never},
+                        Case{"451 4.3.0 no room", Errc::remote_temporary, Retry::next_host},
+                        Case{"421 4.3.2 bye", Errc::remote_temporary, Retry::next_host}}) {
+    SCOPED_TRACE(c.words);
+    const auto result = play_everything(amid_long_body("LAST WORDS " + c.words));
+    expect_failure(result.failure, c.code, c.retry);
+    EXPECT_EQ(result.stage, Stage::body);
+    for (const std::size_t accepted : {0U, 2U}) {
+      EXPECT_EQ(result.recipients[accepted].failure, result.failure);
+      EXPECT_EQ(result.recipients[accepted].reply->verbatim(), c.words);
+      EXPECT_EQ(result.recipients[accepted].stage, Stage::body);
+    }
+    EXPECT_EQ(result.recipients[1].reply->verbatim(), "550 5.1.1 no b");
+    EXPECT_FALSE(result.in_doubt);
+    EXPECT_EQ(result.shown_in_clear, Shown::content);
+  }
+}
+
+TEST(ClientSession, other_words_amid_the_body_are_a_lost_connection) {
+  for (const char* words : {"LAST WORDS 250 queued", "LAST WORDS 354 go on", "LAST WORDS what?",
+                            "LAST WORDS 552-unfinished", "LOST after write"}) {
+    SCOPED_TRACE(words);
+    const auto result = play_everything(amid_long_body(words));
+    expect_failure(result.failure, Errc::connection_lost, Retry::next_host);
+    expect_failure(result.recipients[2].failure, Errc::connection_lost, Retry::next_host);
+    EXPECT_FALSE(result.in_doubt);
+  }
+}
+
+TEST(ClientSession, pitfall_73_refusal_while_the_dot_is_written_leaves_no_doubt) {
+  const auto result = play_everything({.lines = kUntilDot + Lines{"LAST WORDS 552 5.3.4 too big"}});
+  expect_all_fail(result, Errc::remote_permanent, Retry::never);
+  EXPECT_EQ(result.recipients[0].reply->verbatim(), "552 5.3.4 too big");
+  EXPECT_FALSE(result.in_doubt);
+}
+
+TEST(ClientSession, pitfall_73_a_message_whose_end_was_not_written_is_not_delivered_by_250) {
+  for (const char* words : {"LAST WORDS 250 queued", "LAST WORDS 354 hm", "LAST WORDS 552-more"}) {
+    const auto result = play({.lines = kUntilDot + Lines{words}}).result;
+    SCOPED_TRACE(words);
+    expect_all_fail(result, Errc::connection_lost, Retry::later);
+    EXPECT_TRUE(result.in_doubt);
+  }
+}
+
 TEST(ClientSession, waits_differ_by_stage) {
   ClientSession session = one_recipient();
   const auto wait = [](const ClientAction& action) { return std::get<DoRead>(action).wait; };

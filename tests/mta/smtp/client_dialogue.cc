@@ -74,7 +74,14 @@ class Player {
     EXPECT_EQ(write.bytes, wanted) << "before line " << position_;
     if (write.bytes != wanted) return session.resume(ConnectionLost{"unexpected write"});
     if (next_is("LOST after write")) return session.resume(lost());
+    if (next_is("LAST WORDS ")) return last_words(session);
     return session.resume(BytesWritten{});
+  }
+
+  ClientAction last_words(ClientSession& session) {
+    const std::string words = script_.lines[position_++].substr(11) + "\r\n";
+    outcome_.answered_after_dot = outcome_.dot_sent && (words[0] == '4' || words[0] == '5');
+    return session.resume(BytesReceived{words});
   }
 
   ClientAction on(ClientSession& session, const DoStartTls&) {
@@ -141,11 +148,13 @@ void expect_same(const SessionResult& a, const SessionResult& b) {
   EXPECT_EQ(a.tls_failed, b.tls_failed);
   EXPECT_EQ(a.starttls_offered, b.starttls_offered);
   EXPECT_EQ(a.in_doubt, b.in_doubt);
+  EXPECT_EQ(a.shown_in_clear, b.shown_in_clear);
   ASSERT_EQ(a.recipients.size(), b.recipients.size());
   for (std::size_t i = 0; i < a.recipients.size(); ++i) {
     EXPECT_EQ(a.recipients[i].delivered, b.recipients[i].delivered);
     EXPECT_EQ(a.recipients[i].failure, b.recipients[i].failure);
     EXPECT_EQ(a.recipients[i].stage, b.recipients[i].stage);
+    EXPECT_EQ(a.recipients[i].try_again_here, b.recipients[i].try_again_here);
   }
 }
 
@@ -159,9 +168,14 @@ void expect_sound(const Script& script, const Outcome& outcome) {
       EXPECT_TRUE(outcome.accepted_after_dot);
       EXPECT_TRUE(one.reply && one.reply->positive());
     }
+    EXPECT_TRUE(!one.try_again_here || outcome.accepted_after_dot);
     if (result.in_doubt && one.stage == Stage::final_dot) {
       EXPECT_NE(one.failure->retry, Retry::next_host) << "another host would make it two copies";
     }
+  }
+  if (result.tls_failed) {
+    EXPECT_EQ(result.shown_in_clear, Shown::nothing)
+        << "the caller decides about going on in clear";
   }
   EXPECT_TRUE(outcome.dot_sent || !result.in_doubt);
   EXPECT_TRUE(result.in_doubt || !outcome.dot_sent || outcome.answered_after_dot);

@@ -5,6 +5,7 @@
 //   "C: DATA"      the client must write this; neighbouring C lines must come in one write
 //   "TLS"          the client must start TLS, and it works; "TLS failed", "TLS refused": it does
 //   not "LOST", "TIMEOUT"   the connection breaks while the client reads or writes
+//   "LAST WORDS 552 no"   the write before it failed, and this line was there to be read
 #pragma once
 
 #include <cstddef>

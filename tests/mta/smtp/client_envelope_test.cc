@@ -200,6 +200,41 @@ TEST(ClientSession, SMTP_19_too_many_recipients) {
     EXPECT_TRUE(result.recipients[0].delivered && result.recipients[1].delivered);
     expect_failure(result.recipients[2].failure, Errc::remote_temporary, Retry::next_host);
     EXPECT_EQ(to_string(result.recipients[2].failure->status), "4.5.3");
+    EXPECT_FALSE(result.recipients[0].try_again_here || result.recipients[1].try_again_here);
+    EXPECT_TRUE(result.recipients[2].try_again_here);
+  }
+}
+
+TEST(ClientSession, SMTP_19_no_second_transaction_unless_the_first_went_well) {
+  struct Case {
+    const char* name;
+    Lines replies;
+    bool want;
+  };
+  const Lines end = kBody + Lines{"S: 250 ok"} + kQuit;
+  for (const Case& c : {
+           Case{"452 4.5.3", Lines{"S: 250 a", "S: 250 b", "S: 452 4.5.3 c", "S: 354 go"} + end,
+                true},
+           Case{"mailbox full", Lines{"S: 250 a", "S: 250 b", "S: 452 4.2.2 c", "S: 354 go"} + end,
+                false},
+           Case{"greylisted", Lines{"S: 250 a", "S: 250 b", "S: 451 c", "S: 354 go"} + end, false},
+           Case{"nobody accepted before",
+                Lines{"S: 452 a", "S: 452 b", "S: 452 c", "S: 554 no"} + kQuit, false},
+           Case{"DATA refused", Lines{"S: 250 a", "S: 250 b", "S: 452 c", "S: 451 no"} + kQuit,
+                false},
+           Case{"message refused",
+                Lines{"S: 250 a", "S: 250 b", "S: 452 c", "S: 354 go"} + kBody +
+                    Lines{"S: 554 no"} + kQuit,
+                false},
+           Case{"no word",
+                Lines{"S: 250 a", "S: 250 b", "S: 452 c", "S: 354 go"} + kBody + Lines{"LOST"},
+                false},
+       }) {
+    SCOPED_TRACE(c.name);
+    const auto result = play_everything(
+        three_recipients(kPipeliningHost + kGroup + Lines{"S: 250 ok"} + c.replies));
+    EXPECT_EQ(result.recipients[2].try_again_here, c.want);
+    EXPECT_FALSE(result.recipients[0].try_again_here);
   }
 }
 

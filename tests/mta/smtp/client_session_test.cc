@@ -180,26 +180,44 @@ TEST(ClientSession, required_and_EHLO_refused_for_another_reason) {
 }
 
 TEST(ClientSession, STL_03_refused_STARTTLS) {
-  for (const char* reply : {"S: 454 4.7.0 not now", "S: 501 no", "S: 554 no", "S: 350 hm"}) {
-    Script script{.lines = kTlsHost + Lines{reply} + kTransaction};
-    auto result = play_everything(script);
-    EXPECT_TRUE(result.recipients[0].delivered) << reply;
-    EXPECT_TRUE(result.tls_failed && result.starttls_offered && !result.tls) << reply;
-
-    script.lines = kTlsHost + Lines{reply} + kQuit;
-    script.options.starttls = StartTls::required;
-    result = play_everything(script);
-    expect_all_fail(result, Errc::tls_handshake, Retry::next_host);
-    EXPECT_TRUE(result.tls_failed);
-    EXPECT_EQ("S: " + result.recipients[0].reply->verbatim(), reply);
+  for (const auto mode : {StartTls::required, StartTls::offered}) {
+    for (const char* reply : {"S: 454 4.7.0 not now", "S: 501 no", "S: 554 no", "S: 350 hm"}) {
+      SCOPED_TRACE(reply);
+      Script script{.lines = kTlsHost + Lines{reply} + kQuit};
+      script.options.starttls = mode;
+      const auto result = play_everything(script);
+      expect_all_fail(result, Errc::tls_handshake, Retry::next_host);
+      EXPECT_TRUE(result.failure->detail.starts_with("STARTTLS is refused: "));
+      EXPECT_TRUE(result.tls_failed && result.starttls_offered && !result.tls);
+      EXPECT_EQ(result.stage, Stage::starttls);
+      EXPECT_EQ("S: " + result.recipients[0].reply->verbatim(), reply);
+    }
   }
 }
 
-TEST(ClientSession, STARTTLS_answered_by_the_end) {
-  for (const char* reply : {"LOST", "TIMEOUT", "S: 421 bye", "S: nonsense"}) {
-    const auto result = play_everything({.lines = kTlsHost + Lines{reply}});
-    EXPECT_TRUE(result.tls_failed) << reply;
-    EXPECT_EQ(result.failure->retry, Retry::next_host) << reply;
+TEST(ClientSession, STL_03_SMTP_18_421_to_STARTTLS_is_a_refusal_too) {
+  for (const auto mode : {StartTls::required, StartTls::offered}) {
+    Script script{.lines = kTlsHost + Lines{"S: 421 4.7.0 bye"}};
+    script.options.starttls = mode;
+    const auto result = play_everything(script);
+    expect_all_fail(result, Errc::tls_handshake, Retry::next_host);
+    EXPECT_EQ(result.failure->detail, "STARTTLS is refused: 421 4.7.0 bye");
+    EXPECT_TRUE(result.tls_failed);
+    EXPECT_EQ(result.recipients[0].reply->code, 421);
+  }
+}
+
+TEST(ClientSession, STL_06_STARTTLS_without_a_usable_answer_is_a_failure_of_TLS) {
+  for (const auto mode : {StartTls::required, StartTls::offered}) {
+    for (const char* end : {"LOST", "LOST after write", "TIMEOUT", "S: nonsense"}) {
+      SCOPED_TRACE(end);
+      Script script{.lines = kTlsHost + Lines{end}};
+      script.options.starttls = mode;
+      const auto result = play_everything(script);
+      expect_all_fail(result, Errc::tls_handshake, Retry::next_host);
+      EXPECT_TRUE(result.tls_failed);
+      EXPECT_EQ(result.stage, Stage::starttls);
+    }
   }
 }
 
@@ -255,6 +273,43 @@ TEST(ClientSession, pitfall_63_connection_lost_before_the_first_reply_under_TLS)
       play_everything({.lines = kUnderTls + Lines{"C: MAIL FROM:<from@client.example>", "LOST"}});
   expect_all_fail(later, Errc::connection_lost, Retry::next_host);
   EXPECT_FALSE(later.tls_failed);
+}
+
+// ---- what was shown in clear
+
+TEST(ClientSession, shown_in_clear_is_the_most_that_was_written_without_TLS) {
+  struct Case {
+    const char* name;
+    Lines lines;
+    Shown want;
+  };
+  const Lines refused = {"C: QUIT", "S: 221 bye"};
+  for (const Case& c : {
+           Case{"greeting", {"LOST"}, Shown::nothing},
+           Case{"MAIL", kPlainHost + Lines{"C: MAIL FROM:<from@client.example>", "LOST"},
+                Shown::envelope},
+           Case{"RCPT",
+                kPlainHost + kMail + Lines{"C: RCPT TO:<a@x.example>", "S: 550 no"} + refused,
+                Shown::envelope},
+           Case{"DATA", kPlainHost + kMail + kRcpt + Lines{"C: DATA", "S: 451 no"} + refused,
+                Shown::envelope},
+           Case{"delivered", kPlainHost + kTransaction, Shown::content},
+           Case{"lost amid the body",
+                kPlainHost + kMail + kRcpt + kData + kBody + Lines{"LOST after write"},
+                Shown::content},
+           Case{"under TLS", kUnderTls + kTransaction, Shown::nothing},
+       }) {
+    SCOPED_TRACE(c.name);
+    EXPECT_EQ(play_everything({.lines = c.lines}).shown_in_clear, c.want);
+  }
+}
+
+TEST(ClientSession, a_lone_dot_shows_no_content) {
+  const auto result = play_everything(three_recipients(
+      kPipeliningHost + kGroup +
+      Lines{"S: 250 ok", "S: 550 a", "S: 550 b", "S: 550 c", "S: 354 go", "C: .", "S: 554 no"} +
+      kQuit));
+  EXPECT_EQ(result.shown_in_clear, Shown::envelope);
 }
 
 // ---- probe

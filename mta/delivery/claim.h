@@ -1,0 +1,41 @@
+// A delivery that was taken from the waiting line, as an object: whoever holds it must say what
+// becomes of it. What is dropped unsaid, by an exception for one, goes back into the line, so that
+// no slot is ever lost.
+#pragma once
+
+#include <utility>
+
+#include "base/clock.h"
+#include "mta/delivery/waiting_line.h"
+
+namespace fulmar::delivery {
+
+class Claim {
+ public:
+  /// REQUIRES: `key` counts as running in `line`, which must outlive the claim. `otherwise`: when
+  /// it is due again if the claim is dropped.
+  Claim(WaitingLine& line, queue::DeliveryKey key, UtcTime otherwise)
+      : line_(&line), key_(std::move(key)), otherwise_(otherwise) {}
+  ~Claim() {
+    if (line_ != nullptr) line_->put_back(key_, otherwise_);
+  }
+  Claim(Claim&& other) noexcept
+      : line_(std::exchange(other.line_, nullptr)),
+        key_(std::move(other.key_)),
+        otherwise_(other.otherwise_) {}
+  Claim& operator=(Claim&&) = delete;
+
+  [[nodiscard]] const queue::DeliveryKey& key() const { return key_; }
+
+  // Each ends the claim.
+  void put_back(UtcTime due) { std::exchange(line_, nullptr)->put_back(key_, due); }
+  WaitingLine::Siblings remove() { return std::exchange(line_, nullptr)->remove_running(key_); }
+  void set_aside() { std::exchange(line_, nullptr)->set_aside(key_); }
+
+ private:
+  WaitingLine* line_;  // null once it is said what becomes of the delivery
+  queue::DeliveryKey key_;
+  UtcTime otherwise_;
+};
+
+}  // namespace fulmar::delivery

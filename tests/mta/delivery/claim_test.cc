@@ -1,0 +1,79 @@
+// A claim says once what becomes of its delivery, and says it itself when it is dropped.
+#include "mta/delivery/claim.h"
+
+#include <gtest/gtest.h>
+
+#include <stdexcept>
+
+namespace fulmar::delivery {
+namespace {
+
+using namespace std::chrono_literals;
+
+class ClaimTest : public ::testing::Test {
+ protected:
+  ClaimTest() {
+    line_.add(key_, now_);
+    EXPECT_EQ(line_.take(now_), key_);
+  }
+
+  const UtcTime now_{1'000'000ms};
+  const queue::DeliveryKey key_{MessageId(), MailHost(Domain::parse("b.example").value())};
+  WaitingLine line_{{.total = 1, .per_destination = 1}, [] {}};
+};
+
+TEST_F(ClaimTest, dropped_it_goes_back_into_the_line) {
+  { const Claim claim(line_, key_, now_ + 5min); }
+  EXPECT_EQ(line_.depth().running, 0U);
+  EXPECT_EQ(line_.next_due(), now_ + 5min);
+}
+
+TEST_F(ClaimTest, an_exception_loses_no_slot) {
+  EXPECT_THROW(
+      {
+        const Claim claim(line_, key_, now_ + 5min);
+        throw std::runtime_error("a library's bug");
+      },
+      std::runtime_error);
+  EXPECT_EQ(line_.next_due(), now_ + 5min);
+}
+
+TEST_F(ClaimTest, put_back_is_the_last_word) {
+  {
+    Claim claim(line_, key_, now_ + 5min);
+    claim.put_back(now_ + 1h);
+  }
+  EXPECT_EQ(line_.next_due(), now_ + 1h);
+}
+
+TEST_F(ClaimTest, removed_it_stays_away) {
+  {
+    Claim claim(line_, key_, now_ + 5min);
+    EXPECT_EQ(claim.remove(), WaitingLine::Siblings::none);
+  }
+  EXPECT_EQ(line_.depth().deliveries, 0U);
+}
+
+TEST_F(ClaimTest, set_aside_it_stays_away) {
+  {
+    Claim claim(line_, key_, now_ + 5min);
+    claim.set_aside();
+  }
+  EXPECT_EQ(line_.depth().deliveries, 0U);
+}
+
+TEST_F(ClaimTest, moved_only_the_new_one_counts) {
+  {
+    Claim claim(line_, key_, now_ + 5min);
+    {
+      const Claim moved(std::move(claim));
+      EXPECT_EQ(moved.key(), key_);
+      EXPECT_EQ(line_.depth().running, 1U);
+    }
+    EXPECT_EQ(line_.depth().running, 0U);
+  }
+  EXPECT_EQ(line_.depth().deliveries, 1U);
+}
+
+}  // namespace
+}  // namespace fulmar::delivery
