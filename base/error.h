@@ -68,7 +68,7 @@ enum class Errc : std::uint8_t {
   no_addresses,      ///< MX hosts exist, none has an address.
   mail_loop,         ///< We are our own best MX, or too many Received fields.
   address_refused,   ///< The address guard: loopback, private, link-local, multicast
-                     ///< (docs/security.md).
+                     ///< (base/ip_address.h).
 
   // connection to a mail host
   connect_failed,   ///< TCP connect failed or timed out.

@@ -158,4 +158,10 @@ bool is_non_public(const IpAddress& address) {
   return plain.family() == AddressFamily::v4 ? is_non_public_v4(plain) : is_non_public_v6(plain);
 }
 
+bool may_be_dialed(const IpAddress& address, const std::vector<Network>& exceptions) {
+  return !is_non_public(address) || std::ranges::any_of(exceptions, [&](const Network& network) {
+    return network.contains(address);
+  });
+}
+
 }  // namespace fulmar

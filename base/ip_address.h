@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 
@@ -65,5 +66,8 @@ struct Endpoint {
 /// network": where no public mail host can be (pitfall 52). Documentation ranges are ordinary
 /// addresses here. Looks through IPv4-mapped, IPv4-compatible, 6to4 and NAT64 forms.
 [[nodiscard]] bool is_non_public(const IpAddress& address);
+
+/// The address guard: public, or in one of the operator's exceptions (pitfalls 10, 52).
+[[nodiscard]] bool may_be_dialed(const IpAddress& address, const std::vector<Network>& exceptions);
 
 }  // namespace fulmar

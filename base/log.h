@@ -69,7 +69,7 @@ inline void log_error(std::string_view message, std::initializer_list<LogField> 
 /// One line in the text form, without time and level: `message key=value key="two words"`.
 [[nodiscard]] std::string format_text_line(std::string_view message,
                                            const std::vector<LogField>& fields);
-/// One JSON object without time and level braces trimmed off: `"msg":"…","key":"…"`.
+/// The members of one JSON object, without its braces, time and level: `"msg":"…","key":"…"`.
 [[nodiscard]] std::string format_json_members(std::string_view message,
                                               const std::vector<LogField>& fields);
 

@@ -37,8 +37,9 @@ struct DeliveryEvent {
   std::chrono::milliseconds delay{0};
   /// Before the queue took it, in the queue, connecting, sending.
   std::array<std::chrono::milliseconds, 4> delays{};
-  std::string tls;  ///< "none", "encrypted", "sts", "dane", "dane-host-only", with
-                    ///< ":failed=<class>" after it.
+  /// "none", "encrypted", "sts", "dane", "dane-host-only"; with ":downgraded" or ":failed=<class>"
+  /// after it.
+  std::string tls;
   EnhancedStatus dsn;
   DeliveryStatus status = DeliveryStatus::deferred;
   std::string text;  ///< The remote's words or our reason.

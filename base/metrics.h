@@ -35,7 +35,7 @@ struct Metrics {
   Counter recipients_deferred;  ///< One per attempt.
   Counter recipients_bounced;
   Counter notices_sent;
-  Counter security_failures;  ///< Attempts that ended because owed protection could not be had.
+  Counter security_failures;  ///< Recipients not served because owed protection could not be had.
   Counter policy_fetches;     ///< HTTPS requests for MTA-STS policies.
   Counter policy_fetch_failures;
   Counter protection_lost;  ///< A destination stopped to publish what it had published.

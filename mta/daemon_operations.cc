@@ -6,6 +6,7 @@
 
 #include "base/ascii.h"
 #include "base/log.h"
+#include "mta/delivery/claim.h"
 #include "mta/delivery/explain.h"
 #include "mta/delivery/record.h"
 
@@ -203,16 +204,17 @@ asio::awaitable<Result<json::value>> DaemonOperations::queue_retry(QueueFilter f
   const auto selected = co_await select(std::move(filter));
   for (const DeliveryKey& key : selected) {
     if (!parts_.line.claim(key)) continue;
+    delivery::Claim claim(parts_.line, key, parts_.clock.utc_now());
     // The record carries the due time; the courier looks there.
-    auto delivery = co_await parts_.store.read_delivery(key.message, key.destination);
-    const UtcTime now = parts_.clock.utc_now();
-    if (delivery) {
-      delivery->next_attempt = now;
-      queue::Batch batch{queue::PutDelivery{*delivery}};
-      const auto stored = co_await parts_.store.commit_relaxed(std::move(batch));
-      if (stored) ++changed;
-    }
-    parts_.line.put_back(key, now);
+    auto record = co_await parts_.store.read_delivery(key.message, key.destination);
+    if (!record) continue;  // the courier finds out why; the claim puts it back
+    const UtcTime due = parts_.clock.utc_now();
+    record->next_attempt = due;
+    queue::Batch batch{queue::PutDelivery{*record}};
+    const auto stored = co_await parts_.store.commit_relaxed(std::move(batch));
+    if (!stored) co_return fail(stored.error());
+    claim.put_back(due);
+    ++changed;
   }
   co_return json::value{{"changed", changed}};
 }

@@ -19,9 +19,6 @@ void notify_ready() {
 void notify_stopping() {
   sd_notify(0, "STOPPING=1");
 }
-void notify_status(const std::string& line) {
-  sd_notify(0, ("STATUS=" + line).c_str());
-}
 
 asio::awaitable<void> feed_watchdog() {
   std::uint64_t period = 0;

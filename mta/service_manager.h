@@ -2,15 +2,11 @@
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
-#include <string>
 
 namespace fulmar::mta {
 
 void notify_ready();
 void notify_stopping();
-/// Shown by `systemctl status`.
-void notify_status(const std::string& line);
-
 /// Pings the watchdog at half its period, for ever; returns at once when there is none. Runs on the
 /// main thread, so a main thread that hangs is noticed.
 boost::asio::awaitable<void> feed_watchdog();

@@ -12,8 +12,8 @@
 
 namespace fulmar::queue {
 
-/// `attempts` finished so far (1 after the first): intervals[attempts - 1], the last one repeating,
-/// ±10 % jitter.
+/// `attempts` started so far, the one about to run included: intervals[attempts - 1], the last one
+/// repeating, ±10 % jitter.
 [[nodiscard]] UtcTime next_attempt(std::uint32_t attempts, UtcTime now, const conf::Retry& retry,
                                    Random& random);
 

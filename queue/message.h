@@ -62,7 +62,8 @@ struct Recipient {
   friend bool operator==(const Recipient&, const Recipient&) = default;
 };
 
-/// One finished attempt, newest last. Kept for `queue show` and notices; at most kMaxAttemptsKept.
+/// One attempt, newest last; written before it begins, with "{}" as its decision until it ends.
+/// Kept for `queue show` and notices; at most kMaxAttemptsKept.
 struct Attempt {
   UtcTime at{};
   std::string decision;  ///< The decision record: a JSON object, at most 8 KB.

@@ -116,18 +116,13 @@ class HttpsPolicyFetcher final : public PolicyFetcher {
   Result<std::vector<IpAddress>> select_allowed(const std::vector<IpAddress>& found) const {
     std::vector<IpAddress> allowed;
     for (const IpAddress& address : found) {
-      if (allowed.size() < kMaxAddresses && is_allowed(address)) allowed.push_back(address);
+      if (allowed.size() < kMaxAddresses && may_be_dialed(address, allow_networks_))
+        allowed.push_back(address);
     }
     if (allowed.empty()) {
       return fail(Errc::address_refused, "address " + found.front().str() + " is not a public one");
     }
     return allowed;
-  }
-
-  [[nodiscard]] bool is_allowed(const IpAddress& address) const {
-    return !is_non_public(address) || std::ranges::any_of(allow_networks_, [&](const Network& net) {
-      return net.contains(address);
-    });
   }
 
   resolver::Resolver& resolver_;

@@ -1,5 +1,4 @@
-// What the log and the metrics say when a domain's MTA-STS policy changes. STS-28, design: policy
-// cache
+// What the log and the metrics say when a domain's MTA-STS policy changes. STS-28
 #pragma once
 
 #include <exception>

@@ -24,8 +24,7 @@ namespace fulmar::tls {
 enum class NextHopKind : std::uint8_t {
   mx,               ///< From an MX record.
   implicit_mx,      ///< No MX record: the domain itself.
-  address_literal,  ///< user@[192.0.2.1], or an MX record that names an address: neither DANE nor
-                    ///< MTA-STS applies.
+  address_literal,  ///< user@[192.0.2.1]: neither DANE nor MTA-STS applies.
 };
 
 struct TlsPolicyInputs {
@@ -67,7 +66,7 @@ struct TlsDecision {
   std::string_view reason;     ///< One plain sentence, a literal.
   std::string_view reference;  ///< "RFC 7672 §2.2", a literal.
 
-  /// May the message be sent without TLS when TLS cannot be had?
+  /// The message must not be sent without TLS, even when TLS cannot be had.
   [[nodiscard]] bool tls_required() const { return level != TlsLevel::opportunistic; }
 };
 

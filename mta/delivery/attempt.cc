@@ -380,7 +380,7 @@ asio::awaitable<json::object> probe_host(AttemptParts parts, AttemptSettings set
   const auto starttls =
       plan.decision.tls_required() ? smtp::StartTls::required : smtp::StartTls::offered;
   for (const IpAddress& address : addresses_of_turn(plan, 0)) {
-    record["address"] = address.str();
+    record = {{"address", address.str()}, {"ok", false}, {"tls", "none"}, {"failure", nullptr}};
     auto report = co_await probe_address(parts, settings, plan, address, starttls);
     if (report && fails_open(plan, *report, settings.fallback)) {
       record["downgraded_after"] = to_json(*report->result.failure);

@@ -53,8 +53,7 @@ struct AttemptResult {
   std::chrono::milliseconds sending{0};     ///< Spent in dialogues.
 };
 
-/// Never fails as a whole: every recipient gets exactly one state. RFC 5321 §5.1, standards.md
-/// section 12
+/// Never fails as a whole: every recipient gets exactly one state. RFC 5321 §5.1
 boost::asio::awaitable<AttemptResult> attempt_delivery(AttemptParts parts, AttemptSettings settings,
                                                        queue::Message message,
                                                        queue::Delivery delivery);

@@ -63,9 +63,7 @@ asio::awaitable<Route> Planner::recheck_policy(Route route) {
 std::vector<IpAddress> Planner::dialable(const std::vector<IpAddress>& addresses) const {
   std::vector<IpAddress> allowed;
   std::ranges::copy_if(addresses, std::back_inserter(allowed), [&](const IpAddress& address) {
-    return !is_non_public(address) ||
-           std::ranges::any_of(settings_.allow_networks,
-                               [&](const Network& network) { return network.contains(address); });
+    return may_be_dialed(address, settings_.allow_networks);
   });
   return allowed;
 }

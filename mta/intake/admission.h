@@ -1,5 +1,5 @@
 // Whether the spool can take another message now. Asked at MAIL, so that a client hears it before
-// it sends a body. design: spool_reserve; pitfall 88
+// it sends a body. Pitfall 88.
 #pragma once
 
 #include <cstdint>

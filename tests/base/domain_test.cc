@@ -149,5 +149,13 @@ TEST(AddressGuard, pitfall_52_pitfall_10_non_public_addresses_in_every_disguise)
   }
 }
 
+TEST(AddressGuard, exceptions_are_what_the_operator_lists) {
+  const IpAddress inside = *IpAddress::parse("10.0.0.5");
+  EXPECT_FALSE(may_be_dialed(inside, {}));
+  EXPECT_FALSE(may_be_dialed(inside, {*Network::parse("10.0.1.0/24")}));
+  EXPECT_TRUE(may_be_dialed(inside, {*Network::parse("10.0.0.0/24")}));
+  EXPECT_TRUE(may_be_dialed(*IpAddress::parse("8.8.8.8"), {}));
+}
+
 }  // namespace
 }  // namespace fulmar

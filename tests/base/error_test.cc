@@ -29,7 +29,7 @@ TEST(Errc, every_class_has_a_unique_name_that_parses_back) {
   EXPECT_EQ(parse_errc("no-such-class"), std::nullopt);
 }
 
-// design: what each class means for the sender. ESC-05, ESC-06
+// What each class means for the sender. ESC-05, ESC-06
 TEST(Errc, ESC_05_ESC_06_classes_have_the_documented_status_and_retry) {
   struct Case {
     Errc code;

@@ -2,6 +2,8 @@
 #include "tls/client_context.h"
 
 #include <gmock/gmock.h>
+#include <unistd.h>
+
 #include <gtest/gtest.h>
 #include <openssl/err.h>
 
@@ -28,7 +30,8 @@ TlsDecision at(TlsLevel level) {
 }
 
 std::string write_ca(const std::string& pem) {
-  const std::string path = ::testing::TempDir() + "fulmar_client_context_ca.pem";
+  const std::string path =
+      ::testing::TempDir() + "fulmar_client_context_" + std::to_string(getpid()) + ".pem";
   fakes::write_pem(path, pem);
   return path;
 }

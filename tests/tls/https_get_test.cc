@@ -3,6 +3,8 @@
 #include "tls/https_get.h"
 
 #include <gmock/gmock.h>
+#include <unistd.h>
+
 #include <gtest/gtest.h>
 
 #include <boost/asio/as_tuple.hpp>
@@ -97,7 +99,8 @@ class HttpsGet : public ::testing::Test {
         context_(ClientContext::create({.ca_file = write_ca(root_)}).value()) {}
 
   static std::string write_ca(const fakes::Identity& root) {
-    const std::string path = ::testing::TempDir() + "fulmar_https_get_ca.pem";
+    const std::string path =
+        ::testing::TempDir() + "fulmar_https_get_" + std::to_string(getpid()) + ".pem";
     fakes::write_pem(path, root.certificate_pem());
     return path;
   }

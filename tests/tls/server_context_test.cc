@@ -2,6 +2,8 @@
 #include "tls/server_context.h"
 
 #include <gmock/gmock.h>
+#include <unistd.h>
+
 #include <gtest/gtest.h>
 #include <openssl/err.h>
 
@@ -15,7 +17,8 @@ using ::testing::HasSubstr;
 class ServerContextTest : public ::testing::Test {
  protected:
   static std::string path(const char* what) {
-    return ::testing::TempDir() + "fulmar_server_context_" + what + ".pem";
+    return ::testing::TempDir() + "fulmar_server_context_" + std::to_string(getpid()) + what +
+           ".pem";
   }
   static void write(const fakes::Identity& identity, const std::string& issuers = "") {
     fakes::write_pem(path("cert"), identity.certificate_pem() + issuers);

@@ -2,6 +2,8 @@
 #include "tls/verify.h"
 
 #include <gmock/gmock.h>
+#include <unistd.h>
+
 #include <gtest/gtest.h>
 #include <openssl/evp.h>
 
@@ -60,7 +62,8 @@ class Verify : public ::testing::Test {
   static void SetUpTestSuite() {
     public_root_ = new Identity(fakes::make_root("public root"));
     private_root_ = new Identity(fakes::make_root("private root"));
-    const std::string path = ::testing::TempDir() + "fulmar_verify_test_ca.pem";
+    const std::string path =
+        ::testing::TempDir() + "fulmar_verify_test_" + std::to_string(getpid()) + ".pem";
     fakes::write_pem(path, public_root_->certificate_pem());
     context_ = ClientContext::create({.ca_file = path}).value().release();
   }
