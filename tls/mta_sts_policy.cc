@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstdlib>
 #include <optional>
 
 #include "base/ascii.h"
-#include "base/check.h"
 
 namespace fulmar::tls {
 namespace {
@@ -172,7 +172,7 @@ std::string_view to_string(StsMode mode) {
     case StsMode::enforce:
       return "enforce";
   }
-  FULMAR_CHECK(false);
+  std::abort();  // every enumerator has its case
 }
 
 std::string to_string(const MxPattern& pattern) {

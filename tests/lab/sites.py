@@ -22,6 +22,7 @@ class StartTls(enum.Enum):
     REFUSED_502 = "502 5.5.1 Command not implemented"
     GARBAGE = "220, then bytes that are not TLS"
     CLOSE = "220, then the connection ends in the handshake"
+    HANG_UP = "the connection ends without a reply"
     INJECTED = "220 with plaintext behind it in the same segment"
     OLD_VERSION = "TLS 1.1 at most"
 
@@ -53,6 +54,7 @@ class Smtp:
     rcpt: Replies = Replies()
     rcpt_for: Mapping[str, Replies] = field(default_factory=dict)  # keyed by a part of the local part
     final: Replies = Replies()
+    recipients: int = 1000               # of one transaction; more get 452
 
 
 @dataclass(frozen=True)

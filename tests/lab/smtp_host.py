@@ -174,6 +174,9 @@ class _Session:
         if not self._in_transaction:
             await self._say("503 5.5.1 MAIL first")
             return
+        if len(self._recipients) >= self._host._behaviour.recipients:
+            await self._say("452 4.5.3 Too many recipients")
+            return
         local = address.rpartition("@")[0]
         special = next((answers for part, answers in self._host._rcpt_for.items() if part in local), None)
         reply = (special or self._host._rcpt).next("250 2.1.5 Ok")
@@ -203,6 +206,8 @@ class _Session:
             refusal = StartTls.REFUSED_454 if how is StartTls.REFUSED_454 else StartTls.REFUSED_502
             await self._say(refusal.value)
             return
+        if how is StartTls.HANG_UP:
+            raise _Gone
         if how is StartTls.INJECTED:
             self._writer.write(b"220 2.0.0 Ready\r\n250-planted\r\n250 SIZE 1\r\n")
         else:

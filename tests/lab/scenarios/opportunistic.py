@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ca import CN_ONLY, EXPIRED, SELF_SIGNED
-from expect import Delivered, equal
+from expect import Deferred, Delivered, equal
 from scenario import Scenario
 from sites import Host, Site, Smtp, StartTls
 from trial import Trial
@@ -55,6 +55,12 @@ SCENARIOS = (
              plain("plain-garbage.test", StartTls.GARBAGE), new_connection_in_clear),
     Scenario("TLS 1.1 at most: a new connection, in clear", "BCP-02 pitfall-60",
              plain("plain-old.test", StartTls.OLD_VERSION), new_connection_in_clear),
+    Scenario("A host that hangs up at STARTTLS: a new connection, in clear", "STL-06 pitfall-60",
+             plain("plain-hangs-up.test", StartTls.HANG_UP), new_connection_in_clear),
+    Scenario("STARTTLS answered 454 where the operator wants no clear text: waits", "STL-03 pitfall-60",
+             plain("plain-defer.test", StartTls.REFUSED_454),
+             Deferred("tls-handshake", "4.7.5", level="opportunistic"),
+             settings={"tls": {"opportunistic_fallback": "defer"}}),
     Scenario("STARTTLS answered 454: in clear", "pitfall-60", plain("plain-454.test", StartTls.REFUSED_454),
              Delivered("none", explained=False)),
     Scenario("Plaintext planted behind the 220 is never taken for the host's word inside TLS", "pitfall-58",

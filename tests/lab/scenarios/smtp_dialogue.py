@@ -79,6 +79,16 @@ async def one_transaction(trial: Trial) -> None:
     equal("messages at the host", [sorted(m.recipients) for m in trial.host().received], [sorted(to)])
 
 
+async def rest_at_once(trial: Trial) -> None:
+    """A host that takes ten recipients at a time gets them all in one attempt."""
+    to = [trial.address() for _ in range(25)]
+    await trial.send(*to)
+    for recipient in to:
+        await trial.attempt(recipient, "sent")
+        equal("attempts", len(trial.relay.log.attempts(recipient)), 1)
+    equal("recipients of each transaction", [len(m.recipients) for m in trial.host().received], [10, 10, 5])
+
+
 async def only_what_is_offered(trial: Trial) -> None:
     await Delivered("encrypted", explained=False)(trial)
     mail = next(line for _, line in trial.host().visits[0].lines if line.startswith("MAIL"))
@@ -116,6 +126,8 @@ SCENARIOS = (
                                                "later": once("451 4.2.1 Later")}), each_its_own),
     Scenario("Five recipients at one host are one transaction", "SMTP-07", site("one-transaction.test"),
              one_transaction),
+    Scenario("452 for too many recipients: the rest goes at once in further transactions", "SMTP-19",
+             site("ten-at-a-time.test", recipients=10), rest_at_once),
     Scenario("Bodies with dots, empty and long, arrive octet by octet", "SMTP-26 SMTP-27 SMTP-29 pitfall-72",
              site("byte-for-byte.test"), byte_for_byte),
     Scenario("Extensions the host does not list are not used", "SMTP-23 DSN-05",
