@@ -98,7 +98,9 @@ class Trial:
         return found[0]
 
     def notice_count(self, recipient: str, action: str) -> int:
-        return len(find_notices(self.world.origin.received, recipient, action))
+        """How many different ones; one that was on its way when its relay was killed may arrive twice."""
+        found = find_notices(self.world.origin.received, recipient, action)
+        return len({notice.message["Message-ID"] for notice in found})
 
     async def explain(self, *options: str, domain: Optional[str] = None) -> dict[str, Any]:
         answer = await self.relay.run("explain", "--json", *options, domain or self.domain)
