@@ -27,7 +27,7 @@ std::string fqdn_from_hosts(std::string_view hosts, std::string_view host) {
 std::string system_fqdn() {
   std::array<char, 256> name{};
   if (::gethostname(name.data(), name.size() - 1) != 0) return {};
-  const std::string host(name.data());
+  std::string host(name.data());
   if (host.empty() || host.find('.') != std::string::npos) return host;
   std::ostringstream hosts;
   hosts << std::ifstream("/etc/hosts").rdbuf();

@@ -153,7 +153,7 @@ std::string quoted_printable(std::string_view text) {
 }
 
 std::string header_text(std::string_view text) {
-  const std::string clean = sanitize_line(text, kMaxLine);
+  std::string clean = sanitize_line(text, kMaxLine);
   if (is_ascii(clean)) return clean;
   std::string result;
   for (std::string_view rest = clean; !rest.empty();) {
