@@ -24,13 +24,11 @@ void GroupWriter::submit(PendingWrite write) {
     } else {
       waiting_octets_ += octets;
       waiting_.push_back(std::move(write));
+      wake_.notify_one();
+      return;
     }
   }
-  if (refused) {
-    wake_.notify_one();
-  } else {
-    write.done(std::move(refused));
-  }
+  write.done(std::move(refused));
 }
 
 void GroupWriter::close() {

@@ -130,7 +130,7 @@ struct Scheduler::State {
   }
 
   DeliveryKey start_first(Destination& destination, UtcTime now) {
-    const DeliveryKey key{destination.by_due.begin()->message, *destination.host};
+    DeliveryKey key{destination.by_due.begin()->message, *destination.host};
     destination.dequeue(key.message);
     destination.running.insert(key.message);
     --queued;

@@ -110,7 +110,7 @@ std::string describe(const CertificateFacts& facts) {
 }
 
 std::string association_data(X509* certificate, const resolver::TlsaRecord& like) {
-  const std::string octets = der(certificate, like.selector);
+  std::string octets = der(certificate, like.selector);
   switch (like.matching_type) {
     case 0:
       return octets;
