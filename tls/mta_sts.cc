@@ -185,7 +185,7 @@ class MtaStsService final : public MtaSts {
         forced || purpose == Purpose::refresh || fetch_need(entry, live, now) != FetchNeed::no;
     if (!wanted) return nullptr;
     if (const auto flying = flights_.find(domain); flying != flights_.end()) return flying->second;
-    const FlightPtr flight = make_flight();
+    FlightPtr flight = make_flight();
     flight->live = live;
     if (forced) flight->forced_at = now;
     take_off(domain, flight, fly(domain, flight));
@@ -305,7 +305,7 @@ class MtaStsService final : public MtaSts {
   FlightPtr start_removal(const Domain& domain) {
     auto taken = memory_.take(domain);
     if (!taken) return nullptr;
-    const FlightPtr flight = make_flight();
+    FlightPtr flight = make_flight();
     flight->removed = std::move(taken);
     take_off(domain, flight, remove(domain, flight));
     return flight;
