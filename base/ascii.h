@@ -1,6 +1,7 @@
 // Character classes of the mail protocols: bytes, never the locale.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -34,6 +35,10 @@ namespace fulmar {
 [[nodiscard]] bool equals_ignoring_case(std::string_view a, std::string_view b);
 [[nodiscard]] std::string_view trim(
     std::string_view text);  ///< Without leading and trailing SP and HTAB.
+
+/// Where `wanted` first stands outside quoted strings, in which a backslash quotes the next octet;
+/// npos when it does not. RFC 5321 §4.1.2
+[[nodiscard]] std::size_t find_unquoted(std::string_view text, char wanted);
 
 /// Well-formed by RFC 3629: no overlong forms, no surrogates, nothing past U+10FFFF.
 [[nodiscard]] bool is_valid_utf8(std::string_view text);

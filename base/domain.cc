@@ -75,21 +75,6 @@ bool is_quoted_string(std::string_view text) {
   return true;
 }
 
-/// The @ that ends the local part: the first one outside quotes.
-std::size_t find_at(std::string_view text) {
-  bool quoted = false;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (quoted && text[i] == '\\') {
-      ++i;
-    } else if (text[i] == '"') {
-      quoted = !quoted;
-    } else if (text[i] == '@' && !quoted) {
-      return i;
-    }
-  }
-  return std::string_view::npos;
-}
-
 Result<MailHost> parse_mail_host(std::string_view text) {
   if (!text.starts_with('[')) {
     FULMAR_TRY(Domain name, Domain::parse(text));
@@ -147,7 +132,7 @@ std::string to_string(const MailHost& host) {
 
 Result<Mailbox> Mailbox::parse(std::string_view text) {
   if (text.size() > kMaxPath) return fail(Errc::syntax, "address over 254 octets");
-  const std::size_t at = find_at(text);
+  const std::size_t at = find_unquoted(text, '@');  // an @ inside quotes is local
   if (at == std::string_view::npos) return fail(Errc::syntax, "address without @");
   const std::string_view local = text.substr(0, at);
   if (local.size() > kMaxLocalPart) return fail(Errc::syntax, "local part over 64 octets");

@@ -3,7 +3,7 @@
 #include <utility>
 #include <variant>
 
-#include "queue/wire.h"
+#include "base/wire.h"
 
 namespace fulmar::queue {
 namespace {

@@ -10,8 +10,8 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "base/wire.h"
 #include "queue/rocksdb_options.h"
-#include "queue/wire.h"
 
 namespace fulmar::queue {
 namespace {

@@ -166,7 +166,7 @@ std::optional<DeliveryKey> Scheduler::take(UtcTime now) {
   while (!state_->ring.empty()) {
     Destination& destination = *state_->ring.front();
     if (destination.head() <= now) return state_->start_first(destination, now);
-    // Its work was rescheduled, or the clock was set back, after it joined the ring.
+    // Its work was removed, or the clock was set back, after it joined the ring.
     state_->leave(destination);
     state_->wait(destination);
   }
@@ -178,14 +178,6 @@ void Scheduler::finish(const DeliveryKey& key) {
   FULMAR_CHECK(destination != nullptr && destination->running.erase(key.message) == 1);
   --state_->running;
   state_->settle(*destination);
-}
-
-bool Scheduler::reschedule(const DeliveryKey& key, UtcTime due) {
-  Destination* destination = state_->find(key.destination);
-  if (destination == nullptr || !destination->dequeue(key.message)) return false;
-  destination->enqueue(key.message, due);
-  state_->settle(*destination);
-  return true;
 }
 
 bool Scheduler::claim(const DeliveryKey& key) {

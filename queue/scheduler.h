@@ -45,9 +45,6 @@ class Scheduler {
   /// A running delivery has ended; it is gone, or add() it again afterwards.
   void finish(const DeliveryKey& key);
 
-  /// Makes a queued delivery due at `due`. False when it is not queued (running, or unknown).
-  bool reschedule(const DeliveryKey& key, UtcTime due);
-
   /// Makes a queued delivery count as running, whatever its due time and the limits; for operators'
   /// changes. False when it is not queued.
   bool claim(const DeliveryKey& key);

@@ -30,12 +30,15 @@ struct QueueFilter {
 
 enum class Connect : std::uint8_t { no, yes };
 
+/// The most deliveries that one request lists, retries or deletes.
+inline constexpr std::size_t kMaxListed = 100'000;
+
 /// May be called on any thread. Errors: not_found, invalid_argument, and those of the store.
 class Operations {
  public:
   virtual ~Operations() = default;
   virtual boost::asio::awaitable<boost::json::value> status() = 0;
-  /// Array of messages with their waiting recipients, oldest first, at most `kMaxListed`.
+  /// Array of messages with their waiting recipients, oldest first.
   virtual boost::asio::awaitable<Result<boost::json::value>> queue_list(QueueFilter filter) = 0;
   /// One message with envelope, recipients, history and decision records.
   virtual boost::asio::awaitable<Result<boost::json::value>> queue_show(MessageId id) = 0;
@@ -52,7 +55,5 @@ class Operations {
   virtual boost::asio::awaitable<Result<boost::json::value>> explain(std::string target,
                                                                      Connect connect) = 0;
 };
-
-inline constexpr std::size_t kMaxListed = 100'000;
 
 }  // namespace fulmar::control

@@ -77,16 +77,6 @@ WaitingLine::Siblings WaitingLine::remove_running(const DeliveryKey& key) {
   return left;
 }
 
-bool WaitingLine::hasten(const DeliveryKey& key, UtcTime now) {
-  bool changed = false;
-  {
-    const std::lock_guard lock(mutex_);
-    changed = scheduler_.reschedule(key, now);
-  }
-  if (changed) wake_();
-  return changed;
-}
-
 bool WaitingLine::claim(const DeliveryKey& key) {
   const std::lock_guard lock(mutex_);
   return scheduler_.claim(key);

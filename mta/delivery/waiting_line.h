@@ -46,8 +46,6 @@ class WaitingLine {
   /// A running delivery is gone from the spool. `none`: it was the message's last.
   Siblings remove_running(const queue::DeliveryKey& key);
 
-  /// A queued delivery becomes due now; false when it is running or unknown.
-  bool hasten(const queue::DeliveryKey& key, UtcTime now);
   /// Takes a queued delivery out so that it can be changed or removed; it then counts as running.
   /// False when it is running already or unknown.
   bool claim(const queue::DeliveryKey& key);

@@ -49,21 +49,6 @@ struct PathAndParameters {
   std::string_view parameters;  ///< Separated by spaces.
 };
 
-/// The first '>' outside quotes.
-std::size_t find_path_end(std::string_view text) {
-  bool quoted = false;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (quoted && text[i] == '\\') {
-      ++i;
-    } else if (text[i] == '"') {
-      quoted = !quoted;
-    } else if (text[i] == '>' && !quoted) {
-      return i;
-    }
-  }
-  return std::string_view::npos;
-}
-
 /// "@a.example,@b.example:user@c.example" without what stands before the user. RFC 5321 §4.1.1.3,
 /// appendix C: source routes are accepted and ignored.
 std::string_view without_source_route(std::string_view path) {
@@ -80,7 +65,7 @@ Parsed<PathAndParameters> parse_path(std::string_view argument, std::string_view
     return refuse(501, {5, 5, 4}, std::string(keyword) + "<address> is needed");
   }
   const std::string_view rest = trim(argument.substr(keyword.size()));
-  const std::size_t end = find_path_end(rest);
+  const std::size_t end = find_unquoted(rest, '>');
   if (!rest.starts_with('<') || end == std::string_view::npos) return std::unexpected(bad_address);
   const std::string_view parameters = rest.substr(end + 1);
   if (!parameters.empty() && !parameters.starts_with(' ')) return std::unexpected(bad_address);

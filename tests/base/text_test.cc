@@ -35,6 +35,15 @@ TEST(Utf8, well_formed_sequences_only) {
   }
 }
 
+TEST(FindUnquoted, passes_over_quoted_strings_and_quoted_octets) {
+  EXPECT_EQ(find_unquoted("a@b", '@'), 1U);
+  EXPECT_EQ(find_unquoted(R"("a@b"@c)", '@'), 5U);
+  EXPECT_EQ(find_unquoted(R"("a\"@b"@c)", '@'), 7U);
+  EXPECT_EQ(find_unquoted(R"(a\@b)", '@'), 2U) << "a backslash quotes inside quotes only";
+  EXPECT_EQ(find_unquoted(R"("a@b)", '@'), std::string_view::npos);
+  EXPECT_EQ(find_unquoted("\"a\\", '@'), std::string_view::npos);
+}
+
 TEST(SanitizeLine, pitfall_75_one_harmless_bounded_line) {
   EXPECT_EQ(sanitize_line("a\r\nBcc: b\x1b[31m\x7f", 100), "a??Bcc: b?[31m?");
   EXPECT_EQ(sanitize_line(std::string_view("a\0b", 3), 100), "a?b");

@@ -15,9 +15,9 @@
 #include <optional>
 #include <thread>
 
+#include "base/wire.h"
 #include "queue/rocksdb_database.h"
 #include "queue/rocksdb_store_internal.h"
-#include "queue/wire.h"
 #include "tests/queue/faulty_disk.h"
 #include "tests/queue/spool_fixture.h"
 

@@ -157,29 +157,14 @@ TEST(Scheduler, is_running_is_true_from_start_to_ending_only) {
   EXPECT_TRUE(scheduler.destinations().empty());
 }
 
-TEST(Scheduler, reschedule_moves_a_queued_delivery_both_ways) {
-  Scheduler scheduler({});
-  scheduler.add(key(1, "a.example"), kStart + 1h);
-  scheduler.add(key(2, "a.example"), kStart + 2h);
-  EXPECT_TRUE(scheduler.reschedule(key(2, "a.example"), kStart));
-  EXPECT_EQ(scheduler.next_due(), kStart);
-  EXPECT_TRUE(scheduler.reschedule(key(2, "a.example"), kStart + 3h));
-  EXPECT_EQ(scheduler.next_due(), kStart + 1h);
-  EXPECT_EQ(scheduler.take(kStart), std::nullopt);
-  EXPECT_EQ(scheduler.take(kStart + 1h), key(1, "a.example"));
-  EXPECT_FALSE(scheduler.reschedule(key(1, "a.example"), kStart)) << "it is running";
-  EXPECT_FALSE(scheduler.reschedule(key(9, "a.example"), kStart));
-  EXPECT_FALSE(scheduler.reschedule(key(1, "z.example"), kStart));
-  EXPECT_EQ(scheduler.queued(), 1U);
-}
-
-TEST(Scheduler, what_waits_for_its_turn_can_still_be_moved_and_removed) {
+TEST(Scheduler, what_waits_for_its_turn_can_still_be_removed) {
   Scheduler scheduler({.total = 1, .per_destination = 1});
   scheduler.add(key(1, "a.example"), kStart);
   scheduler.add(key(2, "b.example"), kStart + 1ms);
   scheduler.add(key(3, "c.example"), kStart + 2ms);
   ASSERT_EQ(scheduler.take(kStart + 1s), key(1, "a.example"));  // b and c now wait for their turn
-  EXPECT_TRUE(scheduler.reschedule(key(2, "b.example"), kStart + 1h));
+  EXPECT_TRUE(scheduler.remove(key(2, "b.example")));
+  scheduler.add(key(2, "b.example"), kStart + 1h);
   EXPECT_TRUE(scheduler.remove(key(3, "c.example")));
   scheduler.finish(key(1, "a.example"));
   EXPECT_EQ(scheduler.take(kStart + 1s), std::nullopt);
@@ -348,7 +333,7 @@ TEST(Scheduler, agrees_with_a_plain_model_under_random_calls) {
     const DeliveryKey chosen = key(number, domain);
     const bool is_running = std::ranges::find(running, chosen) != running.end();
     const bool is_queued = queued.contains({domain, number});
-    switch (random->below(5)) {
+    switch (random->below(4)) {
       case 0:
         if (is_running || is_queued) break;
         scheduler.add(chosen, when);
@@ -381,10 +366,6 @@ TEST(Scheduler, agrees_with_a_plain_model_under_random_calls) {
         if (running.empty()) break;
         scheduler.finish(running.front());
         running.erase(running.begin());
-        break;
-      case 3:
-        ASSERT_EQ(scheduler.reschedule(chosen, when), is_queued);
-        if (is_queued) queued[{domain, number}] = when;
         break;
       default:
         ASSERT_EQ(scheduler.remove(chosen), is_queued);

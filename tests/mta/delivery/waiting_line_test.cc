@@ -40,16 +40,14 @@ TEST_F(WaitingLineTest, whatever_may_become_due_wakes) {
   const DeliveryKey key{message(), host("b.example")};
   line_.add(key, now_ + 5s);
   EXPECT_EQ(wakes_, 1);
-  EXPECT_TRUE(line_.hasten(key, now_));
-  EXPECT_EQ(wakes_, 2);
-  EXPECT_TRUE(line_.take(now_).has_value());
-  EXPECT_EQ(wakes_, 2) << "taking makes nothing due";
+  EXPECT_TRUE(line_.take(now_ + 5s).has_value());
+  EXPECT_EQ(wakes_, 1) << "taking makes nothing due";
   line_.put_back(key, now_ + 5s);
-  EXPECT_EQ(wakes_, 3);
+  EXPECT_EQ(wakes_, 2);
   EXPECT_TRUE(line_.claim(key));
-  EXPECT_EQ(wakes_, 3);
+  EXPECT_EQ(wakes_, 2);
   line_.remove_running(key);
-  EXPECT_EQ(wakes_, 4) << "a slot is free";
+  EXPECT_EQ(wakes_, 3) << "a slot is free";
 }
 
 TEST_F(WaitingLineTest, a_freed_slot_lets_the_next_one_in) {
@@ -118,16 +116,6 @@ TEST_F(WaitingLineTest, pitfall_83_a_message_pinned_at_the_start_is_never_done) 
   EXPECT_EQ(line_.siblings(key), Siblings::some);
   ASSERT_TRUE(line_.take(now_).has_value());
   EXPECT_EQ(line_.remove_running(key), Siblings::some);
-}
-
-TEST_F(WaitingLineTest, hasten_leaves_running_and_unknown_ones_alone) {
-  const DeliveryKey key{message(), host("a.example")};
-  EXPECT_FALSE(line_.hasten(key, now_));
-  line_.add(key, now_);
-  ASSERT_TRUE(line_.take(now_).has_value());
-  const int before = wakes_;
-  EXPECT_FALSE(line_.hasten(key, now_));
-  EXPECT_EQ(wakes_, before);
 }
 
 TEST_F(WaitingLineTest, claim_takes_it_before_its_time_and_only_once) {

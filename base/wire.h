@@ -1,6 +1,6 @@
-// The octets that records of the spool are made of: little-endian integers of fixed width, and
-// texts that carry their length. docs/queue-format.md has the layout of the records; codec.cc puts
-// them together.
+// The octets that stored records are made of: little-endian integers of fixed width, and texts that
+// carry their length. docs/queue-format.md has the layout of the spool's records; queue/codec.cc
+// and tls/mta_sts_cache_codec.cc put them together.
 #pragma once
 
 #include <algorithm>
@@ -16,7 +16,7 @@
 #include "base/message_id.h"
 #include "base/result.h"
 
-namespace fulmar::queue {
+namespace fulmar {
 
 /// 9999-12-31T23:59:59.999Z. Nothing later, and nothing before 1970, is a time of ours; arithmetic
 /// could overflow.
@@ -117,4 +117,4 @@ class Reader {
   std::string_view rest_;
 };
 
-}  // namespace fulmar::queue
+}  // namespace fulmar
