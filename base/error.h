@@ -75,18 +75,26 @@ enum class Errc : std::uint8_t {
   connection_lost,  ///< EOF, reset or timeout within the dialogue.
 
   // transport security that is owed and cannot be had
-  dane_lookup,      ///< TLSA (or the address before it) could not be looked up securely.
-  dane_mismatch,    ///< No TLSA record matches, or DANE-TA name or chain fails.
-  dane_no_tls,      ///< TLSA records exist and STARTTLS is not offered or the handshake fails.
-  sts_mx_mismatch,  ///< The MX host is not in the MTA-STS policy.
-  sts_certificate,  ///< MTA-STS enforce and the certificate does not verify.
-  sts_no_tls,       ///< MTA-STS enforce and STARTTLS is not offered or the handshake fails.
-  tls_handshake,    ///< Opportunistic handshake failed and `tls.opportunistic_fallback` is "defer".
+  dane_lookup,       ///< TLSA (or the address before it) could not be looked up securely.
+  dane_mismatch,     ///< No TLSA record matches, or DANE-TA name or chain fails.
+  dane_no_tls,       ///< TLSA records exist and STARTTLS is not offered or the handshake fails.
+  sts_mx_mismatch,   ///< The MX host is not in the MTA-STS policy.
+  sts_certificate,   ///< MTA-STS enforce and the certificate does not verify.
+  sts_no_tls,        ///< MTA-STS enforce and STARTTLS is not offered or the handshake fails.
+  dane_required,     ///< An operator's rule demands DANE, and the host has no usable TLSA records.
+  sts_required,      ///< An operator's rule demands MTA-STS, and the domain has no policy.
+  rule_certificate,  ///< An operator's rule names certificates, and the host has another one.
+  rule_no_tls,       ///< An operator's rule demands TLS, and it cannot be had.
+  requiretls_unsupported,  ///< The sender demands REQUIRETLS, which the host does not offer.
+  requiretls_unmet,  ///< The sender demands REQUIRETLS; the host's name or certificate is unproven,
+                     ///< or there is no TLS.
+  tls_handshake,  ///< Opportunistic handshake failed and `tls.opportunistic_fallback` is "defer".
 
   // the remote server's word
   remote_temporary,  ///< 4yz.
   remote_permanent,  ///< 5yz.
   remote_protocol,   ///< Not SMTP, or out of order.
+  relay_auth,        ///< The configured relay takes no AUTH, or not this user and password.
 
   // the message does not fit the host
   message_too_big,

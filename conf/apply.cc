@@ -19,11 +19,6 @@ const Key* find_key(const Table& table, std::string_view name) {
   return found == table.keys.end() ? nullptr : &*found;
 }
 
-const Table* find_table(std::string_view name) {
-  const auto found = std::ranges::find(schema(), name, &Table::name);
-  return name.empty() || found == schema().end() ? nullptr : &*found;
-}
-
 std::vector<std::string_view> names_in(const Table& table) {
   std::vector<std::string_view> names;
   for (const Key& key : table.keys)
@@ -89,7 +84,7 @@ void Application::top_level(const Value::Fields& entries) {
   for (const Entry& entry : entries) {
     if (const Key* key = find_key(root, entry.key)) {
       known_key(root, 0, *key, entry);
-    } else if (const Table* table = find_table(entry.key)) {
+    } else if (const Table* table = entry.key.empty() ? nullptr : find_table(entry.key)) {
       known_table(*table, entry);
     } else {
       fault(entry.at, unknown_key(root, entry.key));
@@ -123,7 +118,7 @@ void Application::array_of_tables(const Table& table, const Entry& entry,
   if (elements.empty() && !table.missing.empty())
     fault(entry.at, name + ": " + not_yet(table.missing));
   if (table.missing.empty()) {
-    result_.config.listen.assign(elements.size(), default_listener());
+    table.resize(result_.config, elements.size());
     result_.origins[name] = {entry.at, entry.value.at};
   }
   for (std::size_t i = 0; i < elements.size(); ++i) {
@@ -182,7 +177,9 @@ Applied apply(const Value& file) {
 
 std::string setting_name(std::string_view table, std::size_t index, std::string_view key) {
   if (table.empty()) return std::string(key);
-  const std::string element = table == "listen" ? '[' + std::to_string(index) + ']' : "";
+  const Table* found = find_table(table);
+  const bool is_array = found != nullptr && found->shape == Shape::array;
+  const std::string element = is_array ? '[' + std::to_string(index) + ']' : "";
   return std::string(table) + element + '.' + std::string(key);
 }
 

@@ -4,20 +4,22 @@
 // and a test holds the two together.
 //
 // Not yet in this version, and refused by the loader with a line that says so: messages_per_client,
-// [auth], [requiretls], [[destination]], [failure], notify.repeat_after, notify.cleared,
-// notify.templates_dir, [tls_report],
-// [[dkim]], [http], listen.kind "submission", listen.auth other than "none".
+// [auth], destination.connection_limit, destination.max_deliveries_per_connection,
+// destination.max_message_rate, notify.repeat_after, notify.cleared, notify.templates_dir,
+// [tls_report], [[dkim]], [http], listen.kind "submission", listen.auth other than "none".
 #pragma once
 
 #include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/domain.h"
 #include "base/ip_address.h"
 #include "base/log.h"
+#include "conf/destination.h"
 
 namespace fulmar::conf {
 
@@ -47,12 +49,20 @@ struct Limits {
       1'000'000'000;  ///< Free octets below which MAIL gets 452 4.3.1; 0 .. 1 TB.
 };
 
+/// REQUIRES: `name` is a domain name.
+[[nodiscard]] Domain well_known(std::string_view name);
+
 struct Resolver {
   std::string trust_anchor = "/usr/share/dns/root.key";  ///< DNSKEY or DS records of the root.
   std::string root_hints;                                ///< Empty: built in.
   std::vector<std::string> forward_to;  ///< "address@port"; empty: recursion from the root.
   milliseconds timeout{10'000};         ///< For one lookup, 1 s .. 60 s.
   std::vector<Domain> plain_zones;      ///< Special-use zones to be resolved like any other.
+  // The names of the DNSSEC self-test: what is known to be signed, not to be signed, and to be
+  // signed wrongly on purpose. The root stands for "not asked".
+  Domain self_test_signed = well_known("isc.org");
+  Domain self_test_unsigned = well_known("google.com");
+  Domain self_test_bogus = well_known("dnssec-failed.org");
 };
 
 enum class OpportunisticFallback : std::uint8_t { clear, defer };
@@ -63,8 +73,16 @@ struct Tls {
   OpportunisticFallback opportunistic_fallback = OpportunisticFallback::clear;
 };
 
+enum class Digest : std::uint8_t { sha256, sha512 };
+
 struct Dane {
   bool enabled = true;
+  /// Strongest first: of TLSA records that differ in the digest only, the first one listed here
+  /// counts (RFC 7671 §9).
+  std::vector<Digest> digests = {Digest::sha512, Digest::sha256};
+  /// A host that satisfies DANE must satisfy an enforced MTA-STS policy as well (RFC 8461 §2 leaves
+  /// it open).
+  bool also_mta_sts = false;
 };
 
 struct MtaSts {
@@ -74,6 +92,12 @@ struct MtaSts {
   milliseconds failed_fetch_backoff{
       300'000};                            ///< First wait after a failed GET; grows. 1 s .. 1 d.
   milliseconds recheck_interval{300'000};  ///< Between forced refetches of one domain. 1 s .. 1 d.
+};
+
+/// RFC 8689.
+struct RequireTls {
+  bool enabled = true;                ///< The extension is offered, and used.
+  bool honor_tls_required_no = true;  ///< The header field TLS-Required: No counts.
 };
 
 struct Outbound {
@@ -91,6 +115,27 @@ struct Retry {
       milliseconds(2'400'000), milliseconds(3'600'000), milliseconds(7'200'000),
       milliseconds(14'400'000)};                 ///< The last repeats; each 1 s .. 1 d.
   milliseconds give_up_after{5 * 86'400'000LL};  ///< 1 s .. 30 d.
+};
+
+enum class FailureAction : std::uint8_t { defer, bounce };
+
+/// What becomes of mail that fails for one reason at every host.
+struct FailureRule {
+  FailureAction action = FailureAction::defer;
+  std::optional<milliseconds> give_up_after;  ///< In place of retry.give_up_after; 1 s .. 30 d.
+};
+
+struct Failure {
+  FailureRule dane_lookup;
+  FailureRule dane_mismatch;
+  FailureRule dane_no_tls;
+  FailureRule sts_mx_mismatch;
+  FailureRule sts_certificate;
+  FailureRule sts_no_tls;
+  FailureRule requiretls{.action = FailureAction::bounce,
+                         .give_up_after = {}};  ///< RFC 8689 §4.2.1
+  FailureRule dns;
+  FailureRule connect;
 };
 
 enum class ReturnContent : std::uint8_t { headers, full };
@@ -118,8 +163,11 @@ struct Config {
   Tls tls;
   Dane dane;
   MtaSts mta_sts;
+  RequireTls requiretls;
   Outbound outbound;
+  std::vector<Destination> destinations;  ///< First match wins. Default: none.
   Retry retry;
+  Failure failure;
   Notify notify;
   Control control;
   LogSettings log;

@@ -50,6 +50,14 @@ void apply_system(Applied& applied, const SystemFacts& system) {
   }
 }
 
+/// Each entry learns where it stands, to be named wherever it has effect.
+void name_destinations(Applied& applied, const std::string& file) {
+  for (std::size_t i = 0; i < applied.config.destinations.size(); ++i) {
+    const Position at = applied.origins.at(fmt::format("destination[{}]", i)).key;
+    applied.config.destinations[i].where = fmt::format("{}:{}", file, at.line);
+  }
+}
+
 std::vector<Setting> list_settings(const Applied& applied, const std::string& file,
                                    const SystemFacts& system) {
   std::vector<Setting> settings;
@@ -64,7 +72,7 @@ std::vector<Setting> list_settings(const Applied& applied, const std::string& fi
   for (const Table& table : schema()) {
     const bool is_array = table.shape == Table::Shape::array;
     if (!table.missing.empty()) continue;
-    const std::size_t elements = is_array ? applied.config.listen.size() : 1;
+    const std::size_t elements = is_array ? table.size(applied.config) : 1;
     if (elements == 0) add(std::string(table.name), "[]");
     for (std::size_t i = 0; i < elements; ++i) {
       for (const Key& key : table.keys) {
@@ -124,6 +132,7 @@ std::expected<Loaded, std::vector<Problem>> load_text(std::string_view toml,
   if (!applied.faults.empty()) {
     return std::unexpected(to_problems(file, std::move(applied.faults)));
   }
+  name_destinations(applied, file);
   std::vector<Setting> settings = list_settings(applied, file, system);
   return Loaded{std::move(applied.config), std::move(settings)};
 }

@@ -36,8 +36,8 @@ Table root_table() {
 }
 
 Table listen_table() {
-  return table_of<Listen>(
-      "listen", Table::Shape::array,
+  return array_section<Listen>(
+      "listen", &Config::listen, default_listener(),
       {
           key("address", &Listen::address, endpoint(), "where clients connect"),
           only<Listen>("kind", "relay", {"submission"}, "submission listeners are"),
@@ -54,8 +54,7 @@ Table listen_table() {
               choice<BareNewline>(
                   {{"reject", BareNewline::reject}, {"normalize", BareNewline::normalize}}),
               "what becomes of CR or LF alone"),
-      },
-      [](auto& config, std::size_t index) -> auto& { return config.listen.at(index); });
+      });
 }
 
 Table limits_table() {
@@ -88,6 +87,12 @@ Table resolver_table() {
           key("timeout", &Resolver::timeout, duration({seconds(1), seconds(60)}), "one lookup"),
           key("plain_zones", &Resolver::plain_zones, list(domain()),
               "special-use zones to resolve like any other"),
+          key("self_test_signed", &Resolver::self_test_signed, domain_or_none(),
+              "a name known to be signed"),
+          key("self_test_unsigned", &Resolver::self_test_unsigned, domain_or_none(),
+              "a name known not to be signed"),
+          key("self_test_bogus", &Resolver::self_test_bogus, domain_or_none(),
+              "a name known to be signed wrongly"),
       });
 }
 
@@ -108,7 +113,15 @@ Table tls_table() {
 
 Table dane_table() {
   return section<Dane>("dane", &Config::dane,
-                       {key("enabled", &Dane::enabled, boolean(), "whether DANE is used")});
+                       {
+                           key("enabled", &Dane::enabled, boolean(), "whether DANE is used"),
+                           key("digests", &Dane::digests,
+                               list_not_empty(choice<Digest>(
+                                   {{"sha256", Digest::sha256}, {"sha512", Digest::sha512}})),
+                               "digests of TLSA records, strongest first"),
+                           key("also_mta_sts", &Dane::also_mta_sts, boolean(),
+                               "whether MTA-STS counts where DANE holds"),
+                       });
 }
 
 Table mta_sts_table() {
@@ -124,6 +137,16 @@ Table mta_sts_table() {
               duration({seconds(1), days(1)}), "the first wait after a failed fetch"),
           key("recheck_interval", &MtaSts::recheck_interval, duration({seconds(1), days(1)}),
               "between forced fetches for one domain"),
+      });
+}
+
+Table requiretls_table() {
+  return section<RequireTls>(
+      "requiretls", &Config::requiretls,
+      {
+          key("enabled", &RequireTls::enabled, boolean(), "whether REQUIRETLS is used"),
+          key("honor_tls_required_no", &RequireTls::honor_tls_required_no, boolean(),
+              "whether TLS-Required: No counts"),
       });
 }
 
@@ -144,6 +167,33 @@ Table outbound_table() {
       });
 }
 
+Table destination_table() {
+  return array_section<Destination>(
+      "destination", &Config::destinations, {},
+      {
+          key("domain", &Destination::domain, domain_pattern(), "whom the entry is about"),
+          key("tls", &Destination::tls,
+              choice<TlsRule>({{"automatic", TlsRule::automatic},
+                               {"may", TlsRule::may},
+                               {"encrypt", TlsRule::encrypt},
+                               {"dane", TlsRule::dane},
+                               {"dane-only", TlsRule::dane_only},
+                               {"sts", TlsRule::sts},
+                               {"secure", TlsRule::secure},
+                               {"none", TlsRule::none}}),
+              "the security that is demanded"),
+          key("tls_match", &Destination::tls_match, list(domain_pattern()),
+              "names accepted in the certificate"),
+          key("relay", &Destination::relay, relay(), "the next hop"),
+          key("auth_file", &Destination::auth_file, text(), "a file with user:password"),
+          missing_key<Destination>("connection_limit", "connection limits are"),
+          missing_key<Destination>("max_deliveries_per_connection", "connection reuse is"),
+          missing_key<Destination>("max_message_rate", "message rates are"),
+          key("until", &Destination::until, date(), "the last day it applies"),
+          key("comment", &Destination::comment, text(), "why it is there"),
+      });
+}
+
 Table retry_table() {
   return section<Retry>(
       "retry", &Config::retry,
@@ -152,6 +202,23 @@ Table retry_table() {
               "waits between attempts"),
           key("give_up_after", &Retry::give_up_after, duration({seconds(1), days(30)}),
               "how long a message may wait"),
+      });
+}
+
+Table failure_table() {
+  constexpr std::string_view kDoc = "what becomes of mail that fails so";
+  return section<Failure>(
+      "failure", &Config::failure,
+      {
+          key("dane-lookup", &Failure::dane_lookup, failure_rule(), kDoc),
+          key("dane-mismatch", &Failure::dane_mismatch, failure_rule(), kDoc),
+          key("dane-no-tls", &Failure::dane_no_tls, failure_rule(), kDoc),
+          key("sts-mx-mismatch", &Failure::sts_mx_mismatch, failure_rule(), kDoc),
+          key("sts-certificate", &Failure::sts_certificate, failure_rule(), kDoc),
+          key("sts-no-tls", &Failure::sts_no_tls, failure_rule(), kDoc),
+          key("requiretls", &Failure::requiretls, failure_rule(), kDoc),
+          key("dns", &Failure::dns, failure_rule(), kDoc),
+          key("connect", &Failure::connect, failure_rule(), kDoc),
       });
 }
 
@@ -213,16 +280,11 @@ std::vector<Table> make_schema() {
       tls_table(),
       dane_table(),
       mta_sts_table(),
-      missing_table("requiretls", kSingle, "REQUIRETLS (RFC 8689) is",
-                    {"enabled", "honor_tls_required_no"}),
+      requiretls_table(),
       outbound_table(),
-      missing_table("destination", kArray, "rules for single destinations are",
-                    {"domain", "tls", "tls_match", "relay", "auth_file", "connection_limit",
-                     "max_deliveries_per_connection", "max_message_rate", "until", "comment"}),
+      destination_table(),
       retry_table(),
-      missing_table("failure", kSingle, "actions per class of failure are",
-                    {"dane-lookup", "dane-mismatch", "dane-no-tls", "sts-mx-mismatch",
-                     "sts-certificate", "sts-no-tls", "requiretls", "dns", "connect"}),
+      failure_table(),
       notify_table(),
       missing_table("tls_report", kSingle, "TLS reports (RFC 8460) are",
                     {"enabled", "organization", "contact", "interval", "send_delay"}),
@@ -241,6 +303,11 @@ const std::vector<Table>& schema() {
   return tables;
 }
 
+const Table* find_table(std::string_view name) {
+  const auto found = std::ranges::find(schema(), name, &Table::name);
+  return found == schema().end() ? nullptr : &*found;
+}
+
 std::string key_path(const Table& table, std::string_view key) {
   const std::string prefix = table.name.empty() ? "" : std::string(table.name) + '.';
   return prefix + std::string(key);
@@ -248,6 +315,10 @@ std::string key_path(const Table& table, std::string_view key) {
 
 std::string not_yet(std::string_view missing) {
   return std::string(missing) + " not in this version yet";
+}
+
+Domain well_known(std::string_view name) {
+  return checked(Domain::parse(name));
 }
 
 Listen default_listener() {

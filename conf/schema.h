@@ -32,6 +32,9 @@ struct Table {
   Shape shape = Shape::single;
   std::string_view missing;  ///< Not empty: nothing in the table exists yet.
   std::vector<Key> keys;
+  // For arrays: how many elements there are, and making them, each with its defaults.
+  std::function<std::size_t(const Config&)> size = {};
+  std::function<void(Config&, std::size_t)> resize = {};
 };
 
 /// In the order of the documentation; the first table is the unnamed one.
@@ -42,6 +45,9 @@ struct Table {
 
 /// "not in this version yet", as a sentence about `missing`.
 [[nodiscard]] std::string not_yet(std::string_view missing);
+
+/// The table of that name; null when there is none.
+[[nodiscard]] const Table* find_table(std::string_view name);
 
 /// The listener of one [[listen]] table with nothing in it.
 [[nodiscard]] Listen default_listener();

@@ -64,7 +64,7 @@ Row<Section> missing_key(std::string_view name, std::string_view missing) {
 template <class Section, class Find>
 Table table_of(std::string_view name, Table::Shape shape, std::vector<Row<Section>> rows,
                Find find) {
-  Table table{.name = name, .shape = shape, .missing = {}, .keys = {}};
+  Table table{.name = name, .shape = shape, .missing = {}, .keys = {}, .size = {}, .resize = {}};
   for (Row<Section>& row : rows) {
     Key key{.name = row.name, .doc = row.doc, .missing = row.missing, .set = {}, .show = {}};
     if (row.missing.empty()) {
@@ -88,10 +88,25 @@ Table section(std::string_view name, Section Config::*member, std::vector<Row<Se
                   [member](auto& config, std::size_t) -> auto& { return config.*member; });
 }
 
+/// `[[name]]`, kept in one member of Config; each element starts as `fresh`.
+template <class Element>
+Table array_section(std::string_view name, std::vector<Element> Config::*member,
+                    const Element& fresh, std::vector<Row<Element>> rows) {
+  Table table = table_of(
+      name, Table::Shape::array, std::move(rows),
+      [member](auto& config, std::size_t index) -> auto& { return (config.*member).at(index); });
+  table.size = [member](const Config& config) { return (config.*member).size(); };
+  table.resize = [member, fresh](Config& config, std::size_t size) {
+    (config.*member).assign(size, fresh);
+  };
+  return table;
+}
+
 /// A table of which nothing exists yet.
 inline Table missing_table(std::string_view name, Table::Shape shape, std::string_view missing,
                            const std::vector<std::string_view>& names) {
-  Table table{.name = name, .shape = shape, .missing = missing, .keys = {}};
+  Table table{
+      .name = name, .shape = shape, .missing = missing, .keys = {}, .size = {}, .resize = {}};
   for (const std::string_view each : names) {
     table.keys.push_back({.name = each, .doc = {}, .missing = missing, .set = {}, .show = {}});
   }

@@ -33,7 +33,11 @@ Value::List convert_array(const toml::array& array) {
 
 Value convert(const toml::node& node) {
   Value value{.at = position(node.source()), .data = DateOrTime{}};
-  if (const auto* text = node.as_string()) {
+  if (const auto* day = node.as_date()) {
+    value.data = DateOrTime{std::chrono::year_month_day(std::chrono::year(day->get().year),
+                                                        std::chrono::month(day->get().month),
+                                                        std::chrono::day(day->get().day))};
+  } else if (const auto* text = node.as_string()) {
     value.data = text->get();
   } else if (const auto* integer = node.as_integer()) {
     value.data = integer->get();

@@ -1,5 +1,6 @@
 #include "conf/types.h"
 
+#include <fmt/format.h>
 #include <sys/un.h>
 
 #include <algorithm>
@@ -14,6 +15,7 @@
 namespace fulmar::conf {
 namespace {
 
+constexpr std::size_t kMaxWord = 100;
 constexpr std::size_t kMaxSocketPath = sizeof(sockaddr_un::sun_path) - 1;
 
 bool is_control(char c) {
@@ -171,6 +173,15 @@ Type<Domain> domain() {
   return parsed<Domain>("a domain name", Domain::parse, show_domain, not_root);
 }
 
+Type<Domain> domain_or_none() {
+  return parsed<Domain>(
+      "a domain name, or an empty string",
+      [](std::string_view text) -> Result<Domain> {
+        return text.empty() ? Domain{} : Domain::parse(text);
+      },
+      [](const Domain& name) { return name.is_root() ? quote("") : quote(name.str()); });
+}
+
 Type<Domain> host_name() {
   return parsed<Domain>("a host name", Domain::parse, show_domain, not_for_ehlo);
 }
@@ -198,6 +209,77 @@ Type<Endpoint> endpoint() {
 
 Type<std::string> name_server() {
   return parsed<std::string>(R"(a name server such as "127.0.0.1@53")", parse_name_server, quote);
+}
+
+Type<DomainPattern> domain_pattern() {
+  return parsed<DomainPattern>(R"(a domain name, ".example.com" for all below it, or "*")",
+                               DomainPattern::parse,
+                               [](const DomainPattern& pattern) { return quote(pattern.str()); });
+}
+
+Type<std::optional<Relay>> relay() {
+  return parsed<std::optional<Relay>>(
+      R"(a host such as "[smtp.example.com]:587")",
+      [](std::string_view text) -> Result<std::optional<Relay>> {
+        if (text.empty()) return std::optional<Relay>();
+        FULMAR_TRY(Relay parsed_relay, Relay::parse(text));
+        return std::optional(std::move(parsed_relay));
+      },
+      [](const std::optional<Relay>& relay) { return quote(relay ? relay->str() : ""); });
+}
+
+Type<std::optional<std::chrono::year_month_day>> date() {
+  using Date = std::optional<std::chrono::year_month_day>;
+  auto read = [](const Value& value) -> Reading<Date> {
+    const auto* written = std::get_if<DateOrTime>(&value.data);
+    if (written == nullptr || !written->date || !written->date->ok()) {
+      return must_be("a date such as 2027-01-31, without quotes", value);
+    }
+    return written->date;
+  };
+  auto show = [](const Date& day) {
+    if (!day) return quote("");
+    return fmt::format("{:04}-{:02}-{:02}", static_cast<int>(day->year()),
+                       static_cast<unsigned>(day->month()), static_cast<unsigned>(day->day()));
+  };
+  return {read, show};
+}
+
+Type<FailureRule> failure_rule() {
+  const auto action =
+      choice<FailureAction>({{"defer", FailureAction::defer}, {"bounce", FailureAction::bounce}});
+  const auto limit = duration({std::chrono::seconds(1), std::chrono::days(30)});
+  auto read = [=](const Value& value) -> Reading<FailureRule> {
+    const auto* fields = std::get_if<Value::Fields>(&value.data);
+    if (fields == nullptr) return must_be(R"(a table such as { action = "bounce" })", value);
+    FailureRule rule;
+    std::vector<Fault> faults;
+    const auto take = [&faults](auto reading, auto& slot) {
+      if (reading) {
+        slot = *reading;
+      } else {
+        faults.insert(faults.end(), reading.error().begin(), reading.error().end());
+      }
+    };
+    for (const Entry& entry : *fields) {
+      if (entry.key == "action") {
+        take(action.read(entry.value), rule.action);
+      } else if (entry.key == "give_up_after") {
+        take(limit.read(entry.value), rule.give_up_after);
+      } else {
+        faults.push_back({entry.at, "unknown key " + quote(sanitize_line(entry.key, kMaxWord)) +
+                                        "; known here are action, give_up_after"});
+      }
+    }
+    if (!faults.empty()) return std::unexpected(std::move(faults));
+    return rule;
+  };
+  auto show = [=](const FailureRule& rule) {
+    std::string text = "{ action = " + action.show(rule.action);
+    if (rule.give_up_after) text += ", give_up_after = " + limit.show(*rule.give_up_after);
+    return text + " }";
+  };
+  return {read, show};
 }
 
 Type<std::vector<IpAddress>> one_address_per_family() {

@@ -13,6 +13,7 @@
 
 #include "base/domain.h"
 #include "base/ip_address.h"
+#include "conf/config.h"
 #include "conf/value.h"
 
 namespace fulmar::conf {
@@ -57,6 +58,8 @@ struct Bounds {
 
 /// A domain name other than the root.
 [[nodiscard]] Type<Domain> domain();
+/// The same, or an empty string, which is read as the root.
+[[nodiscard]] Type<Domain> domain_or_none();
 /// A domain name that may stand in EHLO: letters, digits and hyphens (RFC 5321 §4.1.2), and not an
 /// address.
 [[nodiscard]] Type<Domain> host_name();
@@ -67,6 +70,15 @@ struct Bounds {
 [[nodiscard]] Type<Endpoint> endpoint();
 /// "192.0.2.53@53"; a port left out is 53, and always there in what is read.
 [[nodiscard]] Type<std::string> name_server();
+
+/// "example.com", ".example.com" or "*".
+[[nodiscard]] Type<DomainPattern> domain_pattern();
+/// "[smtp.example.com]:587"; an empty string: none.
+[[nodiscard]] Type<std::optional<Relay>> relay();
+/// 2027-01-31, without quotes; absent is shown as "".
+[[nodiscard]] Type<std::optional<std::chrono::year_month_day>> date();
+/// { action = "defer", give_up_after = "1d" }, both of them optional.
+[[nodiscard]] Type<FailureRule> failure_rule();
 
 /// At most one IPv4 and one IPv6 address.
 [[nodiscard]] Type<std::vector<IpAddress>> one_address_per_family();

@@ -2,8 +2,10 @@
 // key's meaning.
 #pragma once
 
+#include <chrono>
 #include <compare>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -24,8 +26,10 @@ struct Fault {
   std::string what;
 };
 
-/// A date, a time or both. No key takes one yet, so it is kept as a kind only.
-struct DateOrTime {};
+/// A date, a time or both.
+struct DateOrTime {
+  std::optional<std::chrono::year_month_day> date;  ///< Set for a date without time.
+};
 
 struct Entry;
 

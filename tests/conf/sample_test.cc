@@ -31,7 +31,8 @@ std::string joined(const std::vector<std::string>& lines) {
 }
 
 bool is_optional_key(std::string_view line) {
-  return line.size() > 1 && line[0] == '#' && line[1] >= 'a' && line[1] <= 'z';
+  return line.size() > 1 && line[0] == '#' &&
+         (line[1] == '[' || (line[1] >= 'a' && line[1] <= 'z'));
 }
 
 std::vector<std::pair<std::string, std::string>> values(const Loaded& loaded) {
@@ -53,7 +54,7 @@ TEST(Sample, with_its_optional_keys_still_loads) {
     line.erase(0, 1);
     ++optional;
   }
-  EXPECT_EQ(optional, 4U) << "hostname, postmaster, certificate, private_key";
+  EXPECT_EQ(optional, 12U) << "hostname, postmaster, certificate, private_key, [[destination]]";
   const Loaded loaded = loaded_from(joined(lines));
   EXPECT_EQ(loaded.config.postmaster, "postmaster@example.com");
   EXPECT_EQ(loaded.config.listen.at(0).private_key, "/etc/fulmar/tls/key.pem");
