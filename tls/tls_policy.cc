@@ -5,11 +5,11 @@
 #include <utility>
 
 #include "base/check.h"
+#include "tls/tls_branches.h"
 
 namespace fulmar::tls {
 namespace {
 
-using resolver::Security;
 using resolver::TlsaStatus;
 
 /// What the MTA-STS policy in force says about this host.
@@ -32,24 +32,6 @@ Error mx_mismatch(const TlsPolicyInputs& inputs) {
   return make_error(Errc::sts_mx_mismatch, "MX host " + inputs.host.str() +
                                                " is not listed in the MTA-STS policy of " +
                                                inputs.policy_domain.str());
-}
-
-TlsDecision skip(const TlsPolicyInputs& inputs, TlsLevel owed, Error failure) {
-  TlsDecision decision;
-  decision.action = HostAction::skip;
-  decision.level = owed;
-  decision.host = inputs.host;
-  decision.sni = inputs.host;
-  decision.failure = std::move(failure);
-  return decision;
-}
-
-TlsDecision use(const TlsPolicyInputs& inputs, TlsLevel level) {
-  TlsDecision decision;
-  decision.level = level;
-  decision.host = inputs.host;
-  decision.sni = inputs.host;  // RFC 8461 §7.1
-  return decision;
 }
 
 TlsDecision use_dane(const TlsPolicyInputs& inputs, TlsLevel level, std::vector<Domain> names) {
@@ -76,14 +58,6 @@ std::vector<Domain> dane_names(const TlsPolicyInputs& inputs) {
   return names;
 }
 
-TlsDecision explained(TlsDecision decision, std::string_view rule, std::string_view reason,
-                      std::string_view reference) {
-  decision.rule = rule;
-  decision.reason = reason;
-  decision.reference = reference;
-  return decision;
-}
-
 TlsDecision with_testing(TlsDecision decision, const TlsPolicyInputs& inputs, const StsView& sts) {
   decision.sts_testing = sts.testing;
   if (sts.testing && !sts.listed) decision.sts_testing_failure = mx_mismatch(inputs);
@@ -92,7 +66,7 @@ TlsDecision with_testing(TlsDecision decision, const TlsPolicyInputs& inputs, co
 
 /// Rows 5 to 10: MTA-STS, if it enforces anything, lists the host.
 TlsDecision decide_listed(const TlsPolicyInputs& inputs, TlsaStatus tlsa, const StsView& sts) {
-  if (tlsa == TlsaStatus::usable) {
+  if (tlsa == TlsaStatus::usable) {  // behind an insecure MX
     TlsDecision decision = use_dane(inputs, TlsLevel::dane_host_only, {inputs.tlsa.base});
     decision.sts_must_pass = sts.enforce;
     return explained(std::move(decision), "dane-host-only",
@@ -130,10 +104,14 @@ TlsDecision decide_listed(const TlsPolicyInputs& inputs, TlsaStatus tlsa, const 
 
 std::string_view to_string(TlsLevel level) {
   switch (level) {
+    case TlsLevel::none:
+      return "none";
     case TlsLevel::opportunistic:
       return "opportunistic";
     case TlsLevel::encrypt:
       return "encrypt";
+    case TlsLevel::secure:
+      return "secure";
     case TlsLevel::sts:
       return "sts";
     case TlsLevel::dane_host_only:
@@ -144,7 +122,7 @@ std::string_view to_string(TlsLevel level) {
   std::abort();  // every enumerator has its case
 }
 
-TlsDecision decide_tls_policy(const TlsPolicyInputs& inputs) {
+TlsDecision decide_automatic(const TlsPolicyInputs& inputs) {
   if (inputs.kind == NextHopKind::address_literal) {
     return explained(TlsDecision{}, "address-literal",
                      "The next hop is an address, to which neither DANE nor MTA-STS applies.",
@@ -160,23 +138,51 @@ TlsDecision decide_tls_policy(const TlsPolicyInputs& inputs) {
                      "MTA-STS cannot stand in.",
                      "RFC 7672 §2.1.2, RFC 8461 §2");
   }
-  if (tlsa == TlsaStatus::usable && inputs.mx_security == Security::secure) {
+  const StsView sts = view_sts(inputs);
+  const bool dane_alone = tlsa == TlsaStatus::usable && is_host_proven(inputs);
+  if (dane_alone && !inputs.also_mta_sts) {
     return explained(use_dane(inputs, TlsLevel::dane, dane_names(inputs)), "dane",
                      "DNSSEC secures the way to the host and its TLSA records, which alone decide.",
                      "RFC 7672 §2.2");
   }
-  const StsView sts = view_sts(inputs);
   if (sts.enforce && !sts.listed) {
     return explained(skip(inputs, TlsLevel::sts, mx_mismatch(inputs)), "sts-mx-mismatch",
                      "The MTA-STS policy is enforced and does not list this host.",
                      "RFC 8461 §4.1, §5");
   }
+  if (dane_alone) {
+    TlsDecision decision = use_dane(inputs, TlsLevel::dane, dane_names(inputs));
+    decision.sts_must_pass = sts.enforce;
+    return explained(std::move(decision), "dane-and-sts",
+                     "DNSSEC secures the way to the host and its TLSA records; an enforced MTA-STS "
+                     "policy must hold besides, by our configuration.",
+                     "RFC 7672 §2.2, RFC 8461 §5");
+  }
   return with_testing(decide_listed(inputs, tlsa, sts), inputs, sts);
+}
+
+TlsDecision decide_tls_policy(const TlsPolicyInputs& inputs) {
+  TlsDecision decision = inputs.rule == conf::TlsRule::automatic ? decide_automatic(inputs)
+                                                                 : decide_by_rule(inputs);
+  if (inputs.sends_password) decision = demand_password_safety(std::move(decision), inputs);
+  if (inputs.demand == Demand::requiretls) return demand_requiretls(std::move(decision), inputs);
+  const bool waived =
+      inputs.demand == Demand::tls_optional || inputs.rule == conf::TlsRule::may;
+  // A password is never at the mercy of a message.
+  return waived && !inputs.sends_password ? waive(std::move(decision)) : decision;
 }
 
 Errc no_tls_failure(const TlsDecision& decision) {
   FULMAR_CHECK(decision.tls_required());
-  return decision.level == TlsLevel::sts ? Errc::sts_no_tls : Errc::dane_no_tls;
+  if (decision.requiretls) return Errc::requiretls_unmet;
+  if (decision.level == TlsLevel::sts) return Errc::sts_no_tls;
+  return decision.by_rule ? Errc::rule_no_tls : Errc::dane_no_tls;
+}
+
+Error as_demanded(const TlsDecision& decision, Error failure) {
+  if (!decision.requiretls) return failure;
+  return make_error(Errc::requiretls_unmet,
+                    std::string(to_string(failure.code)) + ": " + failure.detail);
 }
 
 }  // namespace fulmar::tls

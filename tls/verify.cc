@@ -52,6 +52,13 @@ std::string join(const std::vector<Domain>& names) {
   return text;
 }
 
+std::string join(const std::vector<conf::DomainPattern>& names) {
+  std::string text;
+  for (const conf::DomainPattern& name : names)
+    text += (text.empty() ? "" : ", ") + name.str();
+  return text;
+}
+
 std::string describe_dane_failure(long result, X509* leaf, const TlsDecision& decision) {
   switch (result) {
     case X509_V_ERR_HOSTNAME_MISMATCH:
@@ -95,36 +102,70 @@ std::optional<Error> check_dane(SSL* ssl, X509* leaf, const TlsDecision& decisio
       describe_dane_failure(SSL_get_verify_result(ssl), leaf, decision) + about_leaf(outcome));
 }
 
+/// Which names a certificate may have, and the class of failure when it has none of them, or does
+/// not verify.
+struct PkixDemand {
+  std::vector<conf::DomainPattern> names;
+  Errc failure = Errc::sts_certificate;
+};
+
+PkixDemand pkix_demand(const TlsDecision& decision) {
+  if (decision.level == TlsLevel::secure) return {decision.pkix_names, Errc::rule_certificate};
+  // RFC 8461 §4.2: the MX host, never the pattern that lists it.
+  return {{{.scope = conf::DomainPattern::Scope::exact, .name = decision.host}},
+          Errc::sts_certificate};
+}
+
+bool add_names(X509_VERIFY_PARAM* param, const std::vector<conf::DomainPattern>& names) {
+  // OpenSSL takes an empty name, and the want of any, for "any name".
+  const auto means_any = [](const conf::DomainPattern& name) { return name.name.is_root(); };
+  if (names.empty() || std::ranges::any_of(names, means_any)) return false;
+  return std::ranges::all_of(names, [&](const conf::DomainPattern& name) {
+    const std::string text = name.str();  // ".example.com" means names below, to OpenSSL too
+    return X509_VERIFY_PARAM_add1_host(param, text.c_str(), text.size()) == 1;
+  });
+}
+
 /// Everything PKIX verification of a mail host asks for. RFC 8461 §4.2
-bool set_up_pkix(X509_STORE_CTX* verification, const Domain& host) {
+bool set_up_pkix(X509_STORE_CTX* verification, const std::vector<conf::DomainPattern>& names) {
   X509_VERIFY_PARAM* param = X509_STORE_CTX_get0_param(verification);
   // RFC 9325 §4.5 for keys and signatures; TRUSTED_FIRST finds the way around expired
   // cross-signatures (pitfall 26).
   X509_VERIFY_PARAM_set_auth_level(param, kStrongEnough);
   X509_VERIFY_PARAM_set_hostflags(
       param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
-  // OpenSSL takes an empty name for "any name".
-  return !host.is_root() && X509_STORE_CTX_set_default(verification, "ssl_server") == 1 &&
+  return X509_STORE_CTX_set_default(verification, "ssl_server") == 1 &&
          X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_TRUSTED_FIRST) == 1 &&
-         X509_VERIFY_PARAM_set1_host(param, host.str().c_str(), host.str().size()) == 1;
+         add_names(param, names);
 }
 
-std::optional<Error> check_pkix(SSL* ssl, X509* leaf, const Domain& host,
+std::optional<Error> check_pkix(SSL* ssl, X509* leaf, const PkixDemand& demand,
                                 const ClientContext& context, const VerifyOutcome& outcome) {
   const X509StoreCtxPtr verification(X509_STORE_CTX_new());
+  const std::string whose = "certificate for " + join(demand.names);
   if (verification == nullptr ||
       X509_STORE_CTX_init(verification.get(), context.trust_store(), leaf,
                           SSL_get_peer_cert_chain(ssl)) != 1 ||
-      !set_up_pkix(verification.get(), host)) {
-    return make_error(Errc::sts_certificate,
-                      "certificate of " + host.str() + " not verified: " + take_openssl_error());
+      !set_up_pkix(verification.get(), demand.names)) {
+    return make_error(demand.failure, whose + " not verified: " + take_openssl_error());
   }
   if (X509_verify_cert(verification.get()) == 1) return std::nullopt;
   const int result = X509_STORE_CTX_get_error(verification.get());
   ERR_clear_error();
-  return make_error(Errc::sts_certificate, "certificate of " + host.str() + " does not verify: " +
-                                               X509_verify_cert_error_string(result) +
-                                               about_leaf(outcome));
+  return make_error(demand.failure, whose + " does not verify: " +
+                                        X509_verify_cert_error_string(result) +
+                                        about_leaf(outcome));
+}
+
+/// RFC 9325 §3.5, §4.4: what TLS 1.2 needs so that nobody can splice sessions together. Where a
+/// policy is owed, a session without them is no better than a failed handshake.
+std::optional<Error> check_tls12_extensions(SSL* ssl, const TlsDecision& decision) {
+  if (SSL_version(ssl) != TLS1_2_VERSION) return std::nullopt;
+  if (SSL_get_extms_support(ssl) == 1 && SSL_get_secure_renegotiation_support(ssl) == 1) {
+    return std::nullopt;
+  }
+  return make_error(no_tls_failure(decision),
+                    "the host speaks TLS 1.2 without extended_master_secret or renegotiation_info");
 }
 
 std::vector<CertificateFacts> read_chain(SSL* ssl) {
@@ -141,16 +182,21 @@ std::vector<CertificateFacts> read_chain(SSL* ssl) {
 std::optional<Error> check_owed(SSL* ssl, X509* leaf, const TlsDecision& decision,
                                 const ClientContext& context, VerifyOutcome& outcome) {
   const bool dane = decision.level == TlsLevel::dane || decision.level == TlsLevel::dane_host_only;
-  const bool pkix = decision.level == TlsLevel::sts || decision.sts_must_pass;
+  const bool pkix = decision.level == TlsLevel::sts || decision.level == TlsLevel::secure ||
+                    decision.sts_must_pass;
   if (!dane && !pkix) return std::nullopt;
+  const PkixDemand demand = pkix_demand(decision);
   if (leaf == nullptr) {
-    return make_error(dane ? Errc::dane_mismatch : Errc::sts_certificate,
+    return make_error(dane ? Errc::dane_mismatch : demand.failure,
                       "the host presented no certificate");
+  }
+  if (decision.enforced) {
+    if (auto failure = check_tls12_extensions(ssl, decision)) return failure;
   }
   if (dane) {
     if (auto failure = check_dane(ssl, leaf, decision, outcome)) return failure;
   }
-  if (pkix) return check_pkix(ssl, leaf, decision.host, context, outcome);
+  if (pkix) return check_pkix(ssl, leaf, demand, context, outcome);
   return std::nullopt;
 }
 
@@ -161,13 +207,15 @@ std::optional<Error> check_testing(SSL* ssl, X509* leaf, const TlsDecision& deci
   if (leaf == nullptr) {
     return make_error(Errc::sts_certificate, "the host presented no certificate");
   }
-  return check_pkix(ssl, leaf, decision.host, context, outcome);
+  const PkixDemand demand{
+      {{.scope = conf::DomainPattern::Scope::exact, .name = decision.host}}, Errc::sts_certificate};
+  return check_pkix(ssl, leaf, demand, context, outcome);
 }
 
 /// A session that proved what it owed may be called by its level; TLS without a policy is still
 /// encryption.
 TlsLevel earned(const TlsDecision& decision, const VerifyOutcome& outcome) {
-  if (outcome.failure || decision.level == TlsLevel::opportunistic) return TlsLevel::encrypt;
+  if (outcome.failure || decision.level <= TlsLevel::opportunistic) return TlsLevel::encrypt;
   return decision.level;
 }
 
@@ -183,6 +231,12 @@ VerifyOutcome verify_session(SSL* ssl, const TlsDecision& decision, const Client
   outcome.failure = check_owed(ssl, leaf, decision, context, outcome);
   outcome.testing_failure = check_testing(ssl, leaf, decision, context, outcome);
   outcome.achieved = earned(decision, outcome);
+  if (!outcome.failure) return outcome;
+  if (decision.enforced) {
+    outcome.failure = as_demanded(decision, *std::move(outcome.failure));
+  } else {
+    outcome.waived = std::exchange(outcome.failure, std::nullopt);
+  }
   return outcome;
 }
 

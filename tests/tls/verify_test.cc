@@ -340,6 +340,77 @@ TEST_F(Verify, DANE_58_level_encrypt_and_opportunistic_verify_nothing) {
   expect_verified(verify(TestServer(end), decision), TlsLevel::encrypt);
 }
 
+// ---- an operator's names, REQUIRETLS, waived ----
+
+conf::DomainPattern pattern(const char* text) {
+  return conf::DomainPattern::parse(text).value();
+}
+
+TlsDecision secure(std::vector<conf::DomainPattern> names) {
+  TlsDecision decision;
+  decision.level = TlsLevel::secure;
+  decision.host = decision.sni = name(kHost);
+  decision.pkix_names = std::move(names);
+  return decision;
+}
+
+TEST_F(Verify, secure_accepts_any_name_on_the_list_and_no_other) {
+  const TestServer server(leaf(*public_root_, {.dns_names = {"relay.partner.example"}}));
+  expect_verified(verify(server, secure({pattern("relay.partner.example")})), TlsLevel::secure);
+  expect_verified(verify(server, secure({pattern("other.example"), pattern(".partner.example")})),
+                  TlsLevel::secure);
+  for (const char* other : {"partner.example", kHost, ".relay.partner.example", "lay.partner.example"}) {
+    expect_failed(verify(server, secure({pattern(other)})), Errc::rule_certificate,
+                  "ostname mismatch");
+  }
+}
+
+TEST_F(Verify, secure_needs_a_public_authority_and_a_list) {
+  const TestServer unknown(leaf(*private_root_));
+  expect_failed(verify(unknown, secure({pattern(kHost)})), Errc::rule_certificate,
+                "does not verify");
+  const TestServer known(leaf(*public_root_));
+  expect_failed(verify(known, secure({})), Errc::rule_certificate, "not verified");
+  expect_failed(verify(known, secure({pattern("*")})), Errc::rule_certificate, "not verified");
+}
+
+TEST_F(Verify, REQ_04_what_fails_under_REQUIRETLS_is_its_failure) {
+  const Identity end = leaf(*private_root_);
+  TlsDecision decision = dane({record(3, 1, 1, leaf(*private_root_))});
+  decision.requiretls = true;
+  expect_failed(verify(TestServer(end), decision), Errc::requiretls_unmet, "dane-mismatch: ");
+  decision = sts();
+  decision.requiretls = true;
+  expect_failed(verify(TestServer(end), decision), Errc::requiretls_unmet, "sts-certificate: ");
+}
+
+TEST_F(Verify, REQ_08_what_is_waived_is_recorded_and_holds_nothing_back) {
+  const Identity end = leaf(*private_root_);
+  TlsDecision decision = dane({record(3, 1, 1, leaf(*private_root_))});
+  decision.enforced = false;
+  const VerifyOutcome outcome = verify(TestServer(end), decision);
+  EXPECT_FALSE(outcome.failure);
+  ASSERT_TRUE(outcome.waived);
+  EXPECT_EQ(outcome.waived->code, Errc::dane_mismatch);
+  EXPECT_EQ(outcome.achieved, TlsLevel::encrypt) << "no better name than it earned";
+  decision.tlsa = {record(3, 1, 1, end)};
+  expect_verified(verify(TestServer(end), decision), TlsLevel::dane);
+}
+
+TEST_F(Verify, BCP_04_verified_TLS_1_2_needs_extended_master_secret) {
+  const Identity end = leaf(*public_root_);
+  const TestServer server(end);
+  SSL_CTX_set_max_proto_version(server.context(), TLS1_2_VERSION);
+  expect_verified(verify(server, sts()), TlsLevel::sts);
+  SSL_CTX_set_options(server.context(), SSL_OP_NO_EXTENDED_MASTER_SECRET);
+  expect_failed(verify(server, sts()), Errc::sts_no_tls, "extended_master_secret");
+  expect_failed(verify(server, dane({record(3, 1, 1, end)})), Errc::dane_no_tls,
+                "extended_master_secret");
+  TlsDecision decision = sts();
+  decision.level = TlsLevel::encrypt;
+  expect_verified(verify(server, decision), TlsLevel::encrypt);
+}
+
 // ---- both, and testing ----
 
 TEST_F(Verify, DANE_59_when_both_are_owed_both_must_hold) {

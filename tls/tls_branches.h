@@ -1,0 +1,55 @@
+// How the branches of decide_tls_policy() make their decisions. Included by tls_policy.cc and
+// tls_demands.cc only.
+#pragma once
+
+#include <string_view>
+#include <utility>
+
+#include "tls/tls_policy.h"
+
+namespace fulmar::tls {
+
+inline TlsDecision skip(const TlsPolicyInputs& inputs, TlsLevel owed, Error failure) {
+  TlsDecision decision;
+  decision.action = HostAction::skip;
+  decision.level = owed;
+  decision.host = inputs.host;
+  decision.sni = inputs.host;
+  decision.failure = std::move(failure);
+  return decision;
+}
+
+inline TlsDecision use(const TlsPolicyInputs& inputs, TlsLevel level) {
+  TlsDecision decision;
+  decision.level = level;
+  decision.host = inputs.host;
+  decision.sni = inputs.host;  // RFC 8461 §7.1
+  return decision;
+}
+
+inline TlsDecision explained(TlsDecision decision, std::string_view rule, std::string_view reason,
+                             std::string_view reference) {
+  decision.rule = rule;
+  decision.reason = reason;
+  decision.reference = reference;
+  return decision;
+}
+
+/// DNSSEC, or our operator, ties the host to the destination.
+inline bool is_host_proven(const TlsPolicyInputs& inputs) {
+  return inputs.kind == NextHopKind::relay || inputs.mx_security == resolver::Security::secure;
+}
+
+/// By what the destination publishes.
+[[nodiscard]] TlsDecision decide_automatic(const TlsPolicyInputs& inputs);
+
+/// By the operator's rule. REQUIRES: inputs.rule is not automatic.
+[[nodiscard]] TlsDecision decide_by_rule(const TlsPolicyInputs& inputs);
+
+/// PKIX for the host itself, in place of a level that proves nothing about it.
+[[nodiscard]] TlsDecision demand_password_safety(TlsDecision decision,
+                                                 const TlsPolicyInputs& inputs);
+[[nodiscard]] TlsDecision demand_requiretls(TlsDecision decision, const TlsPolicyInputs& inputs);
+[[nodiscard]] TlsDecision waive(TlsDecision decision);
+
+}  // namespace fulmar::tls
