@@ -112,6 +112,7 @@ struct MailLine {
     const std::string_view value = parameter.substr(std::min(equals + 1, parameter.size()));
     if (equals_ignoring_case(name, "SIZE")) return take_size(value);
     if (equals_ignoring_case(name, "BODY")) return take_body(value);
+    if (equals_ignoring_case(name, "REQUIRETLS")) return take_requiretls(equals < parameter.size());
     return refuse(555, {5, 5, 4}, "MAIL parameter not supported");  // RFC 5321 §4.1.1.11
   }
 
@@ -130,6 +131,13 @@ struct MailLine {
     }
     has_body = true;
     mail.eight_bit = eight_bit;
+    return {};
+  }
+
+  /// RFC 8689 §2: no value, not even an empty one.
+  Parsed<void> take_requiretls(bool has_value) {
+    if (has_value || mail.requiretls) return refuse(501, {5, 5, 4}, "malformed REQUIRETLS");
+    mail.requiretls = true;
     return {};
   }
 };

@@ -14,8 +14,9 @@
 
 namespace fulmar::smtp {
 
-/// Octets of a command line, CRLF included, that every server must take; MAIL and RCPT get more for
-/// their extensions. RFC 5321 §4.5.3.1.4, RFC 3461 §5.4
+/// Octets of a command line, CRLF included. Every server must take 512; MAIL and RCPT get more for
+/// their extensions (26 for SIZE, 17 for BODY, 11 for REQUIRETLS), all of which fits. RFC 5321
+/// §4.5.3.1.4, RFC 1870 §3, RFC 6152 §2, RFC 8689 §2, RFC 3461 §5.4
 inline constexpr std::size_t kMaxCommandLine = 2048;
 
 struct Ehlo {
@@ -28,6 +29,7 @@ struct Mail {
   std::optional<Mailbox> sender;  ///< Empty: MAIL FROM:<>.
   std::optional<std::uint64_t> size;
   bool eight_bit = false;
+  bool requiretls = false;  ///< Asked for; whether it was offered is not known here.
 };
 struct Rcpt {
   Mailbox recipient;  ///< "postmaster" without domain is parsed with the domain given to
@@ -65,6 +67,7 @@ struct MailParameters {
   std::optional<std::uint64_t> size;
   bool eight_bit = false;
   bool smtputf8 = false;
+  bool requiretls = false;
 };
 [[nodiscard]] Result<std::string> write_mail(std::string_view reverse_path,
                                              const MailParameters& parameters);

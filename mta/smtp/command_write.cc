@@ -41,6 +41,7 @@ Result<std::string> write_mail(std::string_view reverse_path, const MailParamete
   if (parameters.size) line += " SIZE=" + std::to_string(*parameters.size);
   if (parameters.eight_bit) line += " BODY=8BITMIME";
   if (parameters.smtputf8) line += " SMTPUTF8";
+  if (parameters.requiretls) line += " REQUIRETLS";
   return line;
 }
 

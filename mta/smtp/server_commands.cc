@@ -71,6 +71,7 @@ void ServerSession::State::run(const Ehlo& command) {
   std::vector<std::string> lines = {own_name(), "PIPELINING",
                                     "SIZE " + std::to_string(options.message_size), "8BITMIME"};
   if (tls == ServerOptions::Tls::offered) lines.emplace_back("STARTTLS");
+  if (offers_requiretls()) lines.emplace_back("REQUIRETLS");
   lines.emplace_back("ENHANCEDSTATUSCODES");
   replies.add_plain_lines(250, lines);
 }
@@ -85,6 +86,9 @@ void ServerSession::State::run(const Helo& command) {
 void ServerSession::State::run(const Mail& command) {
   if (helo.empty()) return complain(503, {5, 5, 1}, "say EHLO first");
   if (transaction) return complain(503, {5, 5, 1}, "one sender a message");  // RFC 5321 §4.1.4
+  if (command.requiretls && !offers_requiretls()) {                          // RFC 5321 §4.1.1.11
+    return complain(555, {5, 5, 4}, "MAIL parameter not supported");
+  }
   if (command.size && options.message_size != 0 && *command.size > options.message_size) {
     mail_refused = true;
     return decline(552, {5, 3, 4}, "message over the size limit");  // RFC 1870 §6.2
@@ -129,7 +133,8 @@ void ServerSession::State::run(const Data&) {
                                     .recipients = std::exchange(transaction->recipients, {}),
                                     .eight_bit = transaction->mail.eight_bit,
                                     .helo = helo,
-                                    .protocol = extended ? esmtp : Protocol::smtp}},
+                                    .protocol = extended ? esmtp : Protocol::smtp,
+                                    .requiretls = transaction->mail.requiretls}},
       Phase::beginning);
 }
 

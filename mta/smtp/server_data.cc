@@ -19,7 +19,7 @@ std::size_t ServerData::read(std::string_view input, std::string& out) {
   const std::size_t before = out.size();
   const DataReader::Progress progress = reader_.read(input, out);
   const std::string_view decoded = std::string_view(out).substr(before);
-  received_.scan(decoded);
+  header_.scan(decoded);
   size_ += decoded.size();
   complete_ = progress.complete;
   return progress.consumed;
@@ -33,7 +33,7 @@ std::optional<DataRefusal> ServerData::refusal() const {
   if (reader_.longest_line() > kMaxLine) {
     return refuse(550, Errc::limit, {5, 6, 0}, "line over 65536 octets in message");
   }
-  if (received_.count() > limits_.received_headers) {  // RFC 5321 §6.3
+  if (header_.received_fields() > limits_.received_headers) {  // RFC 5321 §6.3
     return refuse(554, Errc::mail_loop, {5, 4, 6}, "too many Received fields; mail loop");
   }
   if (limits_.size != 0 && size_ > limits_.size) {  // RFC 1870 §6.4

@@ -47,12 +47,14 @@ class ServerData {
 
   [[nodiscard]] std::uint64_t size() const { return size_; }
   [[nodiscard]] bool saw_eight_bit() const { return reader_.saw_eight_bit(); }
+  /// REQUIRES: complete().
+  [[nodiscard]] bool says_tls_required_no() const { return header_.says_tls_required_no(); }
 
  private:
   Limits limits_;
   DataReader::OnBareNewline policy_;
   DataReader reader_;
-  ReceivedCounter received_;
+  HeaderScan header_;
   std::uint64_t size_ = 0;
   bool complete_ = false;
 };

@@ -185,7 +185,10 @@ void ServerSession::State::end_of_data() {
   }
   const bool declared = transaction.has_value() && transaction->mail.eight_bit;
   const bool eight_bit = declared || message.saw_eight_bit();
-  ask(CommitMessage{DataFacts{.size = message.size(), .eight_bit = eight_bit}}, Phase::committing);
+  ask(CommitMessage{DataFacts{.size = message.size(),
+                              .eight_bit = eight_bit,
+                              .tls_required_no = message.says_tls_required_no()}},
+      Phase::committing);
 }
 
 void ServerSession::State::end_transaction() {

@@ -34,7 +34,8 @@ struct ServerOptions {
     none,
     offered,
     active
-  } tls = Tls::none;  ///< `active`: implicit TLS.
+  } tls = Tls::none;        ///< `active`: implicit TLS.
+  bool requiretls = false;  ///< Offered to a client under TLS. RFC 8689 §2
 };
 
 /// The envelope as the client gave it, complete when DATA is accepted.
@@ -48,12 +49,14 @@ struct IncomingEnvelope {
     esmtp,
     esmtps
   } protocol = Protocol::smtp;  ///< For Received (RFC 3848).
+  bool requiretls = false;      ///< MAIL demanded it.
 };
 
 /// Facts about the data, known at its end.
 struct DataFacts {
   std::uint64_t size = 0;
   bool eight_bit = false;
+  bool tls_required_no = false;  ///< The header section says TLS-Required: No. RFC 8689 §3
 };
 
 // Events.

@@ -87,6 +87,10 @@ struct ServerSession::State {
   /// Something stands behind a command that must be the last one of its group (SMU-04): the session
   /// ends.
   [[nodiscard]] bool is_followed_by_more();
+  /// The latest EHLO listed REQUIRETLS.
+  [[nodiscard]] bool offers_requiretls() const {
+    return options.requiretls && extended && tls == ServerOptions::Tls::active;
+  }
   /// REQUIRES: between DATA and its end.
   [[nodiscard]] ServerData& incoming();
   [[nodiscard]] const std::string& own_name() const { return options.hostname.str(); }

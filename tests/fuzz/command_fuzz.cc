@@ -26,7 +26,8 @@ void check(const Mailbox& mailbox) {
 }
 
 void check_writers(std::string_view input) {
-  const auto mail = smtp::write_mail(input, {.size = 1, .eight_bit = true, .smtputf8 = true});
+  const auto mail =
+      smtp::write_mail(input, {.size = 1, .eight_bit = true, .smtputf8 = true, .requiretls = true});
   FULMAR_CHECK(!mail || is_one_line(*mail));
   const auto rcpt = smtp::write_rcpt(input);
   FULMAR_CHECK(!rcpt || is_one_line(*rcpt));

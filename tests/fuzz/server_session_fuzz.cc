@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "base/check.h"
+#include "mta/smtp/server_header_scan.h"
 #include "mta/smtp/server_session.h"
 
 namespace {
@@ -19,22 +20,29 @@ using namespace fulmar;
 using namespace fulmar::smtp;
 
 constexpr std::uint64_t kMessageSize = 500;
+constexpr std::size_t kReceivedFields = 2;
 
 ServerOptions options_for(std::uint8_t choice) {
   return {.hostname = *Domain::parse("relay.example"),
           .message_size = kMessageSize,
           .recipients_per_message = 3,
-          .received_headers = 2,
+          .received_headers = kReceivedFields,
           .bare_newline = (choice & 1) != 0 ? DataReader::OnBareNewline::normalize
                                             : DataReader::OnBareNewline::reject,
           .relaying = (choice & 2) != 0 ? ServerOptions::Relaying::denied
                                         : ServerOptions::Relaying::allowed,
-          .tls = static_cast<ServerOptions::Tls>((choice >> 2) % 3)};
+          .tls = static_cast<ServerOptions::Tls>((choice >> 2) % 3),
+          .requiretls = (choice & 0x80) != 0};
 }
 
 class Driver {
  public:
-  explicit Driver(std::uint8_t choice) : session_(options_for(choice)) { settle(SessionStarted{}); }
+  explicit Driver(std::uint8_t choice)
+      : session_(options_for(choice)),
+        tls_(options_for(choice).tls == ServerOptions::Tls::active),
+        offers_requiretls_(options_for(choice).requiretls) {
+    settle(SessionStarted{});
+  }
 
   void receive(std::string_view bytes, std::uint8_t mood) {
     mood_ = mood;
@@ -72,7 +80,11 @@ class Driver {
     }
     return ServerBytesWritten{};
   }
-  std::optional<ServerEvent> answer(const ServerStartTls&) { return ServerTlsEstablished{}; }
+  std::optional<ServerEvent> answer(const ServerStartTls&) {
+    FULMAR_CHECK(!tls_);
+    tls_ = true;
+    return ServerTlsEstablished{};
+  }
   std::optional<ServerEvent> answer(const MayAccept&) {
     if (refuses(0)) return EnvelopeRefused{why()};
     return EnvelopeAccepted{};
@@ -80,6 +92,7 @@ class Driver {
   std::optional<ServerEvent> answer(const BeginMessage& begin) {
     FULMAR_CHECK(!begin.envelope.recipients.empty() && begin.envelope.recipients.size() <= 3);
     FULMAR_CHECK(!begun_ && session_.in_message());
+    FULMAR_CHECK(!begin.envelope.requiretls || (tls_ && offers_requiretls_));
     if (refuses(1)) return StoreRefused{why()};
     begun_ = true;
     body_.clear();
@@ -102,6 +115,10 @@ class Driver {
     FULMAR_CHECK(begun_ && commit.facts.size == body_.size());
     begun_ = false;
     FULMAR_CHECK(body_.find('\0') == std::string::npos);
+    HeaderScan scan;
+    scan.scan(body_);
+    FULMAR_CHECK(scan.says_tls_required_no() == commit.facts.tls_required_no);
+    FULMAR_CHECK(scan.received_fields() <= kReceivedFields);
     for (std::size_t i = 0; i < body_.size(); ++i) {
       if (body_[i] == '\n') FULMAR_CHECK(i > 0 && body_[i - 1] == '\r');
       if (body_[i] == '\r') FULMAR_CHECK(i + 1 < body_.size() && body_[i + 1] == '\n');
@@ -111,6 +128,8 @@ class Driver {
   }
 
   ServerSession session_;
+  bool tls_ = false;
+  bool offers_requiretls_ = false;
   std::string body_;
   std::uint8_t mood_ = 0;
   bool begun_ = false;

@@ -106,6 +106,12 @@ TEST(Command, MAIL_verdicts) {
       {"MAIL FROM:<a@b.example> SIZE=1 SIZE=2", "501 5.5.4"},
       {"MAIL FROM:<a@b.example> BODY=BINARYMIME", "501 5.5.4"},
       {"MAIL FROM:<a@b.example> BODY=7BIT BODY=7BIT", "501 5.5.4"},
+      {"MAIL FROM:<a@b.example> REQUIRETLS", "ok"},
+      {"MAIL FROM:<a@b.example> SIZE=1 requiretls BODY=7BIT", "ok"},
+      {"MAIL FROM:<a@b.example> REQUIRETLS=", "501 5.5.4"},
+      {"MAIL FROM:<a@b.example> REQUIRETLS=yes", "501 5.5.4"},
+      {"MAIL FROM:<a@b.example> REQUIRETLS REQUIRETLS", "501 5.5.4"},
+      {"MAIL FROM:<a@b.example> REQUIRETLSX", "555 5.5.4"},
       {"MAIL FROM:<a@b.example> SMTPUTF8", "555 5.5.4"},
       {"MAIL FROM:<a@b.example> RET=HDRS", "555 5.5.4"},
       {"MAIL FROM:<a@b.example> AUTH=<>", "555 5.5.4"},
@@ -168,6 +174,11 @@ TEST(Command, SIZ_01_size_and_body) {
             std::numeric_limits<std::uint64_t>::max());
 }
 
+TEST(Command, REQ_01_the_parameter_of_MAIL) {
+  EXPECT_TRUE(parsed<Mail>("MAIL FROM:<a@b.example> RequireTls").requiretls);
+  EXPECT_FALSE(parsed<Mail>("MAIL FROM:<REQUIRETLS@b.example>").requiretls);
+}
+
 TEST(Command, texts_of_errors_are_one_line) {
   const auto error = parse_command("MAIL FROM:<a@b..example>", kOwn);
   ASSERT_FALSE(error.has_value());
@@ -178,6 +189,8 @@ TEST(WriteCommand, lines) {
   EXPECT_EQ(write_mail("", {}).value(), "MAIL FROM:<>");
   EXPECT_EQ(write_mail("a@b.example", {.size = 10, .eight_bit = true, .smtputf8 = true}).value(),
             "MAIL FROM:<a@b.example> SIZE=10 BODY=8BITMIME SMTPUTF8");
+  EXPECT_EQ(write_mail("a@b.example", {.requiretls = true}).value(),
+            "MAIL FROM:<a@b.example> REQUIRETLS");
   EXPECT_EQ(write_rcpt("\"a b\"@b.example").value(), "RCPT TO:<\"a b\"@b.example>");
   EXPECT_EQ(write_rcpt("\xC3\xA4@b.example").value(), "RCPT TO:<\xC3\xA4@b.example>");
 }

@@ -126,7 +126,7 @@ TEST(ServerSession, bodies) {
   }
 }
 
-TEST(ReceivedCounter, pitfall_53_counts_malformed_fields) {
+TEST(HeaderScan, pitfall_53_counts_malformed_fields) {
   const std::pair<std::string_view, std::size_t> cases[] = {
       {"Received: x\r\n", 1},
       {"RECEIVED:\r\nreceived : \r\nReceived\t:y\r\n", 3},
@@ -138,14 +138,61 @@ TEST(ReceivedCounter, pitfall_53_counts_malformed_fields) {
       {"Received: x", 1},
   };
   for (const auto& [header, want] : cases) {
-    ReceivedCounter whole;
+    HeaderScan whole;
     whole.scan(header);
-    EXPECT_EQ(whole.count(), want) << header;
-    ReceivedCounter pieces;
+    EXPECT_EQ(whole.received_fields(), want) << header;
+    HeaderScan pieces;
     for (const char& c : header)
       pieces.scan({&c, 1});
-    EXPECT_EQ(pieces.count(), want) << header;
+    EXPECT_EQ(pieces.received_fields(), want) << header;
   }
+}
+
+TEST(HeaderScan, REQ_03_one_TLS_Required_field_that_says_No) {
+  const std::string spaces(HeaderScan::kMaxFieldBody - 2, ' ');
+  const std::pair<std::string, bool> cases[] = {
+      {"TLS-Required: No\r\n", true},
+      {"A: b\r\n c\r\ntls-required:no\r\nB: c\r\n\r\nbody\r\n", true},
+      {"TLS-REQUIRED : NO", true},
+      {"TLS-Required:\r\n\tNo\r\n \r\n", true},
+      {"TLS-Required: (they (all\\)) know) No (why)\r\n", true},
+      {"TLS-Required:" + spaces + "No\r\n", true},
+      {"TLS-Required: " + spaces + "No\r\n", false},
+      {"TLS-Required: Yes\r\n", false},
+      {"TLS-Required:\r\n", false},
+      {"TLS-Required: No No\r\n", false},
+      {"TLS-Required: N(o)o\r\n", false},
+      {"TLS-Required: No (\r\n", false},
+      {"TLS-Required: \"No\"\r\n", false},
+      {"TLS-Required: No\r\n, really not\r\n", true},
+      {"TLS-Required: No\r\n really not\r\n", false},
+      {"TLS-Required: No\r\nTLS-Required: No\r\n", false},
+      {"TLS-Required: No\r\nTLS-Required: Yes\r\n", false},
+      {"TLS-Required: Yes\r\nTLS-Required: No\r\n", false},
+      {"X-TLS-Required: No\r\nTLS-Required-Not: No\r\nTLS-Require: No\r\n", false},
+      {"TLS-Required\r\n: No\r\n", false},
+      {"A: b\r\n TLS-Required: No\r\n", false},
+      {"A: b\r\n\r\nTLS-Required: No\r\n", false},
+      {"", false},
+  };
+  for (const auto& [header, want] : cases) {
+    HeaderScan whole;
+    whole.scan(header);
+    EXPECT_EQ(whole.says_tls_required_no(), want) << header;
+    HeaderScan pieces;
+    for (const char& c : header)
+      pieces.scan({&c, 1});
+    EXPECT_EQ(pieces.says_tls_required_no(), want) << header;
+  }
+}
+
+TEST(ServerSession, REQ_03_the_field_is_a_fact_of_the_message_that_has_it) {
+  Dialogue dialogue;
+  dialogue.with_envelope().send("TLS-Required: No\r\n\r\nx\r\n.\r\n");
+  EXPECT_TRUE(dialogue.facts->tls_required_no);
+  EXPECT_EQ(dialogue.committed.at(0), "TLS-Required: No\r\n\r\nx\r\n");
+  dialogue.with_envelope().send("x\r\n.\r\n");
+  EXPECT_FALSE(dialogue.facts->tls_required_no);
 }
 
 TEST(ServerSession, EightBitMime_8BM_01_declared_or_seen) {

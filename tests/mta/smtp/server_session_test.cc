@@ -245,6 +245,47 @@ TEST(ServerSession, implicit_tls) {
   EXPECT_EQ(dialogue.envelopes.at(0).protocol, IncomingEnvelope::Protocol::esmtps);
 }
 
+TEST(ServerSession, REQ_01_REQUIRETLS_is_offered_under_TLS_only) {
+  const std::string_view mail = "MAIL FROM:<a@b.example> REQUIRETLS\r\n";
+  ServerOptions options = usual();
+  options.requiretls = true;
+  Dialogue dialogue(options);
+  EXPECT_THAT(dialogue.say("EHLO c\r\n"), Not(HasSubstr("REQUIRETLS")));
+  EXPECT_EQ(dialogue.say(mail), "555 5.5.4 MAIL parameter not supported\r\n");
+  dialogue.say("STARTTLS\r\n");
+  EXPECT_THAT(dialogue.say("EHLO c\r\n"), HasSubstr("250-REQUIRETLS\r\n"));
+  EXPECT_THAT(dialogue.say("MAIL FROM:<a@b.example> REQUIRETLS=1\r\n"), StartsWith("501 5.5.4 "));
+  EXPECT_THAT(dialogue.say(mail), StartsWith("250 2.1.0 "));
+  dialogue.say("RCPT TO:<c@d.example>\r\n");
+  dialogue.send("x\r\n.\r\n");
+  EXPECT_TRUE(dialogue.envelopes.at(0).requiretls);
+  dialogue.say("MAIL FROM:<a@b.example>\r\nRCPT TO:<c@d.example>\r\n");
+  dialogue.send("x\r\n.\r\n");
+  EXPECT_FALSE(dialogue.envelopes.at(1).requiretls) << "not for the next message";
+  dialogue.say("HELO c\r\n");
+  EXPECT_THAT(dialogue.say(mail), StartsWith("555 5.5.4 ")) << "HELO offers nothing";
+
+  options.tls = ServerOptions::Tls::active;
+  Dialogue implicit(options);
+  EXPECT_THAT(implicit.say("EHLO c\r\n"), HasSubstr("250-REQUIRETLS\r\n"));
+  options.requiretls = false;
+  Dialogue off(options);
+  EXPECT_THAT(off.say("EHLO c\r\n"), Not(HasSubstr("REQUIRETLS")));
+  EXPECT_THAT(off.say(mail), StartsWith("555 5.5.4 "));
+}
+
+TEST(ServerSession, REQ_01_MAIL_may_be_longer_by_its_parameters) {
+  ServerOptions options = usual();
+  options.tls = ServerOptions::Tls::active;
+  options.requiretls = true;
+  Dialogue dialogue(options);
+  dialogue.say("EHLO c\r\n");
+  const std::string parameters = " SIZE=00000000000000000001 BODY=8BITMIME REQUIRETLS\r\n";
+  std::string line = "MAIL FROM:<a@b.example>";
+  line.resize(512 + 26 + 17 + 11 - parameters.size(), ' ');
+  EXPECT_THAT(dialogue.say(line + parameters), StartsWith("250 2.1.0 "));
+}
+
 TEST(ServerSession, pitfall_88_envelope_refused_for_want_of_space) {
   Dialogue dialogue;
   dialogue.refuse_envelope = make_error(Errc::store_full, "/var/lib/fulmar: 12 octets free");
