@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/ascii.h"
+#include "base/base64.h"
 
 namespace fulmar::notice {
 namespace {
@@ -14,23 +15,6 @@ constexpr std::size_t kQuotedLine = 76;
 // 75 octets for an encoded word, of which "=?utf-8?B?" and "?=" take 12; 45 octets make 60 of
 // base64.
 constexpr std::size_t kEncodedWordOctets = 45;
-
-std::string base64(std::string_view text) {
-  constexpr std::string_view kAlphabet =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string result;
-  for (std::size_t i = 0; i < text.size(); i += 3) {
-    const std::string_view group = text.substr(i, 3);
-    std::uint32_t bits = 0;
-    for (std::size_t k = 0; k < 3; ++k) {
-      bits = bits << 8 | (k < group.size() ? static_cast<std::uint8_t>(group[k]) : 0U);
-    }
-    for (std::size_t k = 0; k < 4; ++k) {
-      result += k <= group.size() ? kAlphabet[bits >> (18 - 6 * k) & 0x3F] : '=';
-    }
-  }
-  return result;
-}
 
 bool is_continuation_octet(char c) {
   return (static_cast<unsigned char>(c) & 0xC0) == 0x80;

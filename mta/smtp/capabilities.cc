@@ -23,6 +23,7 @@ constexpr std::array kKeywords = {
     Keyword{"SMTPUTF8", &Capabilities::smtputf8},
     Keyword{"DSN", &Capabilities::dsn},
     Keyword{"REQUIRETLS", &Capabilities::requiretls},
+    Keyword{"AUTH", &Capabilities::auth},
     Keyword{"SIZE", &Capabilities::size},
 };
 
@@ -33,6 +34,17 @@ std::optional<std::uint64_t> parse_size_limit(std::string_view parameter) {
   const auto [stop, ec] = std::from_chars(parameter.data(), end, limit);
   if (ec != std::errc{} || stop != end || limit == 0) return std::nullopt;
   return limit;
+}
+
+/// RFC 4954 §3: names of SASL mechanisms, separated by spaces. Two lines of them add up.
+void note_mechanisms(std::string_view names, Capabilities& offers) {
+  while (!names.empty()) {
+    const std::size_t space = std::min(names.find(' '), names.size());
+    const std::string_view name = names.substr(0, space);
+    if (equals_ignoring_case(name, "PLAIN")) offers.auth_plain = true;
+    if (equals_ignoring_case(name, "LOGIN")) offers.auth_login = true;
+    names = trim(names.substr(space));
+  }
 }
 
 }  // namespace
@@ -50,6 +62,9 @@ Capabilities parse_capabilities(const Reply& ehlo_reply) {
     result.*(keyword->offered) = true;
     if (keyword->offered == &Capabilities::size) {
       result.size_limit = parse_size_limit(trim(line.substr(space)));
+    }
+    if (keyword->offered == &Capabilities::auth) {
+      note_mechanisms(trim(line.substr(space)), result);
     }
   }
   return result;

@@ -17,6 +17,9 @@ struct Capabilities {
   bool smtputf8 = false;
   bool dsn = false;
   bool requiretls = false;
+  bool auth = false;  ///< With whatever mechanisms; those we speak follow. RFC 4954 §3
+  bool auth_plain = false;
+  bool auth_login = false;
   bool size = false;
   std::optional<std::uint64_t> size_limit;  ///< Empty: none stated, or SIZE 0 (SIZ-02).
 

@@ -36,7 +36,8 @@ EnhancedStatus customary_status(Stage stage, const Reply& reply) {
       return {klass, 3, 2};  // RFC 7504 §3: the system does not accept mail.
     case Stage::starttls:
     case Stage::tls:
-      return {klass, 7, 0};  // RFC 3207 §4
+    case Stage::auth:
+      return {klass, 7, 0};  // RFC 3207 §4, RFC 4954 §6
     case Stage::mail:
     case Stage::rcpt:
       return {klass, 1, 0};
@@ -50,7 +51,8 @@ EnhancedStatus customary_status(Stage stage, const Reply& reply) {
 }
 
 bool concerns_the_host(Stage stage) {
-  return stage == Stage::greeting || stage == Stage::ehlo || stage == Stage::starttls;
+  return stage == Stage::greeting || stage == Stage::ehlo || stage == Stage::starttls ||
+         stage == Stage::auth;
 }
 
 Error make(Errc code, Retry retry, EnhancedStatus status, Stage stage, const Reply& reply) {

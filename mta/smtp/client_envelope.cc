@@ -19,6 +19,10 @@ bool needs_smtputf8(const OutgoingEnvelope& envelope) {
 /// What the message needs and the server does not offer is found out here, without asking the
 /// server to refuse it.
 Result<> check_fit(const OutgoingEnvelope& envelope, const Capabilities& offers) {
+  if (envelope.requiretls == OutgoingEnvelope::RequireTls::demanded && !offers.requiretls) {
+    return fail(Errc::requiretls_unsupported,  // RFC 8689 §4.2.1
+                "the message needs REQUIRETLS, which the host does not offer");
+  }
   if (needs_smtputf8(envelope) && !offers.smtputf8) {  // RFC 6531 §3.2
     return fail(Errc::smtputf8_unsupported,
                 "an address needs SMTPUTF8, which the host does not offer");
@@ -44,7 +48,8 @@ Result<EnvelopeCommands> EnvelopeCommands::create(const OutgoingEnvelope& envelo
   const MailParameters parameters = {
       .size = offers.size ? std::optional(envelope.size) : std::nullopt,
       .eight_bit = envelope.eight_bit,
-      .smtputf8 = needs_smtputf8(envelope)};
+      .smtputf8 = needs_smtputf8(envelope),
+      .requiretls = envelope.requiretls != OutgoingEnvelope::RequireTls::no && offers.requiretls};
   std::vector<std::string> commands;
   commands.reserve(envelope.recipients.size() + 2);
   FULMAR_TRY(std::string mail, write_mail(envelope.reverse_path, parameters));

@@ -25,9 +25,10 @@ class EnvelopeCommands {
   static constexpr std::size_t kMaxUnanswered = 100;
   static constexpr std::size_t kMaxUnansweredOctets = 8192;
 
-  /// Errors, all of them before a command is sent: message_too_big, eight_bit_unsupported,
-  /// smtputf8_unsupported when the server does not offer what the message needs; invalid_argument
-  /// for an address that no command can carry.
+  /// Errors, all of them before a command is sent: requiretls_unsupported, message_too_big,
+  /// eight_bit_unsupported, smtputf8_unsupported when the server does not offer what the message
+  /// needs; invalid_argument for an address that no command can carry. `offers` names REQUIRETLS
+  /// only when the session is under TLS.
   static Result<EnvelopeCommands> create(const OutgoingEnvelope& envelope,
                                          const Capabilities& offers);
 

@@ -35,7 +35,10 @@ ClientAction ClientSession::State::say_ehlo() {
 ClientAction ClientSession::State::on_ehlo(const Reply& reply) {
   if (reply.positive()) {
     offers = parse_capabilities(reply);
-    if (!result.tls) result.starttls_offered = offers.starttls;
+    if (!result.tls) {
+      result.starttls_offered = offers.starttls;
+      offers.requiretls = false;  // RFC 8689 §2: it is offered under TLS or not at all.
+    }
     return after_hello();
   }
   if (!reply.permanent()) return refused(reply);
@@ -75,11 +78,7 @@ ClientAction ClientSession::State::on_starttls(const Reply& reply) {
     return fail_and_close(
         make_error(Errc::tls_handshake, "data injected behind the reply to STARTTLS"));
   }
-  if (reply.positive()) {
-    step = Step::handshake;
-    stage = Stage::tls;
-    return DoStartTls{};
-  }
+  if (reply.positive()) return start_tls();
   // RFC 3207 §4: whether to go on without TLS is for the caller to say, who knows the destination.
   result.tls_failed = true;
   const std::string detail = "STARTTLS is refused: " + reply.one_line();
@@ -87,6 +86,12 @@ ClientAction ClientSession::State::on_starttls(const Reply& reply) {
       reply.permanent() ? tls_unavailable(detail) : make_error(Errc::tls_handshake, detail);
   // RFC 5321 §3.8: after 421 the server closes without being asked.
   return reply.code == 421 ? fail_and_close(why, reply) : fail_and_quit(why, reply);
+}
+
+ClientAction ClientSession::State::start_tls() {
+  step = Step::handshake;
+  stage = Stage::tls;
+  return DoStartTls{};
 }
 
 /// STARTTLS is out, and no reply to it came that could be read.
@@ -102,7 +107,10 @@ ClientAction ClientSession::State::on(const TlsEstablished&) {
   // RFC 3207 §4.2: nothing learnt in clear counts any more.
   parser.reset();
   offers = {};
-  return say_ehlo();
+  if (options.starttls != StartTls::implicit) return say_ehlo();
+  step = Step::greeting;
+  stage = Stage::greeting;
+  return DoRead{};
 }
 
 ClientAction ClientSession::State::on(const TlsRefused& event) {

@@ -20,6 +20,8 @@ std::string_view to_string(Stage stage) {
       return "starttls";
     case Stage::tls:
       return "tls";
+    case Stage::auth:
+      return "auth";
     case Stage::mail:
       return "mail";
     case Stage::rcpt:
@@ -58,12 +60,14 @@ const SessionResult& ClientSession::result() const {
 ClientAction ClientSession::State::on(const Connected&) {
   FULMAR_CHECK(step == Step::start);
   step = Step::greeting;
+  if (const auto fit = check_credentials(); !fit) return fail_and_close(fit.error());
   const auto& name = options.helo_name;
   if (name.empty() ||
       !std::ranges::all_of(name, [](char c) { return is_printable(c) && c != ' '; })) {
     return fail_and_close(
         make_error(Errc::invalid_argument, "name for EHLO that would break the command line"));
   }
+  if (options.starttls == StartTls::implicit) return start_tls();
   return DoRead{};
 }
 
@@ -102,6 +106,8 @@ std::optional<ClientAction> ClientSession::State::on_reply(const Reply& reply) {
       return on_helo(reply);
     case Step::starttls:
       return on_starttls(reply);
+    case Step::auth:
+      return on_auth(reply);
     case Step::envelope:
       return on_envelope(reply);
     case Step::final_dot:
@@ -124,6 +130,8 @@ ClientAction ClientSession::State::on_not_smtp(Error why) {
   why.detail = "at " + std::string(to_string(stage)) + ": " + why.detail;
   if (step == Step::final_dot) return fail_in_doubt(std::move(why));
   if (step == Step::starttls) return fail_starttls(std::move(why.detail));
+  // Something that only echoes would have its words quoted, which are ours, and secret.
+  if (step == Step::auth) why.detail = "at auth: not an SMTP reply";
   return fail_and_close(why);
 }
 

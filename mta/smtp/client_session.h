@@ -2,8 +2,10 @@
 // carries one message to one host over one connection. mta/delivery/driver.cc runs it over a
 // socket; tests run it over strings.
 //
-//   greeting ► EHLO (► HELO) ► [STARTTLS ► handshake ► verdict ► EHLO] ► MAIL, RCPT…, DATA
+//   greeting ► EHLO (► HELO) ► [STARTTLS ► handshake ► verdict ► EHLO] ► [AUTH] ► MAIL, RCPT…, DATA
 //   (pipelined) ► body ► QUIT
+//
+// Under implicit TLS the handshake and its verdict come before the greeting.
 #pragma once
 
 #include <cstddef>
@@ -29,12 +31,19 @@ struct OutgoingEnvelope {
   std::uint64_t size = 0;               ///< Octets, before dot-stuffing.
   bool eight_bit = false;
   bool smtputf8 = false;  ///< An address needs it.
+  /// RFC 8689. Only what the EHLO under TLS lists counts as offered.
+  enum class RequireTls : std::uint8_t {
+    no,
+    if_offered,  ///< The parameter is given where it can be: notices, RFC 8689 §5.
+    demanded,    ///< A host without it gets no envelope: requiretls_unsupported for everyone.
+  } requiretls = RequireTls::no;
 };
 
 enum class StartTls : std::uint8_t {
   required,  ///< No STARTTLS, no mail.
   offered,   ///< Used when the server lists it.
   never,     ///< The retry in clear after an opportunistic handshake failed.
+  implicit,  ///< TLS from the first octet, RFC 8314 §3.3; nothing is ever said in clear.
 };
 
 struct ClientOptions {
@@ -42,6 +51,16 @@ struct ClientOptions {
   StartTls starttls = StartTls::offered;
   /// Probe only: end with QUIT after the last EHLO, sending no envelope (`explain --connect`).
   enum class Purpose : std::uint8_t { deliver, probe } purpose = Purpose::deliver;
+  /// What a configured relay wants to hear before MAIL, also from a probe; RFC 4954. Said under TLS
+  /// only: the caller has verified that it is the relay by then. No octet of the password, in clear
+  /// or encoded, gets into the result. Neither may be empty, over 4096 octets, or hold NUL, CR or
+  /// LF: invalid_argument. Errc::relay_auth when the host takes neither PLAIN nor LOGIN, refuses
+  /// the user, or has no TLS.
+  struct Credentials {
+    std::string user;
+    std::string password;
+  };
+  std::optional<Credentials> credentials;
 };
 
 // Events: what happened since the last action.
@@ -84,7 +103,7 @@ struct DoRead {
 struct DoWrite {
   std::string bytes;
 };
-struct DoStartTls {};   ///< Answer with TlsEstablished or TlsRefused.
+struct DoStartTls {};   ///< Answer with TlsEstablished or TlsRefused. Implicit TLS begins with it.
 struct DoNextChunk {};  ///< Answer with BodyChunk, BodyEnd or BodyFailed.
 struct DoClose {};      ///< The session is over; result() is final. No event answers this.
 using ClientAction = std::variant<DoRead, DoWrite, DoStartTls, DoNextChunk, DoClose>;
@@ -95,6 +114,7 @@ enum class Stage : std::uint8_t {
   ehlo,
   starttls,
   tls,
+  auth,
   mail,
   rcpt,
   data,
@@ -126,8 +146,8 @@ struct SessionResult {
       recipients;    ///< As many and in the order of the envelope. Empty for a probe.
   bool tls = false;  ///< The session was encrypted when it ended.
   bool starttls_offered = false;
-  /// STARTTLS was begun and failed (refused, not answered, handshake); `failure` is tls_handshake
-  /// then. An opportunistic caller decides: again with StartTls::never, or later.
+  /// STARTTLS or implicit TLS was begun and failed (refused, not answered, handshake); `failure` is
+  /// tls_handshake then. An opportunistic caller decides: again with StartTls::never, or later.
   bool tls_failed = false;
   /// The most that was written without TLS. Counts what was given away to be written, even if
   /// writing it failed.

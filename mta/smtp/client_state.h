@@ -1,11 +1,12 @@
 // The memory of a ClientSession and its steps. Included by client_*.cc only: client_session.cc
 // takes the events apart, client_opening.cc holds the steps from the greeting to the last EHLO,
-// client_transaction.cc those from MAIL on.
+// client_auth.cc the login, client_transaction.cc those from MAIL on.
 #pragma once
 
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "mta/smtp/client_envelope.h"
 #include "mta/smtp/client_outcomes.h"
@@ -28,6 +29,7 @@ struct ClientSession::State {
     helo,
     starttls,
     handshake,
+    auth,
     envelope,
     body,
     final_dot,
@@ -62,10 +64,19 @@ struct ClientSession::State {
   ClientAction on_helo(const Reply& reply);
   ClientAction after_hello();
   ClientAction on_starttls(const Reply& reply);
+  ClientAction start_tls();
   ClientAction fail_starttls(std::string detail);
 
+  // Login.
+  [[nodiscard]] Result<> check_credentials() const;
+  ClientAction authenticate();  ///< REQUIRES: there are credentials.
+  ClientAction say_auth();
+  ClientAction on_auth(const Reply& heard);
+
   // Transaction.
+  [[nodiscard]] bool has_mail() const;
   ClientAction begin_transaction();
+  ClientAction send_envelope();
   ClientAction next_commands();
   ClientAction write_body();
   void note_shown(Shown what);
@@ -93,6 +104,8 @@ struct ClientSession::State {
   Outcomes outcomes;
   DotStuffer stuffer;
   std::string pending_body;  ///< Stuffed, not yet written.
+  std::vector<std::string>
+      auth_lines;  ///< Of the login, those still to be said, the next one last.
   bool first_reply_under_tls = false;
   bool writing = false;  ///< The last action was a DoWrite.
   SessionResult result;

@@ -1,4 +1,4 @@
-// From MAIL to the reply that hands the message over.
+// From what MAIL needs to the reply that hands the message over.
 #include <algorithm>
 #include <utility>
 
@@ -15,13 +15,24 @@ constexpr std::size_t kBodyWrite = 65536;
 
 }  // namespace
 
+bool ClientSession::State::has_mail() const {
+  return options.purpose == ClientOptions::Purpose::deliver && !envelope.recipients.empty();
+}
+
+/// A host that the message does not fit is told neither password nor envelope.
 ClientAction ClientSession::State::begin_transaction() {
-  if (options.purpose == ClientOptions::Purpose::probe || envelope.recipients.empty())
-    return quit();
+  if (has_mail()) {
+    stage = Stage::mail;
+    auto created = EnvelopeCommands::create(envelope, offers);
+    if (!created) return fail_and_quit(created.error());
+    commands = *std::move(created);
+  }
+  return options.credentials ? authenticate() : send_envelope();
+}
+
+ClientAction ClientSession::State::send_envelope() {
+  if (!has_mail()) return quit();
   stage = Stage::mail;
-  auto created = EnvelopeCommands::create(envelope, offers);
-  if (!created) return fail_and_quit(created.error());
-  commands = *std::move(created);
   step = Step::envelope;
   return next_commands();
 }

@@ -1,8 +1,9 @@
 // A hostile server against the sending side: every dialogue ends, every recipient gets one outcome,
-// nothing is called delivered before the final dot, and no line leaves with a bare CR or LF.
+// nothing is called delivered before the final dot, no line leaves with a bare CR or LF, and
+// neither a password nor a demand for REQUIRETLS is forgotten about.
 //
 // Input: one octet of options, one that decides what fails, then what the server says; each 0xFF in
-// it ends a segment.
+// it ends a segment. An octet below 0x10 before the server's words is for more options.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -18,6 +19,8 @@ using fulmar::Errc;
 using fulmar::make_error;
 using fulmar::Retry;
 
+constexpr std::string_view kPassword = "pw";
+
 class Server {
  public:
   Server(std::uint8_t failures, std::string_view words) : failures_(failures), words_(words) {}
@@ -28,6 +31,9 @@ class Server {
     if (std::holds_alternative<DoNextChunk>(action)) return body();
     return write(std::get<DoWrite>(action).bytes);
   }
+
+  /// RFC 8689: what MAIL must look like.
+  void expect_requiretls(OutgoingEnvelope::RequireTls wish) { requiretls_ = wish; }
 
   [[nodiscard]] bool dot_written() const { return dot_written_; }
   /// All of it, as far as can be known.
@@ -46,12 +52,24 @@ class Server {
     return BytesReceived{segment.empty() ? "\n" : segment};
   }
 
-  ClientEvent tls() const {
+  ClientEvent tls() {
+    FULMAR_CHECK(!tls_);
     if ((failures_ & 6) == 2) return TlsRefused{make_error(Errc::tls_handshake, "fuzz")};
     if ((failures_ & 6) == 4) {
       return TlsRefused{make_error(Errc::dane_mismatch, "fuzz"), TlsRefused::Handshake::complete};
     }
+    tls_ = true;
     return TlsEstablished{};
+  }
+
+  void check_secrecy(std::string_view bytes) const {
+    using RequireTls = OutgoingEnvelope::RequireTls;
+    FULMAR_CHECK(tls_ || !bytes.starts_with("AUTH"));
+    if (!bytes.starts_with("MAIL")) return;
+    const std::string_view line = bytes.substr(0, bytes.find('\r'));
+    const bool demands = line.ends_with(" REQUIRETLS");
+    FULMAR_CHECK(!demands || (tls_ && requiretls_ != RequireTls::no));
+    FULMAR_CHECK(demands || requiretls_ != RequireTls::demanded);
   }
 
   ClientEvent body() {
@@ -74,6 +92,7 @@ class Server {
       if (bytes[i] == '\n') FULMAR_CHECK(i > 0 && bytes[i - 1] == '\r');
     }
     FULMAR_CHECK(bytes.ends_with("\r\n") || (in_body_ && !body_ended_));
+    check_secrecy(bytes);
     const bool of_body = in_body_ && !dot_written_;
     dot_written_ = dot_written_ || body_ended_;
     if ((failures_ & 16) == 0 || ++writes_ <= failures_ >> 5) return BytesWritten{};
@@ -86,6 +105,8 @@ class Server {
   int chunks_ = 2;
   int writes_ = 0;
   std::string long_chunk_;
+  OutgoingEnvelope::RequireTls requiretls_ = OutgoingEnvelope::RequireTls::no;
+  bool tls_ = false;
   bool in_body_ = false;
   bool cut_short_ = false;  ///< Writing the message failed.
   bool body_ended_ = false;
@@ -98,6 +119,10 @@ void check_result(const SessionResult& result, std::size_t recipients, const Ser
   FULMAR_CHECK(!result.tls_failed || result.shown_in_clear == Shown::nothing);
   for (const RecipientOutcome& one : result.recipients) {
     FULMAR_CHECK(one.delivered != one.failure.has_value());
+    if (one.stage == Stage::auth) {
+      FULMAR_CHECK(one.failure->detail.find(kPassword) == std::string::npos);
+      FULMAR_CHECK(!one.reply || one.reply->verbatim().find(kPassword) == std::string::npos);
+    }
     FULMAR_CHECK(!one.delivered ||
                  (server.message_written() && one.reply && one.reply->positive()));
     FULMAR_CHECK(!one.delivered || !result.in_doubt);
@@ -125,7 +150,15 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                             .smtputf8 = (choice & 16) != 0};
   envelope.recipients.assign((choice & 32) != 0 ? 120 : 3, "to@server.example");
 
-  Server server(data[1], {reinterpret_cast<const char*>(data) + 2, size - 2});
+  std::string_view words(reinterpret_cast<const char*>(data) + 2, size - 2);
+  const std::uint8_t more = !words.empty() && data[2] < 0x10 ? data[2] : 0;
+  if (more != 0) words.remove_prefix(1);
+  if ((more & 1) != 0) options.starttls = StartTls::implicit;
+  if ((more & 2) != 0) options.credentials = {.user = "me", .password = std::string(kPassword)};
+  envelope.requiretls = static_cast<OutgoingEnvelope::RequireTls>((more >> 2) % 3);
+
+  Server server(data[1], words);
+  server.expect_requiretls(envelope.requiretls);
   ClientSession session(options, envelope);
   ClientAction action = session.resume(Connected{});
   std::size_t actions = 0;

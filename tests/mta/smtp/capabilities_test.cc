@@ -20,13 +20,16 @@ TEST(Capabilities, all_known_keywords) {
                             .smtputf8 = true,
                             .dsn = true,
                             .requiretls = true,
+                            .auth = true,
+                            .auth_plain = true,
+                            .auth_login = true,
                             .size = true,
                             .size_limit = 1000};
   EXPECT_EQ(parse({"STARTTLS", "PIPELINING", "8BITMIME", "ENHANCEDSTATUSCODES", "CHUNKING",
-                   "SMTPUTF8", "DSN", "REQUIRETLS", "SIZE 1000"}),
+                   "SMTPUTF8", "DSN", "REQUIRETLS", "AUTH PLAIN LOGIN", "SIZE 1000"}),
             all);
   EXPECT_EQ(parse({"StartTls", "pipelining", "8bitmime", "EnhancedStatusCodes", "chunking",
-                   "smtpUTF8", "dsn", "requireTLS", "size 1000"}),
+                   "smtpUTF8", "dsn", "requireTLS", "auth Plain login", "size 1000"}),
             all)
       << "SMTP-23";
 }
@@ -37,6 +40,24 @@ TEST(Capabilities, SMTP_23_unknown_and_malformed_ones_are_ignored) {
       Capabilities{});
   EXPECT_TRUE(parse({"SMTPUTF8 whatever"}).smtputf8) << "EAI-03";
   EXPECT_TRUE(parse({"PIPELINING "}).pipelining);
+}
+
+TEST(Capabilities, AUT_04_mechanisms_of_AUTH) {
+  struct Case {
+    std::vector<std::string> lines;
+    bool plain = false;
+    bool login = false;
+  };
+  for (const Case& c :
+       {Case{.lines = {"AUTH"}}, Case{.lines = {"AUTH CRAM-MD5 XPLAIN LOGINS"}},
+        Case{.lines = {"AUTH  SCRAM-SHA-256  PLAIN "}, .plain = true},
+        Case{.lines = {"AUTH LOGIN"}, .login = true},
+        Case{.lines = {"AUTH PLAIN", "AUTH LOGIN"}, .plain = true, .login = true}}) {
+    const Capabilities offers = parse(c.lines);
+    EXPECT_TRUE(offers.auth) << c.lines[0];
+    EXPECT_EQ(offers.auth_plain, c.plain) << c.lines[0];
+    EXPECT_EQ(offers.auth_login, c.login) << c.lines[0];
+  }
 }
 
 TEST(Capabilities, the_first_line_is_the_greeting) {

@@ -83,6 +83,57 @@ TEST(ClientSession, SMU_05_addresses_that_would_break_the_command) {
   }
 }
 
+TEST(ClientSession, REQ_06_a_host_without_REQUIRETLS_gets_no_envelope) {
+  const Lines in_clear = kGreeting + Lines{"S: 250-mx.example", "S: 250 REQUIRETLS"};
+  const Lines forgotten = kGreeting + Lines{"S: 250-mx.example",
+                                            "S: 250-REQUIRETLS",
+                                            "S: 250 STARTTLS",
+                                            "C: STARTTLS",
+                                            "S: 220 go ahead",
+                                            "TLS",
+                                            "C: EHLO mail.client.example",
+                                            "S: 250 mx.example"};
+  const Lines helo = kTlsHost + Lines{"S: 220 go ahead",
+                                      "TLS",
+                                      "C: EHLO mail.client.example",
+                                      "S: 502 no",
+                                      "C: HELO mail.client.example",
+                                      "S: 250 hi"};
+  for (const Lines& opening : {kPlainHost, in_clear, kUnderTls, forgotten, helo}) {
+    Script script = three_recipients(opening + kQuit);
+    script.envelope.requiretls = OutgoingEnvelope::RequireTls::demanded;
+    const auto result = play_everything(script);
+    expect_all_fail(result, Errc::requiretls_unsupported, Retry::next_host);
+    EXPECT_EQ(to_string(result.failure->status), "5.7.30");
+    EXPECT_EQ(result.shown_in_clear, Shown::nothing);
+  }
+}
+
+TEST(ClientSession, REQ_01_REQUIRETLS_is_passed_on_where_the_EHLO_under_TLS_offers_it) {
+  using RequireTls = OutgoingEnvelope::RequireTls;
+  const Lines offered = kTlsHost + Lines{"S: 220 go ahead", "TLS", "C: EHLO mail.client.example",
+                                         "S: 250-mx.example", "S: 250 RequireTLS"};
+  const Lines with_parameter = Lines{"C: MAIL FROM:<from@client.example> REQUIRETLS", "S: 250 ok"} +
+                               kRcpt + kData + kBody + Lines{"S: 250 ok"} + kQuit;
+  struct Case {
+    const char* name;
+    RequireTls wish;
+    Lines lines;
+  };
+  for (const Case& c :
+       {Case{"demanded", RequireTls::demanded, offered + with_parameter},
+        Case{"if offered, and it is", RequireTls::if_offered, offered + with_parameter},
+        Case{"if offered, and it is not", RequireTls::if_offered, kUnderTls + kTransaction},
+        Case{"if offered, but in clear", RequireTls::if_offered,
+             kGreeting + Lines{"S: 250-mx.example", "S: 250 REQUIRETLS"} + kTransaction},
+        Case{"not wanted", RequireTls::no, offered + kTransaction}}) {
+    SCOPED_TRACE(c.name);
+    Script script{.lines = c.lines};
+    script.envelope.requiretls = c.wish;
+    EXPECT_TRUE(play_everything(script).recipients[0].delivered);
+  }
+}
+
 // ---- recipients
 
 TEST(ClientSession, PIP_01_pitfall_70_mixed_replies_in_one_group) {
