@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::uint8_t kMessageTag = 'M';
 constexpr std::uint8_t kDeliveryTag = 'D';
-constexpr std::uint8_t kMessageVersion = 1;
+constexpr std::uint8_t kMessageVersion = 2;  // 1 ends with the header
 constexpr std::uint8_t kDeliveryVersion = 1;
 
 constexpr char kHostDomain = 'd';
@@ -146,7 +146,8 @@ Result<std::vector<T>> get_list(Reader& in, std::size_t smallest, Result<T> (*ge
   return items;
 }
 
-Result<> check_head(Reader& in, std::uint8_t want_tag, std::uint8_t newest) {
+/// The record's version.
+Result<std::uint8_t> check_head(Reader& in, std::uint8_t want_tag, std::uint8_t newest) {
   FULMAR_TRY(const std::uint8_t tag, in.u8());
   FULMAR_TRY(const std::uint8_t version, in.u8());
   if (tag != want_tag) return fail(Errc::corrupt, "not a record of this kind");
@@ -155,7 +156,7 @@ Result<> check_head(Reader& in, std::uint8_t want_tag, std::uint8_t newest) {
     return fail(Errc::newer_version, "record version " + std::to_string(version) +
                                          ", this program knows " + std::to_string(newest));
   }
-  return {};
+  return version;
 }
 
 Result<> check_end(const Reader& in) {
@@ -179,12 +180,14 @@ std::string encode(const Message& message) {
   out.text(message.client);
   out.text(message.helo);
   out.text(message.header);
+  out.flag(message.requiretls);
+  out.flag(message.tls_optional);
   return std::move(out).take();
 }
 
 Result<Message> decode_message(std::string_view bytes) {
   Reader in(bytes);
-  FULMAR_TRY_VOID(check_head(in, kMessageTag, kMessageVersion));
+  FULMAR_TRY(const std::uint8_t version, check_head(in, kMessageTag, kMessageVersion));
   Message message;
   FULMAR_TRY(message.id, in.id());
   FULMAR_TRY(const bool has_sender, in.flag());
@@ -198,6 +201,10 @@ Result<Message> decode_message(std::string_view bytes) {
   FULMAR_TRY(message.client, in.text());
   FULMAR_TRY(message.helo, in.text());
   FULMAR_TRY(message.header, in.text());
+  if (version >= 2) {
+    FULMAR_TRY(message.requiretls, in.flag());
+    FULMAR_TRY(message.tls_optional, in.flag());
+  }
   FULMAR_TRY_VOID(check_end(in));
   return message;
 }

@@ -35,8 +35,10 @@ struct Message {
       0;  ///< Octets of the body, our Received field included, before dot-stuffing.
   std::uint32_t chunks = 0;  ///< Body chunks 0..chunks-1, each full but the last.
   bool eight_bit = false;    ///< BODY=8BITMIME was declared, or octets over 127 were seen.
-  std::string client;        ///< "name[address]" of who handed it over; empty for our own notices.
-  std::string helo;          ///< What that client called itself.
+  bool requiretls = false;  ///< MAIL demanded REQUIRETLS: every copy is bound by it. RFC 8689 §4.1
+  bool tls_optional = false;  ///< TLS-Required: No, and no REQUIRETLS.
+  std::string client;         ///< "name[address]" of who handed it over; empty for our own notices.
+  std::string helo;           ///< What that client called itself.
   std::string header;  ///< The first octets of the header section, at most 16 KB, whole fields
                        ///< only: for notices.
   friend bool operator==(const Message&, const Message&) = default;

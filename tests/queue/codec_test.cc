@@ -94,6 +94,32 @@ TEST(Codec, a_record_of_a_later_version_says_so) {
   EXPECT_EQ(decode_message(message).error().code, Errc::corrupt);
 }
 
+TEST(Codec, a_message_of_version_1_demands_and_waives_nothing) {
+  RandomRecords records(10);
+  for (int i = 0; i < 50; ++i) {
+    Message message = records.message();
+    std::string bytes = encode(message);
+    ASSERT_EQ(bytes[1], 2);
+    bytes[1] = 1;
+    EXPECT_EQ(decode_message(bytes).error().code, Errc::corrupt) << "the two flags are left over";
+    bytes.resize(bytes.size() - 2);
+    message.requiretls = false;
+    message.tls_optional = false;
+    EXPECT_EQ(decode_message(bytes), message);
+  }
+}
+
+TEST(Codec, REQ_02_what_the_sender_asked_for_comes_back) {
+  for (const bool requiretls : {false, true}) {
+    for (const bool tls_optional : {false, true}) {
+      Message message;
+      message.requiretls = requiretls;
+      message.tls_optional = tls_optional;
+      EXPECT_EQ(decode_message(encode(message)), message);
+    }
+  }
+}
+
 TEST(Codec, one_kind_of_record_is_not_the_other) {
   RandomRecords records(6);
   EXPECT_EQ(decode_message(encode(records.delivery())).error().code, Errc::corrupt);

@@ -22,6 +22,8 @@ class RandomRecords {
     message.size = random_->next();
     message.chunks = static_cast<std::uint32_t>(random_->next());
     message.eight_bit = coin();
+    message.requiretls = coin();
+    message.tls_optional = coin();
     message.client = text(80);
     message.helo = text(80);
     message.header = text(2'000);
