@@ -174,7 +174,8 @@ Daemon::Started Daemon::open_sockets() {
       intake::IntakeSettings{.hostname = config_.hostname,
                              .state_dir = config_.state_dir,
                              .listen = config_.listen,
-                             .limits = config_.limits});
+                             .limits = config_.limits,
+                             .requiretls = config_.requiretls});
   if (auto listening = intake_->listen(); !listening) {
     return std::unexpected(StartFailure{kExitConfig, why(listening.error())});
   }

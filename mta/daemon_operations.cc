@@ -40,6 +40,8 @@ json::object message_json(const queue::Message& message) {
           {"sender", message.sender ? message.sender->text : std::string()},
           {"size", message.size},
           {"arrived", to_iso8601(message.arrived)},
+          {"requiretls", message.requiretls},
+          {"tls_optional", message.tls_optional},
           {"recipients", json::array{}}};
 }
 

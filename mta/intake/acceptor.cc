@@ -137,7 +137,9 @@ void Intake::Shared::admit(const std::shared_ptr<Listener>& listener, tcp::socke
   ConnectionTerms terms{
       .options = session_options(settings.hostname, settings.limits, listener->conf, client),
       .tls = listener->tls.get(),
+      .honor_tls_required_no = settings.requiretls.honor_tls_required_no,
       .command_timeout = settings.command_timeout};
+  terms.options.requiretls = settings.requiretls.enabled;
   auto connection = std::make_shared<Connection>(uses, std::move(terms), std::move(socket));
   {
     const std::lock_guard lock(mutex);

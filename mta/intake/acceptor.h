@@ -37,6 +37,7 @@ struct IntakeSettings {
   std::string state_dir;  ///< For the log.
   std::vector<conf::Listen> listen;
   conf::Limits limits;
+  conf::RequireTls requiretls;
   std::chrono::milliseconds command_timeout = std::chrono::minutes(5);  ///< RFC 5321 §4.5.3.2.7
 };
 

@@ -134,6 +134,7 @@ asio::awaitable<Connection::Event> Connection::answer(smtp::BeginMessage action)
   message.sender = std::move(envelope.sender);
   message.client = client_name_;
   message.helo = envelope.helo;
+  message.requiretls = envelope.requiretls;
   ReceivedFacts facts{.helo = envelope.helo,
                       .client = client_,
                       .by = terms_.options.hostname,
@@ -159,6 +160,7 @@ asio::awaitable<Connection::Event> Connection::answer(smtp::StoreData action) {
 }
 
 asio::awaitable<Connection::Event> Connection::answer(smtp::CommitMessage action) {
+  if (!terms_.honor_tls_required_no) action.facts.tls_required_no = false;
   auto accepted = co_await incoming().commit(action.facts);
   if (!accepted) co_return co_await refuse_message(accepted.error());
   message_.reset();

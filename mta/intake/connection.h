@@ -41,6 +41,7 @@ struct ConnectionTerms {
   smtp::ServerOptions options;
   const tls::ServerContext* tls =
       nullptr;  ///< Set unless options.tls is none; must outlive the connection.
+  bool honor_tls_required_no = false;  ///< The header field TLS-Required: No counts.
   std::chrono::milliseconds command_timeout{};
 };
 

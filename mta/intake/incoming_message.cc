@@ -40,6 +40,8 @@ asio::awaitable<Result<AcceptedMessage>> IncomingMessage::commit(smtp::DataFacts
   FULMAR_CHECK(!chunk_.empty());
   message_.chunks = appended_ + 1;
   message_.eight_bit = facts.eight_bit;
+  // RFC 8689 §4.1: beside REQUIRETLS the header field is only content.
+  message_.tls_optional = facts.tls_required_no && !message_.requiretls;
   message_.header = header_.whole_fields();
   AcceptedMessage accepted{.message = message_, .deliveries = deliveries()};
   queue::Batch batch;

@@ -23,8 +23,8 @@ struct AcceptedMessage {
 
 class IncomingMessage {
  public:
-  /// `message` has id, sender, arrived, client and helo; the rest is filled in. `store` must
-  /// outlive this.
+  /// `message` has id, sender, arrived, client, helo and requiretls; the rest is filled in. `store`
+  /// must outlive this.
   IncomingMessage(queue::Store& store, queue::Message message, std::vector<Mailbox> recipients);
 
   /// The next octets of the body. Errors: the store's; discard() is due then.

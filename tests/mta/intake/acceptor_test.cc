@@ -164,6 +164,39 @@ TEST_F(TlsIntakeTest, STL_01_starttls) {
   EXPECT_THAT(store_.body(queued_.at(0).first.id), HasSubstr(" with ESMTPS id "));
 }
 
+TEST_F(TlsIntakeTest, REQ_01_REQ_02_REQUIRETLS_stays_with_the_message_whatever_its_header_says) {
+  settings_.listen.at(0).tls = conf::ListenTls::starttls;
+  start();
+  SmtpClient client = greeted();
+  EXPECT_THAT(client.say("MAIL FROM:<a@b.example> REQUIRETLS\r\n"), StartsWith("555 5.5.4 "));
+  client.say("STARTTLS\r\n");
+  client.start_tls();
+  EXPECT_THAT(client.say("EHLO client.example\r\n"), HasSubstr("250-REQUIRETLS\r\n"));
+  EXPECT_THAT(client.say("MAIL FROM:<a@b.example> REQUIRETLS\r\n"), StartsWith("250 2.1.0"));
+  client.say("RCPT TO:<c@d.example>\r\n");
+  client.say("RCPT TO:<e@f.example>\r\n");
+  client.say("DATA\r\n");
+  EXPECT_THAT(client.say("TLS-Required: No\r\n\r\nx\r\n.\r\n"), StartsWith("250 2.0.0"));
+  const auto& [message, deliveries] = queued_.at(0);
+  EXPECT_TRUE(message.requiretls);
+  EXPECT_FALSE(message.tls_optional) << "REQ-03: REQUIRETLS wins";
+  EXPECT_THAT(store_.body(message.id), HasSubstr("\r\nTLS-Required: No\r\n\r\nx\r\n"));
+  EXPECT_EQ(deliveries.size(), 2U);
+  EXPECT_EQ(store_.messages(), std::vector<queue::Message>{message})
+      << "one record for both copies";
+}
+
+TEST_F(TlsIntakeTest, REQUIRETLS_that_is_switched_off) {
+  settings_.listen.at(0).tls = conf::ListenTls::implicit;
+  settings_.requiretls.enabled = false;
+  start();
+  SmtpClient client = connect();
+  client.start_tls();
+  EXPECT_THAT(client.reply(), StartsWith("220 "));
+  EXPECT_THAT(client.say("EHLO client.example\r\n"), Not(HasSubstr("REQUIRETLS")));
+  EXPECT_THAT(client.say("MAIL FROM:<a@b.example> REQUIRETLS\r\n"), StartsWith("555 5.5.4 "));
+}
+
 TEST_F(TlsIntakeTest, pitfall_79_plaintext_behind_STARTTLS) {
   settings_.listen.at(0).tls = conf::ListenTls::starttls;
   start();

@@ -64,6 +64,33 @@ TEST_F(IntakeTest, one_delivery_for_each_domain) {
   EXPECT_EQ(deliveries.at(0).recipients.at(1).address.text, "3@A.example");
 }
 
+TEST_F(IntakeTest, REQ_03_TLS_Required_No_is_kept_with_the_message_that_says_it) {
+  start();
+  SmtpClient client = in_data();
+  EXPECT_THAT(client.say("TLS-Required: No\r\n\r\nx\r\n.\r\n"), StartsWith("250"));
+  client.say("MAIL FROM:<a@b.example>\r\n");
+  client.say("RCPT TO:<c@d.example>\r\n");
+  client.say("DATA\r\n");
+  EXPECT_THAT(client.say("x\r\n.\r\n"), StartsWith("250"));
+  ASSERT_EQ(queued(), 2U);
+  const queue::Message& message = queued_.at(0).first;
+  EXPECT_TRUE(message.tls_optional);
+  EXPECT_FALSE(message.requiretls);
+  EXPECT_THAT(store_.body(message.id), EndsWith("\r\nTLS-Required: No\r\n\r\nx\r\n"))
+      << "the field stays";
+  EXPECT_FALSE(queued_.at(1).first.tls_optional);
+}
+
+TEST_F(IntakeTest, REQ_03_TLS_Required_No_is_only_content_when_the_settings_say_so) {
+  settings_.requiretls.honor_tls_required_no = false;
+  start();
+  SmtpClient client = in_data();
+  EXPECT_THAT(client.say("TLS-Required: No\r\n\r\nx\r\n.\r\n"), StartsWith("250"));
+  const queue::Message& message = queued_.at(0).first;
+  EXPECT_FALSE(message.tls_optional);
+  EXPECT_THAT(store_.body(message.id), EndsWith("\r\nTLS-Required: No\r\n\r\nx\r\n"));
+}
+
 TEST_F(IntakeTest, long_bodies_are_cut_into_full_chunks) {
   start();
   std::string body;
