@@ -61,29 +61,33 @@ asio::awaitable<std::optional<SpooledNotice>> ReportBack::make(
   if (kind == notice::NoticeKind::delayed) {
     facts.next_attempt = std::max(delivery.next_attempt, now);
     facts.give_up_at = queue::expires_at(delivery, settings_.retry);
-  } else if (settings_.notify.return_content == conf::ReturnContent::full) {
+  } else if (settings_.notify.return_content == conf::ReturnContent::full &&
+             !original.requiretls) {  // RFC 8689 §5: as if RET=HDRS had been asked for
     facts.original_content = co_await read_content(original);
   }
-  co_return spool(notice::compose_notice(facts), *original.sender, facts.id, now);
+  co_return spool(notice::compose_notice(facts), facts);
 }
 
-SpooledNotice ReportBack::spool(std::string text, const Mailbox& to, MessageId id,
-                                UtcTime now) const {
+SpooledNotice ReportBack::spool(std::string text, const notice::NoticeFacts& facts) const {
+  const MessageId id = facts.id;
+  const Mailbox& to = *facts.original.sender;
   SpooledNotice notice;
   notice.message = {.id = id,
                     .sender = std::nullopt,
-                    .arrived = now,
+                    .arrived = facts.now,
                     .size = text.size(),
                     .chunks = static_cast<std::uint32_t>((text.size() + queue::kChunkSize - 1) /
                                                          queue::kChunkSize),
                     .eight_bit = !is_ascii(text),
+                    .requiretls = facts.original.requiretls,  // RFC 8689 §5
+                    .tls_optional = facts.original.tls_optional,
                     .helo = settings_.hostname.str(),
                     .header = header_section(text)};
   notice.delivery = {.message = id,
                      .destination = to.host,
                      .recipients = {{.address = to}},
-                     .arrived = now,
-                     .next_attempt = now};
+                     .arrived = facts.now,
+                     .next_attempt = facts.now};
   for (std::uint32_t index = 0; index < notice.message.chunks; ++index) {
     notice.operations.emplace_back(
         queue::PutChunk{.message = id,

@@ -36,15 +36,16 @@ class ReportBack {
  public:
   ReportBack(queue::Store& store, Clock& clock, Random& random, ReportBackSettings settings);
 
-  /// Empty when nobody can be told: the null reverse-path (RFC 5321 §6.1), or no recipient.
+  /// Empty when nobody can be told: the null reverse-path (RFC 5321 §6.1), or no recipient. What
+  /// the sender asked for the message holds for the notice too: REQUIRETLS, for which no content
+  /// comes back, and TLS-Required: No.
   boost::asio::awaitable<std::optional<SpooledNotice>> make(
       notice::NoticeKind kind, queue::Message original, queue::Delivery delivery,
       std::vector<notice::NoticeRecipient> recipients);
 
  private:
   boost::asio::awaitable<std::string> read_content(queue::Message original);
-  [[nodiscard]] SpooledNotice spool(std::string text, const Mailbox& to, MessageId id,
-                                    UtcTime now) const;
+  [[nodiscard]] SpooledNotice spool(std::string text, const notice::NoticeFacts& facts) const;
 
   queue::Store& store_;
   Clock& clock_;

@@ -55,6 +55,8 @@ std::string header_of(const NoticeFacts& facts) {
       id && is_sane_message_id(*id)) {
     header += header_field("In-Reply-To", *id) + header_field("References", *id);
   }
+  // So that the relays behind us pass the notice on as they were to pass on the message.
+  if (facts.original.tls_optional) header += header_field("TLS-Required", "No");
   // RFC 3834 §5.2: notices answer a message; "auto-generated" would be wrong (DSN-18).
   return header + header_field("Auto-Submitted", "auto-replied") +
          header_field("MIME-Version", "1.0");

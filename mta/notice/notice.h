@@ -40,8 +40,8 @@ struct NoticeFacts {
   NoticeKind kind = NoticeKind::failed;
   MessageId id;  ///< Of the notice itself; its Message-ID is made of it.
   Domain reporting_mta;
-  std::string postmaster;                   ///< From.
-  queue::Message original;                  ///< REQUIRES: has a sender.
+  std::string postmaster;   ///< From.
+  queue::Message original;  ///< REQUIRES: has a sender. TLS-Required: No is repeated in the notice.
   std::vector<NoticeRecipient> recipients;  ///< Just those the notice is about; not empty.
   std::vector<std::string>
       technical;  ///< Lines about policy, host, check and both sides, for experts.

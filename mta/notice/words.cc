@@ -22,6 +22,11 @@ constexpr std::string_view kNothingLeft = "Nothing was sent in the latest attemp
 constexpr std::string_view kNothingUnprotected =
     "Nothing was sent without protection: {domain} asks for protected delivery, and we never do "
     "with less.";
+constexpr std::string_view kNothingAgainstRule =
+    "Nothing was sent without protection: our operator demands protected delivery to {domain}, and "
+    "we never do with less.";
+constexpr std::string_view kNothingAgainstWish =
+    "Nothing was sent without protection: you asked for it, and we never do with less.";
 // In the place of a claim about all attempts. A server without a demand for protection is given
 // mail in clear when it offers nothing better.
 constexpr std::string_view kEnvelopeShown =
@@ -160,6 +165,60 @@ constexpr auto kRows = std::to_array<Row>({
       "The operator of {domain} can mend this: their mail server must offer the encryption that "
       "they demand.",
       Claim::always}},
+    {Errc::dane_required,
+     {},
+     {},
+     {"Our operator demands that servers of {domain} prove themselves by a certificate that the "
+      "domain announces, and it announces none.",
+      kNothingAgainstRule,
+      "Our operator ({postmaster}) can mend this by another rule, or the operator of {domain} by "
+      "such an announcement.",
+      Claim::always}},
+    {Errc::sts_required,
+     {},
+     {},
+     {"Our operator demands that {domain} declare its mail servers and their protection, and no "
+      "such declaration was found.",
+      kNothingAgainstRule,
+      "Our operator ({postmaster}) can mend this by another rule, or the operator of {domain} by "
+      "such a declaration.",
+      Claim::always}},
+    {Errc::rule_certificate,
+     {},
+     {},
+     {"A mail server of {domain} could not prove that it is the right one: its certificate is not "
+      "valid for the names that our operator has set.",
+      kNothingAgainstRule,
+      "Our operator ({postmaster}) can mend this by another rule, or the operator of {domain} by a "
+      "valid certificate.",
+      Claim::always}},
+    {Errc::rule_no_tls,
+     {},
+     {},
+     {"Our operator demands encryption for {domain}, but encryption with its mail server could not "
+      "be set up.",
+      kNothingAgainstRule,
+      "The operator of {domain} can mend this by offering encryption, or our operator "
+      "({postmaster}) by another rule.",
+      Claim::always}},
+    {Errc::requiretls_unsupported,
+     {},
+     {},
+     {"You asked that this message be delivered only under proven protection, and the mail server "
+      "of {domain} does not promise to keep it up.",
+      kNothingAgainstWish,
+      "The operator of {domain} can mend this by making their server promise it, or you by sending "
+      "without that demand.",
+      Claim::always}},
+    {Errc::requiretls_unmet,
+     {},
+     {},
+     {"You asked that this message be delivered only under proven protection, and the mail server "
+      "of {domain} could not give that proof.",
+      kNothingAgainstWish,
+      "The operator of {domain} can mend this by protecting their server provably, or you by "
+      "sending without that demand.",
+      Claim::always}},
     {Errc::tls_handshake,
      {},
      {},
@@ -225,6 +284,13 @@ constexpr auto kRows = std::to_array<Row>({
      {},
      {"The mail server of {domain} gave answers that our server cannot understand.", kNotTaken,
       kTheirOperator}},
+    {Errc::relay_auth,
+     {},
+     {},
+     {"The server that takes our mail for {domain} did not accept the login that our operator has "
+      "set.",
+      kNothingLeft,
+      "Our operator ({postmaster}) can mend this; neither you nor {domain} did anything wrong."}},
     {Errc::message_too_big,
      {},
      {},

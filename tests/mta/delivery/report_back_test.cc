@@ -108,6 +108,38 @@ TEST_F(ReportBackTest, header_fields_are_returned_and_content_only_on_demand) {
   EXPECT_THAT(spooled(*full), HasSubstr("first part, second part"));
 }
 
+TEST_F(ReportBackTest, REQ_10_a_notice_about_REQUIRETLS_demands_it_and_returns_no_content) {
+  settings_.notify.return_content = conf::ReturnContent::full;
+  message_.requiretls = true;
+  for (const NoticeKind kind : {NoticeKind::failed, NoticeKind::delayed}) {
+    const auto made = make(kind, {recipient("you@b.example")});
+    ASSERT_TRUE(made.has_value());
+    EXPECT_TRUE(made->message.requiretls);
+    EXPECT_FALSE(made->message.tls_optional);
+    const std::string text = spooled(*made);
+    EXPECT_THAT(text, HasSubstr("Content-Type: text/rfc822-headers"));
+    EXPECT_THAT(text, HasSubstr("Subject: to the harbour"));
+    EXPECT_THAT(text, Not(HasSubstr("first part")));
+    EXPECT_THAT(text, Not(HasSubstr("TLS-Required")));
+  }
+}
+
+TEST_F(ReportBackTest, REQ_12_a_notice_about_TLS_Required_No_says_so_too) {
+  message_.tls_optional = true;
+  const auto made = make(NoticeKind::failed, {recipient("you@b.example")});
+  ASSERT_TRUE(made.has_value());
+  EXPECT_TRUE(made->message.tls_optional);
+  EXPECT_FALSE(made->message.requiretls);
+  EXPECT_THAT(made->message.header, HasSubstr("\r\nTLS-Required: No\r\n"));
+
+  message_.tls_optional = false;
+  message_.header += "TLS-Required: No\r\n";
+  const auto ignored = make(NoticeKind::failed, {recipient("you@b.example")});
+  ASSERT_TRUE(ignored.has_value());
+  EXPECT_FALSE(ignored->message.tls_optional);
+  EXPECT_THAT(ignored->message.header, Not(HasSubstr("TLS-Required")));
+}
+
 TEST_F(ReportBackTest, content_that_cannot_be_read_costs_the_content_not_the_notice) {
   settings_.notify.return_content = conf::ReturnContent::full;
   ++message_.chunks;

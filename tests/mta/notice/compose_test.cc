@@ -119,6 +119,31 @@ TEST(Notice, DSN_18_is_an_automatic_reply) {
   EXPECT_THAT(header, HasSubstr("Auto-Submitted: auto-replied\r\n"));
 }
 
+TEST(Notice, REQ_12_carries_TLS_Required_No_for_a_message_that_does) {
+  NoticeFacts facts = sample_facts();
+  EXPECT_THAT(header_of_notice(compose_notice(facts)), Not(HasSubstr("TLS-Required")));
+  facts.original.tls_optional = true;
+  EXPECT_EQ(count(header_of_notice(compose_notice(facts)), "\r\nTLS-Required: No\r\n"), 1U);
+}
+
+TEST(Notice, names_who_can_lift_a_demand) {
+  for (const Errc code :
+       {Errc::dane_required, Errc::sts_required, Errc::rule_certificate, Errc::rule_no_tls}) {
+    const auto lines = first_lines(compose_notice(sample_facts(NoticeKind::delayed, code)), 5);
+    EXPECT_THAT(lines[2], HasSubstr("our operator demands")) << to_string(code);
+    EXPECT_THAT(lines[4], HasSubstr("ur operator (postmaster@example.com)")) << to_string(code);
+    EXPECT_THAT(lines[4], HasSubstr("he operator of b.example")) << to_string(code);
+  }
+  for (const Errc code : {Errc::requiretls_unsupported, Errc::requiretls_unmet}) {
+    const auto lines = first_lines(compose_notice(sample_facts(NoticeKind::failed, code)), 5);
+    EXPECT_THAT(
+        lines[1],
+        StartsWith("You asked that this message be delivered only under proven protection"));
+    EXPECT_THAT(lines[4], HasSubstr("The operator of b.example can mend this")) << to_string(code);
+    EXPECT_THAT(lines[4], HasSubstr("you by sending without that demand")) << to_string(code);
+  }
+}
+
 TEST(Notice, pitfall_106_every_line_of_a_reply_is_kept_word_for_word) {
   const std::string part =
       part_of(compose_notice(sample_facts(NoticeKind::failed, Errc::remote_permanent)),
