@@ -127,6 +127,12 @@ class Authority:
 
     def server_context(self, issued: Issued) -> ssl.SSLContext:
         """A TLS server context that presents `issued`."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.pem_file(issued))
+        return context
+
+    def pem_file(self, issued: Issued) -> Path:
+        """A file with key, certificate and chain."""
         self._count += 1
         path = self._directory / f"cert-{self._count}.pem"
         pem = issued.key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
@@ -134,6 +140,4 @@ class Authority:
         for certificate in (issued.leaf, *issued.chain):
             pem += certificate.public_bytes(serialization.Encoding.PEM)
         path.write_bytes(pem)
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(path)
-        return context
+        return path

@@ -15,10 +15,9 @@ from typing import Any, Mapping, Optional
 
 from mail_log import MailLog
 from processes import stop_process
-from world import World
+from world import RELAY, World
 
 START_SECONDS = 30
-HOSTNAME = "relay.origin.test"
 Settings = Mapping[str, Mapping[str, Any]]
 
 # Quick retries, so that a scenario is over in seconds; early notices of delays that security causes.
@@ -48,8 +47,9 @@ def configuration(world: World, directory: Path, port: int, settings: Settings) 
     tables["control"] = {"socket": str(directory / "control.sock"), "group": ""}
     for name, table in settings.items():
         tables.setdefault(name, {}).update(table)
-    lines = [f"hostname = {toml(HOSTNAME)}", f"state_dir = {toml(str(directory / 'state'))}", "threads = 2", "",
-             "[[listen]]", f"address = {toml(f'127.0.0.1:{port}')}"]
+    lines = [f"hostname = {toml(RELAY)}", f"state_dir = {toml(str(directory / 'state'))}", "threads = 2", "",
+             "[[listen]]", f"address = {toml(f'127.0.0.1:{port}')}", 'tls = "starttls"',
+             f"certificate = {toml(str(world.relay_pem))}", f"private_key = {toml(str(world.relay_pem))}"]
     for name, table in tables.items():
         lines += ["", f"[{name}]", *(f"{key} = {toml(value)}" for key, value in table.items())]
     return "\n".join(lines) + "\n"

@@ -44,6 +44,16 @@ def always(reply: str) -> Replies:
 
 
 @dataclass(frozen=True)
+class Login:
+    """Who may log in, and how. `reply`: said in the place of a verdict."""
+
+    user: str
+    password: str
+    mechanisms: tuple[str, ...] = ("PLAIN", "LOGIN")
+    reply: Optional[str] = None
+
+
+@dataclass(frozen=True)
 class Smtp:
     """How an SMTP host behaves. Transactions count, not connections: a probe without MAIL uses nothing up."""
 
@@ -55,6 +65,11 @@ class Smtp:
     rcpt_for: Mapping[str, Replies] = field(default_factory=dict)  # keyed by a part of the local part
     final: Replies = Replies()
     recipients: int = 1000               # of one transaction; more get 452
+    clear_extensions: tuple[str, ...] = ()  # listed in clear only, where some must not count
+    requiretls: bool = False             # REQUIRETLS in the EHLO under TLS
+    login: Optional[Login] = None        # AUTH under TLS, and no MAIL without it
+    port: int = 25
+    implicit_tls: bool = False           # TLS from the first octet
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import binascii
 import contextlib
 import ssl
 import warnings
@@ -25,15 +27,18 @@ class Received:
     content: bytes
     tls: bool
     accepted: bool
+    parameters: tuple[str, ...] = ()     # of MAIL
+    user: Optional[str] = None           # who was logged in
 
 
 @dataclass
 class Visit:
-    """One connection: every line the client sent, with TLS or without."""
+    """One connection: every line the client sent, with TLS or without; of a login the mechanism only."""
 
     lines: list[tuple[bool, str]] = field(default_factory=list)
     sni: Optional[str] = None
     tls_version: Optional[str] = None
+    user: Optional[str] = None           # who logged in
 
     def said(self, verb: str) -> bool:
         return any(line.upper().startswith(verb) for _, line in self.lines)
@@ -84,7 +89,9 @@ class SmtpHost:
             _allow_old_versions_only(self._context)
 
     async def start(self) -> None:
-        self._server = await asyncio.start_server(self._serve, self.address, 25, limit=READ_LIMIT)
+        context = self._context if self._behaviour.implicit_tls else None
+        self._server = await asyncio.start_server(self._serve, self.address, self._behaviour.port, limit=READ_LIMIT,
+                                                  ssl=context)
 
     async def stop(self) -> None:
         if self._server is not None:
@@ -123,6 +130,7 @@ class _Session:
         self._writer = writer
         self._tls = False
         self._sender = ""
+        self._parameters: tuple[str, ...] = ()
         self._recipients: list[str] = []
         self._in_transaction = False
         self._visit = Visit()
@@ -130,15 +138,22 @@ class _Session:
         host._pulse.beat()
 
     async def run(self) -> None:
+        if self._host._behaviour.implicit_tls:
+            self._note_tls()
         await self._say(self._host._greeting.next(f"220 {self._host.name} ESMTP"))
         while True:
-            raw = await asyncio.wait_for(self._reader.readline(), IDLE_SECONDS)
-            if not raw:
-                return
-            line = raw.decode("utf-8", "replace").rstrip("\r\n")
-            self._visit.lines.append((self._tls, line))
+            line = await self._read_line()
+            mechanism, _, secret = line.partition(" ")[2].partition(" ")
+            is_login = line.upper().startswith("AUTH ") and secret
+            self._visit.lines.append((self._tls, f"AUTH {mechanism} …" if is_login else line))
             self._host._pulse.beat()
             await self._obey(line)
+
+    async def _read_line(self) -> str:
+        raw = await asyncio.wait_for(self._reader.readline(), IDLE_SECONDS)
+        if not raw:
+            raise _Gone
+        return raw.decode("utf-8", "replace").rstrip("\r\n")
 
     async def _obey(self, line: str) -> None:
         verb = line.split(" ")[0].upper()
@@ -148,10 +163,10 @@ class _Session:
             await self._say(f"250 {self._host.name}")
         elif verb == "STARTTLS":
             await self._start_tls()
+        elif verb == "AUTH":
+            await self._log_in(line)
         elif verb == "MAIL":
-            reply = self._host._mail.next("250 2.1.0 Ok")
-            self._sender, self._recipients, self._in_transaction = _path(line), [], reply.startswith("2")
-            await self._say(reply)
+            await self._mail(line)
         elif verb == "RCPT":
             await self._recipient(_path(line))
         elif verb == "DATA":
@@ -165,10 +180,53 @@ class _Session:
             await self._say("502 5.5.1 Command not implemented")
 
     def _capabilities(self) -> list[str]:
-        lines = [self._host.name, *self._host._behaviour.extensions]
-        if not self._tls and self._host._behaviour.starttls not in (StartTls.ABSENT,):
+        behaviour = self._host._behaviour
+        lines = [self._host.name, *behaviour.extensions]
+        if not self._tls:
+            lines += behaviour.clear_extensions
+        if not self._tls and behaviour.starttls not in (StartTls.ABSENT,):
             lines.append("STARTTLS")
+        if self._tls and behaviour.requiretls:
+            lines.append("REQUIRETLS")
+        if self._tls and behaviour.login is not None:
+            lines.append(" ".join(("AUTH", *behaviour.login.mechanisms)))
         return [f"250-{line}" for line in lines[:-1]] + [f"250 {lines[-1]}"]
+
+    async def _mail(self, line: str) -> None:
+        parameters = tuple(line.partition(">")[2].split())
+        if self._host._behaviour.login is not None and self._visit.user is None:
+            await self._say("530 5.7.0 Authentication required")
+            return
+        if "REQUIRETLS" in parameters and not (self._tls and self._host._behaviour.requiretls):
+            await self._say("555 5.5.4 Parameter not offered")
+            return
+        reply = self._host._mail.next("250 2.1.0 Ok")
+        self._sender, self._parameters, self._recipients = _path(line), parameters, []
+        self._in_transaction = reply.startswith("2")
+        await self._say(reply)
+
+    async def _log_in(self, line: str) -> None:
+        login = self._host._behaviour.login
+        mechanism, _, initial = line.partition(" ")[2].partition(" ")
+        if login is None or not self._tls or mechanism.upper() not in login.mechanisms:
+            await self._say("504 5.5.4 Not offered")
+            return
+        if self._visit.user is not None or self._in_transaction:
+            await self._say("503 5.5.1 Not now")
+            return
+        if mechanism.upper() == "PLAIN":
+            _, user, password = (_decoded(initial or await self._ask("")) + "\0\0").split("\0")[:3]
+        else:
+            user = _decoded(initial or await self._ask("Username:"))
+            password = _decoded(await self._ask("Password:"))
+        welcome = (user, password) == (login.user, login.password)
+        reply = login.reply or ("235 2.7.0 Welcome" if welcome else "535 5.7.8 Wrong user or password")
+        self._visit.user = user if reply.startswith("2") else None
+        await self._say(reply)
+
+    async def _ask(self, question: str) -> str:
+        await self._say(f"334 {base64.b64encode(question.encode()).decode()}")
+        return await self._read_line()
 
     async def _recipient(self, address: str) -> None:
         if not self._in_transaction:
@@ -196,7 +254,7 @@ class _Session:
             lines.append(raw[1:] if raw.startswith(b".") else raw)
         reply = self._host._final.next("250 2.0.0 Ok: stored")
         self._host.received.append(Received(self._sender, self._recipients, b"".join(lines), self._tls,
-                                            reply.startswith("2")))
+                                            reply.startswith("2"), self._parameters, self._visit.user))
         self._recipients, self._in_transaction = [], False
         await self._say(reply)
 
@@ -216,6 +274,9 @@ class _Session:
             await self._spoil_handshake(how)
         # Nothing may be awaited between the reply and start_tls: the ClientHello would be read as plaintext.
         await self._writer.start_tls(self._host._context, ssl_handshake_timeout=10)
+        self._note_tls()
+
+    def _note_tls(self) -> None:
         self._tls = True
         ssl_object = self._writer.get_extra_info("ssl_object")
         self._visit.sni = getattr(ssl_object, "lab_sni", None)
@@ -242,6 +303,13 @@ class _Session:
 
 def _path(line: str) -> str:
     return line.partition("<")[2].partition(">")[0]
+
+
+def _decoded(text: str) -> str:
+    try:
+        return base64.b64decode(text, validate=True).decode("utf-8", "replace")
+    except binascii.Error:
+        return ""
 
 
 def _remember_sni(ssl_object: ssl.SSLObject, name: Optional[str], _context: ssl.SSLContext) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import smtplib
+import ssl
 from typing import Any, Callable, Optional
 
 from mail_log import Attempt
@@ -64,12 +65,15 @@ class Trial:
         self.recipients.append(address)
         return address
 
-    async def send(self, *recipients: str, body: str = "Hello.\r\n", sender: str = SENDER) -> list[str]:
-        """Hands one message to the relay, for these recipients or a new one; returns them once it said 250."""
+    async def send(self, *recipients: str, body: str = "Hello.\r\n", sender: str = SENDER, header: str = "",
+                   requiretls: bool = False) -> list[str]:
+        """Hands one message to the relay, for these recipients or a new one; returns them once it said 250. `header`:
+        further fields. `requiretls`: under TLS, with that parameter of MAIL."""
         to = list(recipients) or [self.address()]
         content = (f"From: <{sender}>\r\nTo: <{to[0]}>\r\nSubject: lab {to[0]}\r\n"
-                   f"Date: Thu, 01 Jan 2026 12:00:00 +0000\r\nMessage-ID: <{to[0]}.lab>\r\n\r\n{body}")
-        await asyncio.to_thread(_submit, self.relay.port, sender, to, content.encode())
+                   f"Date: Thu, 01 Jan 2026 12:00:00 +0000\r\nMessage-ID: <{to[0]}.lab>\r\n{header}\r\n{body}")
+        context = self.world.client_context() if requiretls else None
+        await asyncio.to_thread(_submit, self.relay.port, sender, to, content.encode(), context)
         return to
 
     async def send_one(self, part: str = "user", domain: Optional[str] = None) -> str:
@@ -137,7 +141,10 @@ class Trial:
         return "\n".join(f"        {line}" for line in dict.fromkeys(lines))
 
 
-def _submit(port: int, sender: str, recipients: list[str], content: bytes) -> None:
+def _submit(port: int, sender: str, recipients: list[str], content: bytes,
+            requiretls: Optional[ssl.SSLContext]) -> None:
     with smtplib.SMTP("127.0.0.1", port, local_hostname="app.origin.test", timeout=30) as client:
-        refused = client.sendmail(sender, recipients, content)
+        if requiretls is not None:
+            client.starttls(context=requiretls)
+        refused = client.sendmail(sender, recipients, content, ["REQUIRETLS"] if requiretls is not None else [])
     assert not refused, f"the relay refused {refused}"

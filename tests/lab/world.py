@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
+import ssl
 import subprocess
 from pathlib import Path
 from typing import Iterable, Optional
@@ -23,6 +24,7 @@ from smtp_host import SmtpHost
 NETWORKS = ("192.0.2.1/24", "198.51.100.1/24", "203.0.113.1/24", "2001:db8::1/128")
 ORIGIN = Site("origin.test", hosts=(Host("mx"),), records=("relay.origin.test. IN A 192.0.2.25",))
 ORIGIN_HOST = "mx.origin.test"
+RELAY = "relay.origin.test"
 
 
 def bring_up_network() -> None:
@@ -53,6 +55,7 @@ class World:
             self._settle(site)
         self.dns = DnsWorld(directory, self.sites, self._places, self.pulse)
         self.ca_file = self._authority.ca_file
+        self.relay_pem = self._authority.pem_file(self._authority.issue(Host().cert, RELAY))
 
     @property
     def origin(self) -> SmtpHost:
@@ -93,6 +96,12 @@ class World:
         """A well-behaved host at an address no name of the lab points to."""
         context = self._authority.server_context(self._authority.issue(Host().cert, name))
         return SmtpHost(name, address, Smtp(), context, self.pulse)
+
+    def client_context(self) -> ssl.SSLContext:
+        """For clients of the relay. They reach it by its address, so the name is not compared."""
+        context = ssl.create_default_context(cafile=str(self.ca_file))
+        context.check_hostname = False
+        return context
 
     async def start(self) -> None:
         await asyncio.gather(self.dns.start(), *(host.start() for host in self.hosts.values()),

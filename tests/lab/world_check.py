@@ -111,7 +111,8 @@ async def run(world: World) -> int:
         troubles += await asyncio.to_thread(_check_names, validator, site)
         for host in site.hosts:
             name = site.absolute(host.name)
-            ordinary = host.smtp.starttls is StartTls.OFFERED and not host.smtp.greeting.then
+            ordinary = (host.smtp.starttls is StartTls.OFFERED and not host.smtp.greeting.then
+                        and host.smtp.port == 25 and not host.smtp.implicit_tls)
             if name in world.hosts and ordinary:
                 handshakes += 1
                 trouble = await _check_host(world, site, name)
