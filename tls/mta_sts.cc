@@ -55,6 +55,19 @@ struct Flight {
 // Flights are shared by the fetch and by every waiter, whichever ends last.
 using FlightPtr = std::shared_ptr<Flight>;
 
+/// One TXT lookup on its way, and all who wait for it. Lives on the service's executor. The
+/// resolver keeps the deadline.
+struct Question {
+  explicit Question(const asio::any_io_executor& executor)
+      : answered(executor, SteadyTime::max()) {}
+
+  std::optional<Result<LiveId>> answer;
+  asio::steady_timer answered;  ///< Cancelled when the answer is there.
+};
+
+// Shared like flights.
+using QuestionPtr = std::shared_ptr<Question>;
+
 class MtaStsService final : public MtaSts {
  public:
   MtaStsService(MtaStsParts parts, const conf::MtaSts& config, asio::any_io_executor executor,
@@ -100,6 +113,8 @@ class MtaStsService final : public MtaSts {
       pause_.cancel();
       for (const auto& [domain, flight] : flights_)
         flight->landing.cancel();
+      for (const auto& [domain, question] : questions_)
+        question->answered.cancel();
     });
   }
 
@@ -160,9 +175,37 @@ class MtaStsService final : public MtaSts {
                      : make_error(Errc::timeout, "the policy fetch did not end in time");
   }
 
+  /// Joins the lookup of the domain that is on its way, or starts one. STS-42
+  asio::awaitable<Result<LiveId>> find_live_id(Domain domain) {
+    const QuestionPtr question = question_for(domain);
+    if (!question->answer) {
+      co_await question->answered.async_wait(asio::as_tuple(asio::use_awaitable));
+    }
+    if (question->answer) co_return *question->answer;
+    co_return fail(Errc::cancelled, "stopped while the MTA-STS record was being looked up");
+  }
+
+  /// It may be answered when this returns.
+  QuestionPtr question_for(const Domain& domain) {
+    if (const auto asked = questions_.find(domain); asked != questions_.end()) {
+      return asked->second;
+    }
+    auto question = std::make_shared<Question>(executor_);
+    questions_.emplace(domain, question);
+    // As with flights: a caller that gives up must not take the others' answer along.
+    asio::co_spawn(executor_, ask(domain),
+                   [this, domain, question](std::exception_ptr thrown, Result<LiveId> answer) {
+                     if (thrown) answer = fail(report_thrown(std::move(thrown)));
+                     question->answer = std::move(answer);
+                     questions_.erase(domain);
+                     question->answered.cancel();
+                   });
+    return question;
+  }
+
   /// A record that is absent is an answer; one that is malformed, or cannot be looked up, is
   /// trouble. RFC 8461 §3.1
-  asio::awaitable<Result<LiveId>> find_live_id(Domain domain) {
+  asio::awaitable<Result<LiveId>> ask(Domain domain) {
     const auto name = Domain::parse(domain.with_prefix("_mta-sts").str());
     if (!name) co_return LiveId{};  // the prefix made it too long to exist
     const auto answer = co_await parts_.resolver.txt(*name);
@@ -380,6 +423,7 @@ class MtaStsService final : public MtaSts {
 
   // Touched on executor_ only.
   std::map<Domain, FlightPtr> flights_;
+  std::map<Domain, QuestionPtr> questions_;
   std::deque<Domain> due_;     ///< Refreshes not yet begun.
   std::size_t refreshes_ = 0;  ///< Running refresh_in_turn().
   asio::steady_timer pause_;

@@ -55,10 +55,10 @@ class MtaSts {
   virtual ~MtaSts() = default;
 
   /// The policy in force for `domain`. The TXT record is asked for each time (the resolver caches
-  /// it); a fetch that is due is awaited before this returns, at most fetch_timeout, one at a time
-  /// per domain however many callers wait (STS-42). Cannot fail: trouble leaves what was known.
-  /// A fetched policy may not be remembered (max_age 0, or no room): it holds for this caller, for
-  /// as long as the caller's attempt lasts. From any thread.
+  /// it); a fetch that is due is awaited before this returns, at most fetch_timeout. Lookups and
+  /// fetches are one at a time per domain however many callers wait (STS-42). Cannot fail: trouble
+  /// leaves what was known. A fetched policy may not be remembered (max_age 0, or no room): it
+  /// holds for this caller, for as long as the caller's attempt lasts. From any thread.
   virtual boost::asio::awaitable<StsLookup> lookup(Domain domain) = 0;
 
   /// After an enforcement failure: fetches afresh, whatever the id, unless the domain was rechecked

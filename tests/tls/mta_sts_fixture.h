@@ -6,7 +6,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <boost/asio/as_tuple.hpp>
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
@@ -41,6 +44,32 @@ inline std::string body(std::string_view mode, std::string_view mx = "mx.example
   return "version: STSv1\nmode: " + std::string(mode) + "\nmx: " + std::string(mx) +
          "\nmax_age: " + std::to_string(max_age.count()) + "\n";
 }
+
+/// TXT answers can be held back, and lookups made to throw.
+class HeldResolver final : public resolver::FakeResolver {
+ public:
+  explicit HeldResolver(const asio::any_io_executor& executor)
+      : gate_(executor, SteadyTime::max()) {}
+
+  asio::awaitable<Result<resolver::Answer<resolver::TxtRecord>>> txt(Domain name) override {
+    ++lookups;
+    if (held) co_await gate_.async_wait(asio::as_tuple(asio::use_awaitable));
+    if (broken) throw std::runtime_error("broken resolver");
+    auto answer = co_await FakeResolver::txt(std::move(name));
+    co_return answer;
+  }
+  void release() {
+    held = false;
+    gate_.cancel();
+  }
+
+  std::atomic<int> lookups = 0;
+  bool held = false;
+  bool broken = false;
+
+ private:
+  asio::steady_timer gate_;
+};
 
 class FakeFetcher final : public PolicyFetcher {
  public:
@@ -192,7 +221,7 @@ class MtaStsTest : public ::testing::Test {
   std::shared_ptr<CaptureSink> log_ = std::make_shared<CaptureSink>();
   std::shared_ptr<LogSink> previous_;
   asio::io_context io_;
-  resolver::FakeResolver resolver_;
+  HeldResolver resolver_{io_.get_executor()};
   FakeFetcher fetcher_{io_.get_executor()};
   FakeStore store_{io_.get_executor()};
   fakes::FakeClock clock_;

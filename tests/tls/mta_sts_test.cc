@@ -78,6 +78,101 @@ TEST_F(MtaStsTest, STS_42_pitfall_13_a_thousand_lookups_are_one_fetch) {
   EXPECT_EQ(fetcher_.fetches, 1);
 }
 
+TEST_F(MtaStsTest, STS_42_a_thousand_lookups_are_one_TXT_lookup_and_one_fetch) {
+  resolver_.held = true;
+  fetcher_.held = true;
+  std::vector<std::future<StsLookup>> waiting;
+  for (int i = 0; i < 1000; ++i) {
+    waiting.push_back(begin(service_->lookup(kDomain)));
+  }
+  EXPECT_EQ(resolver_.lookups, 1);
+  EXPECT_EQ(fetcher_.fetches, 0);
+  resolver_.release();
+  settle();
+  fetcher_.release();
+  settle();
+  for (auto& one : waiting)
+    expect_mode(one.get(), StsMode::enforce, Source::fetched);
+  EXPECT_EQ(resolver_.lookups, 1);
+  EXPECT_EQ(fetcher_.fetches, 1);
+}
+
+TEST_F(MtaStsTest, STS_42_an_answered_TXT_lookup_serves_nobody_who_asks_later) {
+  lookup();
+  publish("2");
+  EXPECT_EQ(lookup().live_id, "2");
+  EXPECT_EQ(resolver_.lookups, 2);
+}
+
+TEST_F(MtaStsTest, STS_42_lookups_of_other_domains_do_not_wait) {
+  resolver_.held = true;
+  auto held = begin(service_->lookup(kDomain));
+  resolver_.held = false;
+  EXPECT_FALSE(begin(service_->lookup(name("other.example"))).get().policy);
+  EXPECT_EQ(resolver_.lookups, 2);
+  resolver_.release();
+  settle();
+  expect_mode(held.get(), StsMode::enforce, Source::fetched);
+}
+
+TEST_F(MtaStsTest, STS_42_all_who_wait_for_a_TXT_lookup_get_its_error) {
+  resolver_.fail("_mta-sts.example.com", resolver::FakeResolver::Type::txt, Errc::dns_timeout);
+  resolver_.held = true;
+  auto first = begin(service_->lookup(kDomain));
+  auto second = begin(service_->recheck(kDomain));
+  resolver_.release();
+  settle();
+  EXPECT_EQ(first.get().trouble->code, Errc::dns_timeout);
+  EXPECT_EQ(second.get().trouble->code, Errc::dns_timeout);
+  EXPECT_EQ(resolver_.lookups, 1);
+}
+
+TEST_F(MtaStsTest, a_resolver_that_throws_is_trouble_and_keeps_nobody_waiting) {
+  resolver_.held = true;
+  resolver_.broken = true;
+  auto first = begin(service_->lookup(kDomain));
+  auto second = begin(service_->lookup(kDomain));
+  resolver_.release();
+  settle();
+  EXPECT_EQ(first.get().trouble->code, Errc::internal);
+  EXPECT_EQ(second.get().trouble->code, Errc::internal);
+  EXPECT_THAT(log_->at(LogLevel::error), SizeIs(1));
+  resolver_.broken = false;
+  expect_mode(lookup(), StsMode::enforce, Source::fetched);
+}
+
+TEST_F(MtaStsTest, a_caller_that_gives_up_does_not_take_the_TXT_lookup_of_others_along) {
+  resolver_.held = true;
+  asio::cancellation_signal give_up;
+  bool ended = false;
+  asio::co_spawn(
+      io_, service_->lookup(kDomain),
+      asio::bind_cancellation_slot(
+          give_up.slot(), [&ended](const std::exception_ptr&, const StsLookup&) { ended = true; }));
+  settle();
+  auto second = begin(service_->lookup(kDomain));
+  give_up.emit(asio::cancellation_type::terminal);
+  settle();
+  EXPECT_TRUE(ended);
+  resolver_.release();
+  settle();
+  expect_mode(second.get(), StsMode::enforce, Source::fetched);
+  EXPECT_EQ(resolver_.lookups, 1);
+}
+
+TEST_F(MtaStsTest, stop_answers_those_who_wait_for_a_TXT_lookup_from_what_is_known) {
+  lookup();
+  resolver_.held = true;
+  auto waiting = begin(service_->lookup(kDomain));
+  service_->stop();
+  settle();
+  const StsLookup got = waiting.get();
+  expect_mode(got, StsMode::enforce, Source::cached);
+  EXPECT_EQ(got.trouble->code, Errc::cancelled);
+  resolver_.release();
+  settle();
+}
+
 TEST_F(MtaStsTest, a_caller_that_saw_a_newer_id_starts_one_more_fetch) {
   fetcher_.held = true;
   auto first = asio::co_spawn(io_, service_->lookup(kDomain), asio::use_future);
