@@ -20,6 +20,8 @@ import traceback
 from dataclasses import dataclass
 from pathlib import Path
 
+import agreement
+import areas
 import shell
 import world_check
 from processes import run_to_the_end
@@ -100,14 +102,20 @@ class Runner:
 
     async def _check(self, scenario: Scenario, trial: Trial) -> None:
         if not scenario.own_relay:
-            await scenario.check(trial)
+            await self._check_on_relay(scenario, trial)
             return
         trial.relay = self._relay(scenario.sites[0].zone, scenario)
         await trial.relay.start()
         try:
-            await scenario.check(trial)
+            await self._check_on_relay(scenario, trial)
         finally:
             await trial.relay.stop()
+
+    @staticmethod
+    async def _check_on_relay(scenario: Scenario, trial: Trial) -> None:
+        await scenario.check(trial)
+        if not scenario.not_compared:
+            await agreement.check(trial)
 
 
 def report(result: Result, trial: Trial) -> None:
@@ -116,6 +124,16 @@ def report(result: Result, trial: Trial) -> None:
     if not result.passed:
         print("     why: " + result.why.rstrip().replace("\n", "\n     "))
         print(trial.story(), flush=True)
+
+
+def list_scenarios(scenarios: list[Scenario]) -> None:
+    for scenario in scenarios:
+        print(f"{scenario.title} [{scenario.shows}]")
+        if scenario.not_compared:
+            print(f"    explain and delivery are not compared: {scenario.not_compared}")
+    counts = areas.count(scenario.shows for scenario in scenarios)
+    print(f"\n{len(scenarios)} scenarios, {counts.all} of them about transport security: "
+          + ", ".join(f"{area} {number}" for area, number in counts.each.items()))
 
 
 async def run_all(arguments: argparse.Namespace, scenarios: list[Scenario], directory: Path) -> int:
@@ -155,8 +173,7 @@ def main() -> int:
     arguments = parse_arguments()
     scenarios = [scenario for scenario in ALL if matches(scenario, arguments.only)]
     if arguments.list:
-        for scenario in scenarios:
-            print(f"{scenario.title} [{scenario.shows}]")
+        list_scenarios(scenarios)
         return 0
     if not scenarios:
         print("no scenario contains any of: " + " ".join(arguments.only), file=sys.stderr)

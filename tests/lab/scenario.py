@@ -20,6 +20,7 @@ class Scenario:
     check: Check
     settings: Optional[Settings] = None    # not None: a relay of its own, with these settings on top
     seconds: float = field(default=90)
+    not_compared: str = ""                 # why explain and delivery cannot be compared at the end; see agreement.py
 
     @property
     def own_relay(self) -> bool:

@@ -16,6 +16,7 @@ from sites import HANG_UP, STALL, Replies, Smtp, StartTls
 
 IDLE_SECONDS = 120
 READ_LIMIT = 1 << 22
+KEPT = "kept-in-queue"  # local parts that begin so are told to come again, for ever, by every host
 
 
 @dataclass
@@ -236,6 +237,9 @@ class _Session:
             await self._say("452 4.5.3 Too many recipients")
             return
         local = address.rpartition("@")[0]
+        if local.startswith(KEPT):
+            await self._say("450 4.2.0 Come again")
+            return
         special = next((answers for part, answers in self._host._rcpt_for.items() if part in local), None)
         reply = (special or self._host._rcpt).next("250 2.1.5 Ok")
         if reply.startswith("2"):

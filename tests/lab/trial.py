@@ -8,6 +8,7 @@ import smtplib
 import ssl
 from typing import Any, Callable, Optional
 
+import explain_schema
 from mail_log import Attempt
 from notices import Notice, find_notices
 from policy_host import PolicyHost
@@ -92,6 +93,12 @@ class Trial:
             return None
         return await self.pulse.until(found, seconds, f"status={status} ({count}) for {recipient}")
 
+    async def first_attempt(self, recipient: str, seconds: float = WAIT_SECONDS) -> Attempt:
+        """The log line of the first attempt for `recipient`, however it ended."""
+        attempts = await self.pulse.until(lambda: self.relay.log.attempts(recipient), seconds,
+                                          f"an attempt for {recipient}")
+        return attempts[0]
+
     async def until(self, condition: Callable[[], Any], what: str, seconds: float = WAIT_SECONDS) -> Any:
         return await self.pulse.until(condition, seconds, what)
 
@@ -109,6 +116,7 @@ class Trial:
     async def explain(self, *options: str, domain: Optional[str] = None) -> dict[str, Any]:
         answer = await self.relay.run("explain", "--json", *options, domain or self.domain)
         result: dict[str, Any] = answer.json
+        explain_schema.validate(result)
         expected = 0 if result.get("deliverable") else 1
         assert answer.status == expected, f"explain: exit status {answer.status}, deliverable {not expected}"
         return result
