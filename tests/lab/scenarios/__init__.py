@@ -5,10 +5,10 @@ from __future__ import annotations
 from scenario import Scenario
 
 from scenarios import (crashes, dane_delivered, dane_refused, mta_sts, mta_sts_cache, mta_sts_fetch, notices,
-                       opportunistic, requiretls, routing, smtp_dialogue)
+                       opportunistic, requiretls, routing, smtp_dialogue, transport_security)
 
 ALL: tuple[Scenario, ...] = (
     *dane_delivered.SCENARIOS, *dane_refused.SCENARIOS, *mta_sts.SCENARIOS, *mta_sts_fetch.SCENARIOS,
-    *mta_sts_cache.SCENARIOS, *opportunistic.SCENARIOS, *routing.SCENARIOS, *smtp_dialogue.SCENARIOS,
-    *notices.SCENARIOS, *crashes.SCENARIOS, *requiretls.SCENARIOS,
+    *mta_sts_cache.SCENARIOS, *transport_security.SCENARIOS, *requiretls.SCENARIOS, *opportunistic.SCENARIOS,
+    *routing.SCENARIOS, *smtp_dialogue.SCENARIOS, *notices.SCENARIOS, *crashes.SCENARIOS,
 )
