@@ -89,6 +89,10 @@ class FakeResolver : public Resolver {
     const std::scoped_lock lock(mutex_);
     return queries_;
   }
+  void forget_queries() {
+    const std::scoped_lock lock(mutex_);
+    queries_.clear();
+  }
   [[nodiscard]] bool was_asked(std::string_view name, Type type) const {
     return std::ranges::count(queries(), to_string(Question{domain(name), type})) > 0;
   }
