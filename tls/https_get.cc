@@ -14,8 +14,7 @@
 #include <boost/beast/http.hpp>
 #include <utility>
 
-#include "tls/mta_sts_policy.h"
-#include "tls/policy_response.h"
+#include "tls/policy_http.h"
 
 namespace fulmar::tls {
 namespace {
@@ -28,11 +27,8 @@ using boost::system::error_code;
 constexpr auto kAsTuple = asio::as_tuple(asio::use_awaitable);
 // One dead address must not use up the time of the others.
 constexpr std::chrono::seconds kConnectTimeout{10};
-constexpr std::uint32_t kMaxHeader = 8 * 1024;
-constexpr std::size_t kReadBuffer = 16 * 1024;
 
 using HttpsStream = asio::ssl::stream<beast::tcp_stream>;
-using Parser = http::response_parser<http::string_body>;
 
 asio::ip::address to_asio(const IpAddress& address) {
   const auto& bytes = address.bytes();
@@ -85,27 +81,18 @@ http::request<http::empty_body> make_request(const HttpsRequest& request) {
   return message;
 }
 
-PolicyResponseHead head_of(const Parser& parser) {
-  const auto& message = parser.get();
-  return {.status = message.result_int(),
-          .content_type = std::string(message[http::field::content_type]),
-          .content_encoding = std::string(message[http::field::content_encoding])};
-}
-
 asio::awaitable<Result<std::string>> exchange(HttpsStream& stream, const HttpsRequest& request) {
   const http::request<http::empty_body> message = make_request(request);
   if (const auto [error, size] = co_await http::async_write(stream, message, kAsTuple); error) {
     co_return io_error("sending the request", error);
   }
-  beast::flat_buffer buffer(kReadBuffer);
-  Parser parser;
-  parser.header_limit(kMaxHeader);
-  parser.body_limit(kMaxPolicyBody);
+  beast::flat_buffer buffer(kPolicyReadBuffer);
+  PolicyParser parser;
   if (const auto [error, size] = co_await http::async_read_header(stream, buffer, parser, kAsTuple);
       error) {
     co_return io_error("reading the response", error);
   }
-  FULMAR_CO_TRY_VOID(check_policy_response(head_of(parser)));
+  FULMAR_CO_TRY_VOID(check_policy_response(parser.head()));
   if (const auto [error, size] = co_await http::async_read(stream, buffer, parser, kAsTuple);
       error) {
     co_return io_error("reading the policy", error);

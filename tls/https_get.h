@@ -1,5 +1,5 @@
-// One GET of a policy over HTTPS from addresses already found and allowed. The one user of
-// Boost.Beast here.
+// One GET of a policy over HTTPS from addresses already found and allowed. With policy_http the one
+// user of Boost.Beast here.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
