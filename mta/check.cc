@@ -10,9 +10,11 @@
 #include <optional>
 #include <string>
 
+#include "base/clock.h"
 #include "mta/app.h"
 #include "mta/net/endpoint.h"
 #include "mta/task_group.h"
+#include "resolver/self_test.h"
 #include "resolver/unbound_resolver.h"
 #include "tls/client_context.h"
 #include "tls/server_context.h"
@@ -32,6 +34,13 @@ class Report {
     }
     std::printf("failed  %s: %s\n", what.c_str(), result.error().detail.c_str());
     failed_ = true;
+  }
+  /// What is not known, or wrong with the test alone, does not fail the check.
+  void add(const std::string& what, const resolver::SelfTestFinding& finding) {
+    using Weight = resolver::SelfTestFinding::Weight;
+    if (finding.weight == Weight::failure) return add(what, fail(Errc::dns_bogus, finding.text));
+    std::printf("%s %s: %s\n", finding.weight == Weight::open ? "unknown" : "warning", what.c_str(),
+                finding.text.c_str());
   }
   [[nodiscard]] int exit_code() const { return failed_ ? kExitConfig : kExitDone; }
 
@@ -73,21 +82,42 @@ Result<> check_address(const Endpoint& address) {
   return {};
 }
 
-asio::awaitable<void> prove(resolver::UnboundResolver& resolver, std::optional<Result<>>& slot) {
-  slot = co_await resolver.prove_trust_anchor();
+/// What a validating resolver can find out about itself.
+struct Validation {
+  Result<> anchor;
+  resolver::SelfTestVerdict self_test;
+};
+
+asio::awaitable<void> validate(resolver::UnboundResolver& resolver, const conf::Resolver& config,
+                               std::optional<Validation>& slot) {
+  Validation found;
+  found.anchor = co_await resolver.prove_trust_anchor();
+  found.self_test = co_await resolver::run_self_test(resolver, config);
+  slot = std::move(found);
   resolver.stop();
 }
 
-Result<> check_validation(const conf::Resolver& config) {
+Result<Validation> validate(const conf::Resolver& config) {
   asio::io_context context(1);
+  const SystemClock clock;
   FULMAR_TRY(const auto resolver,
-             resolver::UnboundResolver::create(config, context.get_executor()));
-  std::optional<Result<>> slot;
+             resolver::UnboundResolver::create(config, context.get_executor(), clock));
+  std::optional<Validation> slot;
   TaskGroup tasks;
-  tasks.spawn(context.get_executor(), prove(*resolver, slot), "check");
+  tasks.spawn(context.get_executor(), validate(*resolver, config, slot), "check");
   context.run();
   if (!slot) return fail(Errc::internal, "the check ended without an answer");
   return *std::move(slot);
+}
+
+void check_validation(Report& report, const conf::Resolver& config) {
+  const std::string what = "DNSSEC validation with " + config.trust_anchor;
+  const auto found = validate(config);
+  if (!found) return report.add(what, fail(found.error()));
+  report.add(what, found->anchor);
+  if (found->self_test.findings.empty()) report.add("DNSSEC self-test", Result<>{});
+  for (const resolver::SelfTestFinding& finding : found->self_test.findings)
+    report.add("DNSSEC self-test", finding);
 }
 
 }  // namespace
@@ -97,8 +127,7 @@ int check(const conf::Config& config) {
   report.add("state directory " + config.state_dir, check_state_dir(config.state_dir));
   report.add("CA certificates " + config.tls.ca_file,
              without_value(tls::ClientContext::create(config.tls)));
-  report.add("DNSSEC validation with " + config.resolver.trust_anchor,
-             check_validation(config.resolver));
+  check_validation(report, config.resolver);
   // A running daemon holds the addresses itself.
   const bool running = daemon_is_running(config.control.socket);
   for (const conf::Listen& listen : config.listen) {

@@ -6,7 +6,8 @@ Result<std::unique_ptr<Engine>> Engine::create(const conf::Config& config, Engin
                                                boost::asio::any_io_executor executor,
                                                std::vector<tls::StsCacheEntry> known) {
   std::unique_ptr<Engine> engine(new Engine());
-  FULMAR_TRY(engine->resolver_, resolver::UnboundResolver::create(config.resolver, executor));
+  FULMAR_TRY(engine->resolver_,
+             resolver::UnboundResolver::create(config.resolver, executor, parts.clock));
   FULMAR_TRY(engine->context_, tls::ClientContext::create(config.tls));
   engine->fetcher_ = tls::make_https_policy_fetcher(*engine->resolver_, *engine->context_,
                                                     config.mta_sts, config.outbound.allow_networks);

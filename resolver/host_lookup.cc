@@ -90,9 +90,10 @@ bool can_have_tlsa(const Domain& base, std::string_view prefix) {
   return base.str().size() + prefix.size() + 1 <= 253;
 }
 
-/// The lookup's error as an error of DANE; the end of the program stays what it is.
+/// The lookup's error as an error of DANE. The end of the program stays what it is, and so does a
+/// limit: it says nothing about the host.
 Error as_dane_error(Error error) {
-  if (error.code == Errc::cancelled) return error;
+  if (error.code == Errc::cancelled || error.code == Errc::limit) return error;
   return make_error(Errc::dane_lookup, std::string(to_string(error.code)) + ": " + error.detail);
 }
 
@@ -139,13 +140,16 @@ boost::asio::awaitable<HostLookup> lookup_host(Resolver& resolver, Domain host) 
 }
 
 boost::asio::awaitable<TlsaLookup> lookup_tlsa(Resolver& resolver, std::vector<Domain> bases,
-                                               std::uint16_t port) {
+                                               std::uint16_t port, TlsaSettings settings) {
   const std::string prefix = tlsa_prefix(port);
   std::erase_if(bases, [&prefix](const Domain& base) { return !can_have_tlsa(base, prefix); });
   std::optional<std::chrono::seconds> shortest;
   TlsaLookup result;
   for (const Domain& base : bases) {
-    auto answer = co_await resolver.tlsa(base.with_prefix(prefix));  // RFC 7672 §2.2.3
+    const Domain name = base.with_prefix(prefix);  // RFC 7672 §2.2.3
+    auto asked = settings.source == TlsaSettings::Source::fresh ? resolver.fresh_tlsa(name)
+                                                                : resolver.tlsa(name);
+    auto answer = co_await std::move(asked);
     if (!answer) {
       result.status = TlsaStatus::lookup_failed;
       result.base = base;
@@ -157,7 +161,7 @@ boost::asio::awaitable<TlsaLookup> lookup_tlsa(Resolver& resolver, std::vector<D
     if (answer->existence != Existence::records || !answer->secure()) continue;
     result.base = base;
     result.published = std::move(answer->records);
-    result.usable = select_usable(result.published);
+    result.usable = select_usable(result.published, settings.digests);
     result.status = result.usable.empty() ? TlsaStatus::unusable : TlsaStatus::usable;
     co_return result;
   }

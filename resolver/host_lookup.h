@@ -3,12 +3,15 @@
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
+#include <cstdint>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "base/domain.h"
 #include "base/ip_address.h"
 #include "base/result.h"
+#include "conf/config.h"
 #include "resolver/answer.h"
 #include "resolver/resolver.h"
 #include "resolver/tlsa.h"
@@ -35,11 +38,27 @@ struct HostLookup {
 /// whole: failures are in the result.
 boost::asio::awaitable<HostLookup> lookup_host(Resolver& resolver, Domain host);
 
+struct TlsaSettings {
+  std::vector<conf::Digest> digests = {conf::Digest::sha512,
+                                       conf::Digest::sha256};  ///< Strongest first.
+  enum class Source : std::uint8_t {
+    cache,  ///< As long as its TTL allows.
+    fresh,  ///< Resolver::fresh_tlsa().
+  } source = Source::cache;
+};
+
 /// Asks `_<port>._tcp.<base>` for each candidate until one gives a secure RRset. Any lookup error
 /// on the way means lookup_failed (DANE-08); an insecure or absent answer means the next candidate
-/// (DANE-29).
+/// (DANE-29). A fresh lookup that is not due is lookup_failed with Errc::limit: the caller keeps
+/// what it had.
 boost::asio::awaitable<TlsaLookup> lookup_tlsa(Resolver& resolver, std::vector<Domain> bases,
-                                               std::uint16_t port);
+                                               std::uint16_t port, TlsaSettings settings);
+
+/// With the defaults. No default argument: GCC 12 makes wrong code of one in a co_await expression.
+inline boost::asio::awaitable<TlsaLookup> lookup_tlsa(Resolver& resolver, std::vector<Domain> bases,
+                                                      std::uint16_t port) {
+  return lookup_tlsa(resolver, std::move(bases), port, TlsaSettings{});
+}
 
 /// The pure half of lookup_host: base candidates from what the address answers and the CNAME query
 /// said.

@@ -22,6 +22,10 @@ class Resolver {
   virtual boost::asio::awaitable<Result<Answer<IpAddress>>> aaaa(Domain name) = 0;
   virtual boost::asio::awaitable<Result<Answer<TxtRecord>>> txt(Domain name) = 0;
   virtual boost::asio::awaitable<Result<Answer<TlsaRecord>>> tlsa(Domain name) = 0;
+  /// Past every cache of ours; at most one a name a minute, else Errc::limit. Those who ask for the
+  /// same name at the same time share one lookup. Errc::limit also when too many are under way. For
+  /// when what the cache says and what a host presents disagree (pitfall 42).
+  virtual boost::asio::awaitable<Result<Answer<TlsaRecord>>> fresh_tlsa(Domain name) = 0;
   /// The CNAME record at `name` itself, at most one.
   virtual boost::asio::awaitable<Result<Answer<Domain>>> cname(Domain name) = 0;
 };

@@ -25,13 +25,21 @@ bool has_right_length(const TlsaRecord& record) {
   }
 }
 
-/// Is there, for the same certificate or key, a digest that is stronger? SHA2-512 is stronger than
-/// SHA2-256, the order that RFC 7671 §9 suggests.
-bool is_outranked(const TlsaRecord& record, const std::vector<TlsaRecord>& usable) {
+/// The digest's place in the order, 0 for the strongest.
+std::size_t rank(const TlsaRecord& record, const std::vector<conf::Digest>& digests) {
+  const auto digest =
+      record.matching_type == kSha2_512 ? conf::Digest::sha512 : conf::Digest::sha256;
+  return static_cast<std::size_t>(std::ranges::find(digests, digest) - digests.begin());
+}
+
+/// Is there, for the same certificate or key, a digest that is stronger? Full(0) is no digest:
+/// neither outranked nor outranking, so it does not matter here whether it parses.
+bool is_outranked(const TlsaRecord& record, const std::vector<TlsaRecord>& usable,
+                  const std::vector<conf::Digest>& digests) {
   if (record.matching_type == kFull) return false;
-  return std::ranges::any_of(usable, [&record](const TlsaRecord& other) {
+  return std::ranges::any_of(usable, [&](const TlsaRecord& other) {
     return other.usage == record.usage && other.selector == record.selector &&
-           other.matching_type > record.matching_type;
+           other.matching_type != kFull && rank(other, digests) < rank(record, digests);
   });
 }
 
@@ -57,13 +65,14 @@ bool is_usable(const TlsaRecord& record) {
   return record.selector <= kSpki && has_right_length(record);
 }
 
-std::vector<TlsaRecord> select_usable(const std::vector<TlsaRecord>& published) {
+std::vector<TlsaRecord> select_usable(const std::vector<TlsaRecord>& published,
+                                      const std::vector<conf::Digest>& digests) {
   // Unusable records go first, so that none of them outranks a usable one. RFC 7671 §9
   std::vector<TlsaRecord> usable;
   std::ranges::copy_if(published, std::back_inserter(usable), is_usable);
   std::vector<TlsaRecord> selected;
-  std::ranges::copy_if(usable, std::back_inserter(selected), [&usable](const TlsaRecord& record) {
-    return !is_outranked(record, usable);
+  std::ranges::copy_if(usable, std::back_inserter(selected), [&](const TlsaRecord& record) {
+    return !is_outranked(record, usable, digests);
   });
   return selected;
 }

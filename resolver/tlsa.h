@@ -8,6 +8,7 @@
 
 #include "base/domain.h"
 #include "base/result.h"
+#include "conf/config.h"
 #include "resolver/answer.h"
 
 namespace fulmar::resolver {
@@ -29,16 +30,19 @@ struct TlsaLookup {
   std::vector<TlsaRecord> usable;  ///< What verification gets, after usability and digest agility.
   std::chrono::seconds ttl{0};
   std::optional<Error>
-      error;  ///< Set exactly when status is lookup_failed: dane_lookup, or cancelled.
+      error;  ///< Set exactly when status is lookup_failed: dane_lookup, cancelled, or limit.
 };
 
 /// Usage 2 or 3, selector 0 or 1, matching type 0, 1 or 2, and data of the right length: the others
-/// are unusable for SMTP (RFC 7672 §3.1.3, RFC 7671 §9). Whether Full(0) data parses as a
-/// certificate is left to verification.
+/// are unusable for SMTP (RFC 7672 §3.1.3, RFC 7671 §9). Whether Full(0) data parses is asked by
+/// tls/tlsa_certificates.h, which may drop such a record later: it never outranks another.
 [[nodiscard]] bool is_usable(const TlsaRecord& record);
 
 /// The usable records, of which per usage and selector only the strongest digest and Full(0) stay.
-/// RFC 7671 §9
-[[nodiscard]] std::vector<TlsaRecord> select_usable(const std::vector<TlsaRecord>& published);
+/// `digests` names them strongest first; one that is not named counts last. RFC 7671 §9
+[[nodiscard]] std::vector<TlsaRecord> select_usable(const std::vector<TlsaRecord>& published,
+                                                    const std::vector<conf::Digest>& digests = {
+                                                        conf::Digest::sha512,
+                                                        conf::Digest::sha256});
 
 }  // namespace fulmar::resolver

@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -22,6 +23,9 @@ struct Option {
   const char* value;
 };
 
+/// Alike in every context. They must be: libunbound keeps several of them (the limits of TTL,
+/// serve-expired, edns-buffer-size, rrset-roundrobin, the longest wait for a server) once for the
+/// whole process, and the context that starts last sets them for all.
 constexpr std::array kOptions = {
     // What a path without fragmentation carries; larger answers come over TCP.
     Option{"edns-buffer-size:", "1232"},
@@ -30,12 +34,10 @@ constexpr std::array kOptions = {
     Option{"infra-host-ttl:", "60"},
     Option{"infra-keep-probing:", "yes"},
     Option{"infra-cache-max-rtt:", "4000"},
-    // libunbound's own defaults serve one user: 16 sockets, 32 queries, 1 MB of cache.
-    Option{"outgoing-range:", "512"},
-    Option{"num-queries-per-thread:", "1024"},
-    Option{"outgoing-num-tcp:", "64"},
-    Option{"msg-cache-size:", "16m"},
-    Option{"rrset-cache-size:", "32m"},
+    // An answer lives as long as its TTL says and no longer, not even when nobody answers any more.
+    // The defaults, and must stay so.
+    Option{"serve-expired:", "no"},
+    Option{"cache-min-ttl:", "0"},
     // The order of addresses is the server's (RFC 5321 §5.1).
     Option{"rrset-roundrobin:", "no"},
     // A stripped signature is an attack, not an unsigned zone. These are the defaults, and must
@@ -43,6 +45,21 @@ constexpr std::array kOptions = {
     Option{"harden-dnssec-stripped:", "yes"},
     Option{"harden-glue:", "yes"},
     Option{"harden-below-nxdomain:", "yes"},
+};
+
+/// libunbound's own defaults serve one user: 16 sockets, 32 queries, 1 MB of cache.
+constexpr std::array kProgramSizes = {
+    Option{"outgoing-range:", "512"},   Option{"num-queries-per-thread:", "1024"},
+    Option{"outgoing-num-tcp:", "64"},  Option{"msg-cache-size:", "16m"},
+    Option{"rrset-cache-size:", "32m"},
+};
+
+/// For one name from the root down, with all the keys and servers on the way. Every TCP slot comes
+/// with a buffer of 64 KB.
+constexpr std::array kOneLookupSizes = {
+    Option{"outgoing-range:", "64"},   Option{"num-queries-per-thread:", "128"},
+    Option{"outgoing-num-tcp:", "4"},  Option{"msg-cache-size:", "1m"},
+    Option{"rrset-cache-size:", "1m"},
 };
 
 /// What libunbound would print to standard error while it starts, for our error text. libunbound
@@ -104,6 +121,12 @@ bool names_loopback(const std::string& upstream) {
 Result<> set_option(ub_ctx* context, const char* name, const char* value) {
   return check(ub_ctx_set_option(context, name, value), Errc::internal,
                std::string("libunbound option ") + name + ' ' + value);
+}
+
+Result<> set_options(ub_ctx* context, std::span<const Option> options) {
+  for (const Option& option : options)
+    FULMAR_TRY_VOID(set_option(context, option.name, option.value));
+  return {};
 }
 
 Result<> set_trust_anchor(ub_ctx* context, const conf::Resolver& config) {
@@ -174,15 +197,17 @@ void DeleteUnboundContext::operator()(ub_ctx* context) const {
   ub_ctx_delete(context);
 }
 
-Result<UnboundContext> create_unbound_context(const conf::Resolver& config) {
+Result<UnboundContext> create_unbound_context(const conf::Resolver& config, ContextUse use) {
   UnboundContext context(ub_ctx_create());
   if (!context) return fail(Errc::io, "libunbound cannot be set up");
   ub_ctx* const raw = context.get();
   // A thread, not a child process, for libunbound's work (pitfall 45). Before the first query, or
   // it is too late.
   FULMAR_TRY_VOID(check(ub_ctx_async(raw, 1), Errc::internal, "libunbound thread"));
-  for (const Option& option : kOptions)
-    FULMAR_TRY_VOID(set_option(raw, option.name, option.value));
+  FULMAR_TRY_VOID(set_options(raw, kOptions));
+  FULMAR_TRY_VOID(set_options(raw, use == ContextUse::program
+                                       ? std::span<const Option>(kProgramSizes)
+                                       : std::span<const Option>(kOneLookupSizes)));
   FULMAR_TRY_VOID(set_trust_anchor(raw, config));
   FULMAR_TRY_VOID(set_root_hints(raw, config));
   FULMAR_TRY_VOID(set_upstreams(raw, config));

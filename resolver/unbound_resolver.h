@@ -1,10 +1,11 @@
-// The Resolver on libunbound: recursive, validating, asynchronous. Only this file's .cc and
+// The Resolver on libunbound: recursive, validating, asynchronous. Only unbound_engine.cc and
 // unbound_context.cc include unbound.h.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
 #include <memory>
 
+#include "base/clock.h"
 #include "base/result.h"
 #include "conf/config.h"
 #include "resolver/resolver.h"
@@ -14,11 +15,12 @@ namespace fulmar::resolver {
 class UnboundResolver : public Resolver {
  public:
   /// Watches libunbound's descriptor on `executor`, which must be one thread's io_context
-  /// (libunbound is driven from one strand) and must outlive the resolver. Lookups may be started
-  /// from any thread. Errc::io with the path when the trust anchor or the hints file cannot be read
-  /// or hold nothing usable.
+  /// (libunbound is driven from one strand); it and `clock` must outlive the resolver. Lookups may
+  /// be started from any thread. Errc::io with the path when the trust anchor or the hints file
+  /// cannot be read or hold nothing usable.
   static Result<std::unique_ptr<UnboundResolver>> create(const conf::Resolver& config,
-                                                         boost::asio::any_io_executor executor);
+                                                         boost::asio::any_io_executor executor,
+                                                         const Clock& clock);
 
   /// `. DNSKEY` must validate, which proves that the anchor is one (ub_ctx_add_ta_file accepts any
   /// text). Errors: dns_bogus with libunbound's reason when it does not; the other dns_* classes

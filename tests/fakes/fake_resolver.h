@@ -77,7 +77,19 @@ class FakeResolver : public Resolver {
     const Domain key = domain(name);
     mx_.erase(key), a_.erase(key), aaaa_.erase(key), txt_.erase(key), tlsa_.erase(key);
     cname_.erase(key), types_.erase(key), absent_.erase(key), empty_.erase(key);
+    fresh_.erase(key), fresh_failures_.erase(key);
     std::erase_if(failures_, [&key](const auto& entry) { return entry.first.first == key; });
+  }
+  /// From now on fresh TLSA lookups at this name find these records, securely, and not those of
+  /// add_tlsa(); none: the name denies them securely.
+  void set_fresh_tlsa(std::string_view name, std::vector<TlsaRecord> records) {
+    const std::scoped_lock lock(mutex_);
+    fresh_.insert_or_assign(domain(name), std::move(records));
+  }
+  /// Fresh TLSA lookups at this name end with an error, such as Errc::limit; others do not.
+  void fail_fresh_tlsa(std::string_view name, Errc code) {
+    const std::scoped_lock lock(mutex_);
+    fresh_failures_.insert_or_assign(domain(name), code);
   }
   void set_ttl(std::chrono::seconds ttl) {
     const std::scoped_lock lock(mutex_);
@@ -92,6 +104,11 @@ class FakeResolver : public Resolver {
   void forget_queries() {
     const std::scoped_lock lock(mutex_);
     queries_.clear();
+  }
+  /// The fresh ones, "TLSA _25._tcp.mx1.example" too; they are not among queries().
+  [[nodiscard]] std::vector<std::string> fresh_queries() const {
+    const std::scoped_lock lock(mutex_);
+    return fresh_queries_;
   }
   [[nodiscard]] bool was_asked(std::string_view name, Type type) const {
     return std::ranges::count(queries(), to_string(Question{domain(name), type})) > 0;
@@ -117,6 +134,10 @@ class FakeResolver : public Resolver {
   }
   boost::asio::awaitable<Result<Answer<TlsaRecord>>> tlsa(Domain name) override {
     co_return look_up(name, Type::tlsa, tlsa_);
+  }
+  /// The same as tlsa(), unless it was told otherwise. No limit of its own.
+  boost::asio::awaitable<Result<Answer<TlsaRecord>>> fresh_tlsa(Domain name) override {
+    co_return look_up_fresh(name);
   }
   boost::asio::awaitable<Result<Answer<Domain>>> cname(Domain name) override {
     co_return look_up(name, Type::cname, cname_);
@@ -162,8 +183,30 @@ class FakeResolver : public Resolver {
   template <class Record>
   Result<Answer<Record>> look_up(Domain name, Type type, const Table<Record>& table) {
     const std::scoped_lock lock(mutex_);
+    queries_.push_back(to_string(Question{name, type}));
+    return find(std::move(name), type, table);
+  }
+
+  Result<Answer<TlsaRecord>> look_up_fresh(Domain name) {
+    const std::scoped_lock lock(mutex_);
+    const std::string question = to_string(Question{name, Type::tlsa});
+    fresh_queries_.push_back(question);
+    if (const auto failure = fresh_failures_.find(name); failure != fresh_failures_.end()) {
+      return fulmar::fail(failure->second, question + ": as the test wants it");
+    }
+    const auto fresh = fresh_.find(name);
+    if (fresh == fresh_.end()) return find(std::move(name), Type::tlsa, tlsa_);
+    return Answer<TlsaRecord>{
+        .existence = fresh->second.empty() ? Existence::no_data : Existence::records,
+        .security = Security::secure,
+        .records = fresh->second,
+        .canonical = std::move(name),
+        .ttl = ttl_};
+  }
+
+  template <class Record>
+  Result<Answer<Record>> find(Domain name, Type type, const Table<Record>& table) const {
     const std::string question = to_string(Question{name, type});
-    queries_.push_back(question);
     Answer<Record> answer{
         .security = Security::secure, .records = {}, .canonical = name, .ttl = ttl_};
     for (int links = 0; links < 12; ++links) {
@@ -202,7 +245,10 @@ class FakeResolver : public Resolver {
   std::map<Domain, Security> absent_;
   std::map<Domain, Security> empty_;
   std::chrono::seconds ttl_{3600};
+  std::map<Domain, std::vector<TlsaRecord>> fresh_;
+  std::map<Domain, Errc> fresh_failures_;
   std::vector<std::string> queries_;
+  std::vector<std::string> fresh_queries_;
 };
 
 }  // namespace fulmar::resolver

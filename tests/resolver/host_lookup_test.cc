@@ -394,6 +394,40 @@ TEST(LookupTlsa, the_end_of_the_program_is_not_a_failure_of_dane) {
   EXPECT_EQ(tlsa.error.value().code, Errc::cancelled);
 }
 
+TEST(LookupTlsa, DANE_38_the_order_of_digests_reaches_the_choice) {
+  FakeResolver dns;
+  dns.add_tlsa("_25._tcp.mx.test", good_tlsa());
+  dns.add_tlsa("_25._tcp.mx.test", {3, 1, 2, std::string(64, 'x')});
+  const TlsaSettings settings{.digests = {conf::Digest::sha256, conf::Digest::sha512}};
+  const auto turned = run_awaitable(lookup_tlsa(dns, {domain("mx.test")}, 25, settings));
+  EXPECT_THAT(turned.usable, ElementsAre(good_tlsa()));
+  EXPECT_EQ(look_up_tlsa(dns, {domain("mx.test")}).usable.at(0).matching_type, 2);
+}
+
+TEST(LookupTlsa, pitfall_42_a_fresh_lookup_finds_what_the_cache_does_not) {
+  FakeResolver dns;
+  const TlsaRecord renewed{3, 1, 1, std::string(32, 'y')};
+  dns.add_tlsa("_25._tcp.mx.test", good_tlsa());
+  dns.set_fresh_tlsa("_25._tcp.mx.test", {renewed});
+  const TlsaSettings fresh{.source = TlsaSettings::Source::fresh};
+  const auto found = run_awaitable(lookup_tlsa(dns, {domain("mx.test")}, 25, fresh));
+  EXPECT_EQ(found.status, TlsaStatus::usable);
+  EXPECT_THAT(found.usable, ElementsAre(renewed));
+  EXPECT_THAT(dns.queries(), IsEmpty());
+  EXPECT_THAT(dns.fresh_queries(), ElementsAre("TLSA _25._tcp.mx.test"));
+  EXPECT_THAT(look_up_tlsa(dns, {domain("mx.test")}).usable, ElementsAre(good_tlsa()));
+}
+
+TEST(LookupTlsa, pitfall_42_a_fresh_lookup_that_is_not_due_says_so) {
+  FakeResolver dns;
+  dns.add_tlsa("_25._tcp.mx.test", good_tlsa());
+  dns.fail_fresh_tlsa("_25._tcp.mx.test", Errc::limit);
+  const TlsaSettings fresh{.source = TlsaSettings::Source::fresh};
+  const auto limited = run_awaitable(lookup_tlsa(dns, {domain("mx.test")}, 25, fresh));
+  EXPECT_EQ(limited.status, TlsaStatus::lookup_failed);
+  EXPECT_EQ(limited.error.value().code, Errc::limit);
+}
+
 TEST(LookupTlsa, a_base_too_long_for_the_prefix_cannot_have_records) {
   FakeResolver dns;
   const std::string label(61, 'a');

@@ -54,6 +54,29 @@ TEST(Tlsa, DANE_38_only_the_strongest_digest_and_full_stay) {
   EXPECT_THAT(select_usable({weak, full}), ElementsAre(weak, full));
 }
 
+TEST(Tlsa, DANE_38_the_order_of_digests_is_the_operators) {
+  using conf::Digest;
+  const auto weak = record(3, 1, 1, 32);
+  const auto strong = record(3, 1, 2, 64);
+  const auto full = record(3, 1, 0, 100);
+  struct OrderCase {
+    const char* name;
+    std::vector<Digest> digests;
+    std::vector<TlsaRecord> want;
+  };
+  const OrderCase cases[] = {
+      {"as suggested", {Digest::sha512, Digest::sha256}, {full, strong}},
+      {"turned round", {Digest::sha256, Digest::sha512}, {weak, full}},
+      {"what is not listed counts last", {Digest::sha256}, {weak, full}},
+      {"the other one alone", {Digest::sha512}, {full, strong}},
+      {"no order at all: all are alike", {}, {weak, full, strong}},
+  };
+  for (const auto& c : cases) {
+    EXPECT_EQ(select_usable({weak, full, strong}, c.digests), c.want) << c.name;
+    EXPECT_THAT(select_usable({strong}, c.digests), ElementsAre(strong)) << c.name;
+  }
+}
+
 TEST(Tlsa, DANE_38_agility_is_per_usage_and_selector) {
   const auto ee_spki = record(3, 1, 1, 32);
   const auto ee_cert = record(3, 0, 2, 64);

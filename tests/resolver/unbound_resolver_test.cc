@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/wait.h>
+#include <unbound.h>
 #include <unistd.h>
 
 #include <boost/asio/bind_cancellation_slot.hpp>
@@ -12,12 +13,15 @@
 #include <boost/asio/thread_pool.hpp>
 #include <boost/asio/use_future.hpp>
 #include <cerrno>
+#include <cstdlib>
 #include <fstream>
 #include <future>
 #include <memory>
 #include <string>
 
 #include "base/clock.h"
+#include "resolver/unbound_fresh.h"
+#include "tests/fakes/fake_clock.h"
 #include "tests/resolver/dns_responder.h"
 
 namespace fulmar::resolver {
@@ -68,7 +72,7 @@ class UnboundResolverTest : public testing::Test {
   }
 
   std::unique_ptr<UnboundResolver> create(const conf::Resolver& config) {
-    return std::move(UnboundResolver::create(config, io_.get_executor()).value());
+    return std::move(UnboundResolver::create(config, io_.get_executor(), clock_).value());
   }
 
   template <class T>
@@ -85,6 +89,7 @@ class UnboundResolverTest : public testing::Test {
   }
 
   asio::io_context io_;
+  fakes::FakeClock clock_;
   DnsResponder responder_{io_};
   TempFile anchor_{kAnchor};
 };
@@ -188,7 +193,7 @@ TEST_F(UnboundResolverTest, pitfall_44_files_that_cannot_serve) {
     auto settings = config();
     settings.trust_anchor = c.anchor;
     settings.root_hints = c.hints;
-    const auto resolver = UnboundResolver::create(settings, io_.get_executor());
+    const auto resolver = UnboundResolver::create(settings, io_.get_executor(), clock_);
     ASSERT_FALSE(resolver);
     EXPECT_EQ(resolver.error().code, Errc::io);
     EXPECT_THAT(resolver.error().detail, HasSubstr(c.want));
@@ -198,7 +203,7 @@ TEST_F(UnboundResolverTest, pitfall_44_files_that_cannot_serve) {
 TEST_F(UnboundResolverTest, pitfall_48_an_upstream_that_is_no_address) {
   auto settings = config();
   settings.forward_to = {"not an address"};
-  const auto resolver = UnboundResolver::create(settings, io_.get_executor());
+  const auto resolver = UnboundResolver::create(settings, io_.get_executor(), clock_);
   ASSERT_FALSE(resolver);
   EXPECT_EQ(resolver.error().code, Errc::invalid_argument);
   EXPECT_THAT(resolver.error().detail, HasSubstr("not an address"));
@@ -298,6 +303,122 @@ TEST_F(UnboundResolverTest, lookups_that_wait_their_turn_time_out_too) {
   }
   for (auto& lookup : lookups) {
     EXPECT_EQ(wait_for(std::move(lookup)).error().code, Errc::dns_timeout);
+  }
+}
+
+constexpr auto kTlsaName = "_25._tcp.mx.b.test";
+
+TEST_F(UnboundResolverTest, pitfall_42_a_fresh_lookup_passes_the_cache_and_leaves_it_alone) {
+  responder_.add(kTlsaName, RecordType::tlsa, {.rdata = {"\3\1\1old"s}});
+  const auto resolver = create(config());
+  ASSERT_EQ(run(resolver->tlsa(domain(kTlsaName))).value().records.at(0).data, "old");
+  responder_.add(kTlsaName, RecordType::tlsa, {.rdata = {"\3\1\1new"s}});
+  EXPECT_EQ(run(resolver->tlsa(domain(kTlsaName))).value().records.at(0).data, "old");
+  for (int i = 0; i < 2; ++i) {
+    const auto fresh = run(resolver->fresh_tlsa(domain(kTlsaName))).value();
+    EXPECT_EQ(fresh.records.at(0).data, "new");
+    EXPECT_LE(fresh.ttl, 300s);
+    clock_.advance(60s);
+  }
+  // Nor does the program's context get the settings of the one that came and went.
+  const int queries = responder_.queries();
+  EXPECT_EQ(run(resolver->tlsa(domain(kTlsaName))).value().records.at(0).data, "old");
+  responder_.add("other.b.test", RecordType::a, {.rdata = {"\xc0\x00\x02\x01"s}});
+  for (int i = 0; i < 2; ++i)
+    EXPECT_TRUE(run(resolver->a(domain("other.b.test"))));
+  EXPECT_EQ(responder_.queries(), queries + 1);
+}
+
+TEST_F(UnboundResolverTest, a_fresh_lookup_is_due_once_a_minute_and_name) {
+  const auto resolver = create(config());
+  EXPECT_TRUE(run(resolver->fresh_tlsa(domain(kTlsaName))));
+  const auto error = run(resolver->fresh_tlsa(domain(kTlsaName))).error();
+  EXPECT_EQ(error.code, Errc::limit);
+  EXPECT_THAT(error.detail, HasSubstr("TLSA "s + kTlsaName));
+  EXPECT_TRUE(run(resolver->fresh_tlsa(domain("_25._tcp.other.b.test"))));
+  clock_.advance(60s);
+  EXPECT_TRUE(run(resolver->fresh_tlsa(domain(kTlsaName))));
+}
+
+TEST_F(UnboundResolverTest, fresh_lookups_validate) {
+  responder_.add("_25._tcp.signed.example", RecordType::tlsa, {.rdata = {"\3\1\1ab"s}});
+  const auto resolver = create(config());
+  const auto error = run(resolver->fresh_tlsa(domain("_25._tcp.signed.example"))).error();
+  EXPECT_EQ(error.code, Errc::dns_bogus);
+}
+
+TEST_F(UnboundResolverTest, fresh_lookups_of_one_name_are_one) {
+  responder_.fall_silent();
+  auto settings = config();
+  settings.timeout = 300ms;
+  const auto resolver = create(settings);
+  std::vector<std::future<Result<Answer<TlsaRecord>>>> lookups;
+  for (int i = 0; i < 20; ++i)
+    lookups.push_back(
+        asio::co_spawn(io_, resolver->fresh_tlsa(domain(kTlsaName)), asio::use_future));
+  for (auto& lookup : lookups)
+    EXPECT_EQ(wait_for(std::move(lookup)).error().code, Errc::dns_timeout);
+}
+
+TEST_F(UnboundResolverTest, fresh_lookups_at_once_are_few_and_end_with_the_resolver) {
+  responder_.fall_silent();
+  const auto resolver = create(config());
+  std::vector<std::future<Result<Answer<TlsaRecord>>>> lookups;
+  for (std::size_t i = 0; i < FreshLookups::kMaxAtOnce; ++i) {
+    const auto name = domain("_25._tcp.mx" + std::to_string(i) + ".test");
+    lookups.push_back(asio::co_spawn(io_, resolver->fresh_tlsa(name), asio::use_future));
+  }
+  EXPECT_EQ(run(resolver->fresh_tlsa(domain(kTlsaName))).error().code, Errc::limit);
+  resolver->stop();
+  for (auto& lookup : lookups)
+    EXPECT_EQ(wait_for(std::move(lookup)).error().code, Errc::cancelled);
+  EXPECT_EQ(run(resolver->fresh_tlsa(domain(kTlsaName))).error().code, Errc::cancelled);
+}
+
+TEST_F(UnboundResolverTest, a_fresh_lookup_that_cannot_begin_is_a_failed_one) {
+  auto settings = config();
+  const auto anchor = std::make_unique<TempFile>(kAnchor);
+  settings.trust_anchor = anchor->path();
+  const auto resolver = create(settings);
+  unlink(anchor->path().c_str());
+  const auto error = run(resolver->fresh_tlsa(domain(kTlsaName))).error();
+  EXPECT_EQ(error.code, Errc::dns_servfail);
+  EXPECT_THAT(error.detail, AllOf(HasSubstr(kTlsaName), HasSubstr(anchor->path())));
+}
+
+TEST_F(UnboundResolverTest, fresh_lookups_from_other_threads_come_back_there) {
+  responder_.add(kTlsaName, RecordType::tlsa, {.rdata = {"\3\1\1ab"s}});
+  const auto resolver = create(config());
+  asio::thread_pool pool(2);
+  std::vector<std::future<bool>> lookups;
+  for (int i = 0; i < 6; ++i) {
+    auto body = [](Resolver& dns, asio::thread_pool& home, Domain name) -> asio::awaitable<bool> {
+      const auto answer = co_await dns.fresh_tlsa(std::move(name));
+      co_return answer&& home.get_executor().running_in_this_thread();
+    };
+    auto task = body(*resolver, pool, domain("_25._tcp.mx" + std::to_string(i) + ".test"));
+    lookups.push_back(asio::co_spawn(pool, std::move(task), asio::use_future));
+  }
+  for (auto& lookup : lookups)
+    EXPECT_TRUE(wait_for(std::move(lookup)));
+  pool.join();
+}
+
+TEST_F(UnboundResolverTest, pitfall_49_answers_and_outages_are_not_kept_too_long) {
+  for (const auto use : {ContextUse::program, ContextUse::one_lookup}) {
+    const auto context = create_unbound_context(config(), use).value();
+    const std::pair<const char*, const char*> wanted[] = {
+        {"serve-expired", "no"},         {"cache-min-ttl", "0"},
+        {"infra-host-ttl", "60"},        {"infra-keep-probing", "yes"},
+        {"infra-cache-max-rtt", "4000"}, {"harden-dnssec-stripped", "yes"},
+        {"edns-buffer-size", "1232"},    {"prefetch", "no"},
+    };
+    for (const auto& [name, value] : wanted) {
+      char* text = nullptr;
+      ASSERT_EQ(ub_ctx_get_option(context.get(), name, &text), UB_NOERROR) << name;
+      EXPECT_STREQ(text, value) << name;
+      std::free(text);
+    }
   }
 }
 
