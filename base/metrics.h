@@ -38,7 +38,8 @@ struct Metrics {
   Counter security_failures;  ///< Recipients not served because owed protection could not be had.
   Counter policy_fetches;     ///< HTTPS requests for MTA-STS policies.
   Counter policy_fetch_failures;
-  Counter protection_lost;  ///< A destination stopped to publish what it had published.
+  Counter protection_lost;            ///< A destination stopped to publish what it had published.
+  Counter dnssec_self_test_failures;  ///< Runs of the DNSSEC self-test that showed it broken.
   Counter store_errors;
   Gauge sessions_open;
 };

@@ -121,8 +121,14 @@ asio::awaitable<Daemon::Started> Daemon::start_engine() {
     co_return std::unexpected(
         StartFailure{exit_code_for_engine(engine.error()), why(engine.error())});
   engine_ = *std::move(engine);
-  anchor_ = std::make_unique<AnchorWatch>(engine_->resolver());
-  const auto proven = co_await anchor_->prove_first();
+  dnssec_ = std::make_unique<DnssecWatch>(
+      DnssecWatchParts{
+          .resolver = engine_->resolver(),
+          .prove_trust_anchor = [this] { return engine_->resolver().prove_trust_anchor(); },
+          .clock = clock_,
+          .metrics = metrics_},
+      config_.resolver);
+  const auto proven = co_await dnssec_->prove_first();
   if (!proven) {
     co_return std::unexpected(
         StartFailure{kExitConfig, "trust anchor " + config_.resolver.trust_anchor +
@@ -157,7 +163,7 @@ Daemon::Started Daemon::open_sockets() {
                                                          .mta_sts = engine_->mta_sts(),
                                                          .clock = clock_,
                                                          .metrics = metrics_,
-                                                         .anchor = *anchor_,
+                                                         .dnssec = *dnssec_,
                                                          .hostname = config_.hostname.str(),
                                                          .set_aside = set_aside_,
                                                          .started = started_at_});
@@ -204,7 +210,7 @@ void Daemon::start_work() {
                     TaskGroup::Escape::ends_program);
   background_.spawn(runtime_.main(), engine_->mta_sts().run_refresher(), "policy refresher",
                     TaskGroup::Escape::ends_program);
-  background_.spawn(runtime_.main(), anchor_->run(), "trust anchor watch",
+  background_.spawn(runtime_.main(), dnssec_->run(), "DNSSEC watch",
                     TaskGroup::Escape::ends_program);
   background_.spawn(runtime_.main(), feed_watchdog(), "watchdog");
   control_->start();
@@ -231,7 +237,7 @@ asio::awaitable<void> Daemon::stop() {
     cut_off_ = !ended;
     if (cut_off_) log_warn("stopping while deliveries are running");
   }
-  if (anchor_) anchor_->stop();
+  if (dnssec_) dnssec_->stop();
   if (engine_) {
     engine_->mta_sts().stop();
     engine_->resolver().stop();

@@ -12,13 +12,13 @@
 #include "base/random.h"
 #include "base/result.h"
 #include "conf/config.h"
-#include "mta/anchor_watch.h"
 #include "mta/control/server.h"
 #include "mta/daemon_operations.h"
 #include "mta/delivery/courier.h"
 #include "mta/delivery/dispatcher.h"
 #include "mta/delivery/report_back.h"
 #include "mta/delivery/waiting_line.h"
+#include "mta/dnssec_watch.h"
 #include "mta/engine.h"
 #include "mta/intake/acceptor.h"
 #include "mta/policy_store.h"
@@ -68,7 +68,7 @@ class Daemon {
   std::vector<queue::Delivery> recovered_;
   std::vector<MessageId> pinned_;
   std::unique_ptr<Engine> engine_;
-  std::unique_ptr<AnchorWatch> anchor_;
+  std::unique_ptr<DnssecWatch> dnssec_;
   std::unique_ptr<delivery::WaitingLine> line_;
   std::unique_ptr<delivery::ReportBack> report_back_;
   std::unique_ptr<delivery::Courier> courier_;

@@ -100,7 +100,7 @@ DaemonOperations::DaemonOperations(OperationsParts parts) : parts_(std::move(par
 asio::awaitable<json::value> DaemonOperations::status() {
   const auto depth = parts_.line.depth();
   const auto free_space = parts_.store.free_space();
-  const AnchorState anchor = parts_.anchor.state();
+  const DnssecState dnssec = parts_.dnssec.state();
   const Metrics& m = parts_.metrics;
   const auto uptime =
       std::chrono::duration_cast<std::chrono::seconds>(parts_.clock.utc_now() - parts_.started);
@@ -108,7 +108,7 @@ asio::awaitable<json::value> DaemonOperations::status() {
       {"version", FULMAR_VERSION},
       {"hostname", parts_.hostname},
       {"uptime_seconds", uptime.count()},
-      {"healthy", parts_.store.writable() && anchor.proven},
+      {"healthy", parts_.store.writable() && dnssec.healthy()},
       {"spool",
        {{"writable", parts_.store.writable()},
         {"free_bytes", free_space ? json::value(*free_space) : json::value(nullptr)},
@@ -117,8 +117,7 @@ asio::awaitable<json::value> DaemonOperations::status() {
        {{"messages", depth.messages},
         {"deliveries", depth.deliveries},
         {"running", depth.running}}},
-      {"dnssec",
-       {{"trust_anchor", anchor.proven ? "proven" : "unproven"}, {"detail", anchor.detail}}},
+      {"dnssec", to_json(dnssec)},
       {"counters",
        {{"sessions_accepted", m.sessions_accepted.value()},
         {"sessions_refused", m.sessions_refused.value()},
@@ -133,6 +132,7 @@ asio::awaitable<json::value> DaemonOperations::status() {
         {"policy_fetches", m.policy_fetches.value()},
         {"policy_fetch_failures", m.policy_fetch_failures.value()},
         {"protection_lost", m.protection_lost.value()},
+        {"dnssec_self_test_failures", m.dnssec_self_test_failures.value()},
         {"store_errors", m.store_errors.value()}}}};
   co_return answer;
 }

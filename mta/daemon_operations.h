@@ -6,11 +6,11 @@
 
 #include "base/clock.h"
 #include "base/metrics.h"
-#include "mta/anchor_watch.h"
 #include "mta/control/operations.h"
 #include "mta/delivery/attempt.h"
 #include "mta/delivery/courier.h"
 #include "mta/delivery/waiting_line.h"
+#include "mta/dnssec_watch.h"
 #include "queue/store.h"
 #include "tls/mta_sts.h"
 
@@ -26,7 +26,7 @@ struct OperationsParts {
   tls::MtaSts& mta_sts;
   Clock& clock;
   Metrics& metrics;
-  AnchorWatch& anchor;
+  const DnssecWatch& dnssec;
   std::string hostname;
   std::size_t set_aside = 0;  ///< Spool entries that could not be read at start.
   UtcTime started{};

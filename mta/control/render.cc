@@ -71,6 +71,11 @@ void show_attempt(std::string& text, const JsonView& attempt) {
   if (decision["failure"].present()) text += "  " + reason_of(decision["failure"]) + "\n";
 }
 
+/// "passed", or "failed: " with the reason.
+std::string with_detail(const JsonView& state, const JsonView& detail) {
+  return detail.text() == "-" ? state.text() : state.text() + ": " + detail.text();
+}
+
 TextRow policy_row(const JsonView& policy) {
   return {policy["domain"].text(), policy["mode"].text(), policy["in_force"].text(),
           policy["expires_at"].time(), policy["mx"].joined(", ")};
@@ -81,6 +86,7 @@ TextRow policy_row(const JsonView& policy) {
 std::string render_status(const json::value& status) {
   const JsonView view(&status);
   const JsonView dnssec = view["dnssec"];
+  const JsonView self_test = dnssec["self_test"];
   std::string text = align_columns({
       {"fulmar", view["version"].text() + " on " + view["hostname"].text()},
       {"healthy", view["healthy"].text()},
@@ -91,9 +97,8 @@ std::string render_status(const json::value& status) {
       {"queue",
        fmt::format("{} messages, {} deliveries, {} running", view["queue"]["messages"].text(),
                    view["queue"]["deliveries"].text(), view["queue"]["running"].text())},
-      {"trust anchor", dnssec["detail"].text() == "-"
-                           ? dnssec["trust_anchor"].text()
-                           : dnssec["trust_anchor"].text() + ": " + dnssec["detail"].text()},
+      {"trust anchor", with_detail(dnssec["trust_anchor"], dnssec["detail"])},
+      {"DNSSEC test", with_detail(self_test["result"], self_test["detail"])},
   });
   std::vector<TextRow> counters;
   for (const auto& [name, value] : view["counters"].members())

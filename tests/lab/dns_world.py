@@ -14,9 +14,11 @@ from faulty_dns import FaultyDns
 from nsd import Nsd
 from pulse import Pulse
 from sites import Host, Site
+from upstream import Manners, Upstream
 from zone_signing import ZoneKey, parse, sign
 
 ROOT, TLD, LEAVES, FAULTY = "192.0.2.53", "192.0.2.54", "192.0.2.55", "192.0.2.56"
+HONEST_UPSTREAM, STRIPPING_UPSTREAM = "192.0.2.57", "192.0.2.58"
 NOTHING_THERE_V6 = "2001:db8::1"  # ours, but nothing listens there
 
 
@@ -99,6 +101,9 @@ class DnsWorld:
                          Nsd(directory, "tld", TLD, {"test": test_zone.to_text()}),
                          Nsd(directory, "leaves", LEAVES, leaves)]
         self.faulty = FaultyDns(FAULTY, LEAVES, pulse)
+        zones = [site.zone for site in self._sites]
+        self._upstreams = [Upstream(HONEST_UPSTREAM, Manners.HONEST, ROOT, TLD, LEAVES, zones),
+                           Upstream(STRIPPING_UPSTREAM, Manners.STRIPPING, ROOT, TLD, LEAVES, zones)]
         self._arm_faults()
         self.trust_anchor = directory / "root.key"
         self.trust_anchor.write_text(f". 86400 IN DNSKEY {root_key.dnskey.to_text()}\n")
@@ -131,7 +136,7 @@ class DnsWorld:
                 self.faulty.fail(site.absolute(name), kind, fault)
 
     async def start(self) -> None:
-        await asyncio.gather(*(server.start() for server in self._servers), self.faulty.start())
+        await asyncio.gather(*(server.start() for server in (*self._servers, *self._upstreams)), self.faulty.start())
 
     async def stop(self) -> None:
-        await asyncio.gather(*(server.stop() for server in self._servers), self.faulty.stop())
+        await asyncio.gather(*(server.stop() for server in (*self._servers, *self._upstreams)), self.faulty.stop())

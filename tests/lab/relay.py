@@ -15,7 +15,7 @@ from typing import Any, Mapping, Optional
 
 from mail_log import MailLog
 from processes import stop_process
-from world import RELAY, World
+from world import BOGUS_NAME, RELAY, SIGNED_NAME, UNSIGNED_NAME, World
 
 START_SECONDS = 30
 Settings = Mapping[str, Mapping[str, Any]]
@@ -23,7 +23,8 @@ Settings = Mapping[str, Mapping[str, Any]]
 # Quick retries, so that a scenario is over in seconds; early notices of delays that security causes.
 LAB_SETTINGS: dict[str, dict[str, Any]] = {
     "limits": {"spool_reserve": "1MB"},
-    "resolver": {"timeout": "6s", "plain_zones": ["test."]},
+    "resolver": {"timeout": "6s", "plain_zones": ["test."], "self_test_signed": SIGNED_NAME,
+                 "self_test_unsigned": UNSIGNED_NAME, "self_test_bogus": BOGUS_NAME},
     "mta_sts": {"fetch_timeout": "4s", "failed_fetch_backoff": "60s", "recheck_interval": "5m"},
     "outbound": {"connect_timeout": "3s", "command_timeout": "4s", "final_dot_timeout": "6s"},
     "retry": {"intervals": ["1s", "2s", "4s", "8s"], "give_up_after": "1h"},

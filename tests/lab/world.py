@@ -25,6 +25,10 @@ NETWORKS = ("192.0.2.1/24", "198.51.100.1/24", "203.0.113.1/24", "2001:db8::1/12
 ORIGIN = Site("origin.test", hosts=(Host("mx"),), records=("relay.origin.test. IN A 192.0.2.25",))
 ORIGIN_HOST = "mx.origin.test"
 RELAY = "relay.origin.test"
+# The names of the relay's DNSSEC self-test: what is signed, what is not, and what is signed wrongly.
+SIGNED_NAME, UNSIGNED_NAME, BOGUS_NAME = RELAY, "www.unsigned.test", "www.bogus.test"
+SELF_TEST = (Site("unsigned.test", signed=False, hosts=(), records=(f"{UNSIGNED_NAME}. IN A 192.0.2.25",)),
+             Site("bogus.test", hosts=(), records=(f"{BOGUS_NAME}. IN A 192.0.2.25",), expired=(("www", "A"),)))
 
 
 def bring_up_network() -> None:
@@ -43,7 +47,7 @@ class World:
     def __init__(self, directory: Path, sites: Iterable[Site]) -> None:
         directory.mkdir()
         self.pulse = Pulse()
-        self.sites = [ORIGIN, *sites]
+        self.sites = [ORIGIN, *SELF_TEST, *sites]
         self.hosts: dict[str, SmtpHost] = {}
         self.policy_hosts: dict[str, PolicyHost] = {}
         self._authority = Authority(directory)

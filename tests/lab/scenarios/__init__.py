@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from scenario import Scenario
 
-from scenarios import (crashes, dane_delivered, dane_refused, mta_sts, mta_sts_cache, mta_sts_fetch, notices,
-                       opportunistic, requiretls, routing, smtp_dialogue, transport_security)
+from scenarios import (crashes, dane_delivered, dane_refused, dnssec_test, mta_sts, mta_sts_cache, mta_sts_fetch,
+                       notices, opportunistic, requiretls, routing, smtp_dialogue, transport_security)
 
 ALL: tuple[Scenario, ...] = (
     *dane_delivered.SCENARIOS, *dane_refused.SCENARIOS, *mta_sts.SCENARIOS, *mta_sts_fetch.SCENARIOS,
-    *mta_sts_cache.SCENARIOS, *transport_security.SCENARIOS, *requiretls.SCENARIOS, *opportunistic.SCENARIOS,
-    *routing.SCENARIOS, *smtp_dialogue.SCENARIOS, *notices.SCENARIOS, *crashes.SCENARIOS,
+    *mta_sts_cache.SCENARIOS, *transport_security.SCENARIOS, *requiretls.SCENARIOS, *dnssec_test.SCENARIOS,
+    *opportunistic.SCENARIOS, *routing.SCENARIOS, *smtp_dialogue.SCENARIOS, *notices.SCENARIOS, *crashes.SCENARIOS,
 )
