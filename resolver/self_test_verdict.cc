@@ -1,7 +1,6 @@
 #include "resolver/self_test_verdict.h"
 
 #include <algorithm>
-#include <array>
 #include <utility>
 
 namespace fulmar::resolver {
@@ -130,14 +129,17 @@ std::optional<SelfTestFinding> judge_bogus(const SelfTestFacts& facts) {
   return still_open(asked);
 }
 
-/// Were some asked for, and none answered?
-bool nobody_answers(const SelfTestFacts& facts) {
-  const std::array states = {state_of(facts.signed_name), state_of(facts.unsigned_name),
-                             state_of(facts.bogus_name)};
-  return std::ranges::find(states, State::silent) != states.end() &&
-         std::ranges::all_of(states, [](State state) {
-           return state == State::silent || state == State::not_asked;
-         });
+/// The first name that was asked for, when none of them resolved or was judged: without a network
+/// libunbound says SERVFAIL or nothing.
+const SelfTestName* nothing_resolves(const SelfTestFacts& facts) {
+  const SelfTestName* first = nullptr;
+  for (const auto* asked : {&facts.signed_name, &facts.unsigned_name, &facts.bogus_name}) {
+    const State state = state_of(*asked);
+    if (state == State::not_asked) continue;
+    if (state != State::refused && state != State::silent) return nullptr;
+    if (first == nullptr) first = asked;
+  }
+  return first;
 }
 
 bool has(const std::vector<SelfTestFinding>& findings, Weight weight) {
@@ -152,9 +154,10 @@ SelfTestResult result_of(const std::vector<SelfTestFinding>& findings) {
 }  // namespace
 
 SelfTestVerdict judge_self_test(const SelfTestFacts& facts) {
-  if (nobody_answers(facts)) {
-    return {SelfTestResult::undecided,
-            {{Weight::open, "no name server answers: is there a network?"}}};
+  if (const auto* first = nothing_resolves(facts)) {
+    return {
+        SelfTestResult::undecided,
+        {{Weight::open, "none of the names resolves, as without a network (" + why(*first) + ")"}}};
   }
   if (!facts.signed_name.answer && !facts.unsigned_name.answer && !facts.bogus_name.answer) {
     return {SelfTestResult::undecided, {{Weight::open, "no name is configured to ask for"}}};

@@ -131,7 +131,14 @@ TEST(SelfTestVerdict, pitfall_43_what_the_three_names_say) {
          f.unsigned_name = failed("unsigned.test", Errc::dns_timeout);
          f.bogus_name = failed("bogus.test", Errc::dns_timeout);
        },
-       kUndecided, "no name server answers: is there a network?"},
+       kUndecided, "none of the names resolves, as without a network (A signed.test: the reason)"},
+      {"nothing resolves, as libunbound says without a network",
+       [](Facts& f) {
+         f.signed_name = failed("signed.test", Errc::dns_servfail);
+         f.unsigned_name = failed("unsigned.test", Errc::dns_servfail);
+         f.bogus_name = failed("bogus.test", Errc::dns_servfail);
+       },
+       kUndecided, "none of the names resolves, as without a network (A signed.test: the reason)"},
       {"nothing is asked for", [](Facts& f) { f = {}; }, kUndecided,
        "no name is configured to ask for"},
       {"the signed one alone", [](Facts& f) { f.unsigned_name = f.bogus_name = {}; }, kPassed},
