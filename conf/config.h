@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "base/domain.h"
+#include "base/error.h"
 #include "base/ip_address.h"
 #include "base/log.h"
 #include "conf/destination.h"
@@ -109,14 +110,6 @@ struct Outbound {
       600'000};  ///< 1 s .. 60 min; short values make duplicates (RFC 5321 §4.5.3.2.6).
 };
 
-struct Retry {
-  std::vector<milliseconds> intervals = {
-      milliseconds(300'000),   milliseconds(600'000),   milliseconds(1'200'000),
-      milliseconds(2'400'000), milliseconds(3'600'000), milliseconds(7'200'000),
-      milliseconds(14'400'000)};                 ///< The last repeats; each 1 s .. 1 d.
-  milliseconds give_up_after{5 * 86'400'000LL};  ///< 1 s .. 30 d.
-};
-
 enum class FailureAction : std::uint8_t { defer, bounce };
 
 /// What becomes of mail that fails for one reason at every host.
@@ -136,6 +129,18 @@ struct Failure {
                          .give_up_after = {}};  ///< RFC 8689 §4.2.1
   FailureRule dns;
   FailureRule connect;
+};
+
+/// The rule for `code`; an ordinary one for classes without a key.
+[[nodiscard]] FailureRule rule_for(const Failure& failure, Errc code);
+
+struct Retry {
+  std::vector<milliseconds> intervals = {
+      milliseconds(300'000),   milliseconds(600'000),   milliseconds(1'200'000),
+      milliseconds(2'400'000), milliseconds(3'600'000), milliseconds(7'200'000),
+      milliseconds(14'400'000)};                 ///< The last repeats; each 1 s .. 1 d.
+  milliseconds give_up_after{5 * 86'400'000LL};  ///< 1 s .. 30 d.
+  Failure failure;                               ///< The table [failure].
 };
 
 enum class ReturnContent : std::uint8_t { headers, full };
@@ -167,7 +172,6 @@ struct Config {
   Outbound outbound;
   std::vector<Destination> destinations;  ///< First match wins. Default: none.
   Retry retry;
-  Failure failure;
   Notify notify;
   Control control;
   LogSettings log;

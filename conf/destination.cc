@@ -1,6 +1,7 @@
 #include "conf/destination.h"
 
-#include <algorithm>
+#include <fmt/format.h>
+
 #include <charconv>
 #include <utility>
 
@@ -120,13 +121,14 @@ std::string Relay::str() const {
   return host_text + ':' + std::to_string(port);
 }
 
-const Destination* find_destination(const std::vector<Destination>& destinations,
-                                    const MailHost& host, std::chrono::sys_days today) {
-  const auto found = std::ranges::find_if(destinations, [&](const Destination& entry) {
-    return entry.domain.matches(host) &&
-           (!entry.until || today <= std::chrono::sys_days(*entry.until));
-  });
-  return found == destinations.end() ? nullptr : &*found;
+std::string to_string(std::chrono::year_month_day day) {
+  return fmt::format("{:04}-{:02}-{:02}", static_cast<int>(day.year()),
+                     static_cast<unsigned>(day.month()), static_cast<unsigned>(day.day()));
+}
+
+bool applies(const Destination& entry, const MailHost& host, std::chrono::sys_days today) {
+  return entry.domain.matches(host) &&
+         (!entry.until || today <= std::chrono::sys_days(*entry.until));
 }
 
 }  // namespace fulmar::conf

@@ -74,10 +74,11 @@ struct Destination {
   friend bool operator==(const Destination&, const Destination&) = default;
 };
 
-/// The first entry that matches `host` and still applies on `today`; null when there is none. Owned
-/// by `destinations`.
-[[nodiscard]] const Destination* find_destination(const std::vector<Destination>& destinations,
-                                                  const MailHost& host,
-                                                  std::chrono::sys_days today);
+/// "2027-01-31".
+[[nodiscard]] std::string to_string(std::chrono::year_month_day day);
+
+/// The entry matches `host`, and has not ended before `today`. Of several the first one counts.
+[[nodiscard]] bool applies(const Destination& entry, const MailHost& host,
+                           std::chrono::sys_days today);
 
 }  // namespace fulmar::conf

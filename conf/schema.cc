@@ -207,8 +207,8 @@ Table retry_table() {
 
 Table failure_table() {
   constexpr std::string_view kDoc = "what becomes of mail that fails so";
-  return section<Failure>(
-      "failure", &Config::failure,
+  return table_of<Failure>(
+      "failure", Table::Shape::single,
       {
           key("dane-lookup", &Failure::dane_lookup, failure_rule(), kDoc),
           key("dane-mismatch", &Failure::dane_mismatch, failure_rule(), kDoc),
@@ -219,7 +219,8 @@ Table failure_table() {
           key("requiretls", &Failure::requiretls, failure_rule(), kDoc),
           key("dns", &Failure::dns, failure_rule(), kDoc),
           key("connect", &Failure::connect, failure_rule(), kDoc),
-      });
+      },
+      [](auto& config, std::size_t) -> auto& { return config.retry.failure; });
 }
 
 Table notify_table() {

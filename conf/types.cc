@@ -1,6 +1,5 @@
 #include "conf/types.h"
 
-#include <fmt/format.h>
 #include <sys/un.h>
 
 #include <algorithm>
@@ -237,11 +236,7 @@ Type<std::optional<std::chrono::year_month_day>> date() {
     }
     return written->date;
   };
-  auto show = [](const Date& day) {
-    if (!day) return quote("");
-    return fmt::format("{:04}-{:02}-{:02}", static_cast<int>(day->year()),
-                       static_cast<unsigned>(day->month()), static_cast<unsigned>(day->day()));
-  };
+  auto show = [](const Date& day) { return day ? to_string(*day) : quote(""); };
   return {read, show};
 }
 

@@ -6,6 +6,7 @@ Result<std::unique_ptr<Engine>> Engine::create(const conf::Config& config, Engin
                                                boost::asio::any_io_executor executor,
                                                std::vector<tls::StsCacheEntry> known) {
   std::unique_ptr<Engine> engine(new Engine());
+  FULMAR_TRY(auto rules, delivery::DestinationRules::load(config.destinations));
   FULMAR_TRY(engine->resolver_,
              resolver::UnboundResolver::create(config.resolver, executor, parts.clock));
   FULMAR_TRY(engine->context_, tls::ClientContext::create(config.tls));
@@ -19,17 +20,20 @@ Result<std::unique_ptr<Engine>> Engine::create(const conf::Config& config, Engin
                                         .metrics = parts.metrics},
                                        config.mta_sts, executor, std::move(known));
   engine->planner_ = std::make_unique<delivery::Planner>(
-      delivery::PlannerParts{*engine->resolver_, *engine->mta_sts_, parts.random},
+      delivery::PlannerParts{*engine->resolver_, *engine->mta_sts_, parts.random, parts.clock},
       delivery::PlannerSettings{.own_name = config.hostname,
-                                .dane_enabled = config.dane.enabled,
-                                .allow_networks = config.outbound.allow_networks});
+                                .dane = config.dane,
+                                .allow_networks = config.outbound.allow_networks,
+                                .rules = std::move(rules)});
   return engine;
 }
 
 delivery::AttemptSettings attempt_settings(const conf::Config& config) {
-  return {.helo_name = config.hostname.str(),
-          .outbound = config.outbound,
-          .fallback = config.tls.opportunistic_fallback};
+  return {.converse = {.helo_name = config.hostname.str(),
+                       .outbound = config.outbound,
+                       .fallback = config.tls.opportunistic_fallback},
+          .failure = config.retry.failure,
+          .requiretls = config.requiretls.enabled};
 }
 
 }  // namespace fulmar::mta

@@ -32,7 +32,16 @@ UtcTime next_attempt(std::uint32_t attempts, UtcTime now, const conf::Retry& ret
 }
 
 UtcTime expires_at(const Delivery& delivery, const conf::Retry& retry) {
-  return delivery.arrived + retry.give_up_after;
+  std::optional<std::chrono::milliseconds> longest;
+  for (const Recipient& recipient : delivery.recipients) {
+    auto patience = retry.give_up_after;
+    if (recipient.last_failure) {
+      const auto rule = conf::rule_for(retry.failure, recipient.last_failure->code);
+      patience = rule.give_up_after.value_or(patience);
+    }
+    longest = std::max(longest.value_or(patience), patience);
+  }
+  return delivery.arrived + longest.value_or(retry.give_up_after);
 }
 
 std::optional<UtcTime> delay_notice_at(const Delivery& delivery, const conf::Notify& notify) {

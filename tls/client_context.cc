@@ -19,6 +19,8 @@ constexpr const char* kStrictCiphers = "ECDHE+AESGCM:ECDHE+CHACHA20:!aNULL:!PSK:
 constexpr const char* kPermissiveCiphers =
     "ECDHE+AESGCM:ECDHE+CHACHA20:ALL:!aNULL:!eNULL:!EXPORT:!LOW:!RC4:!PSK:!SRP:@SECLEVEL=0";
 
+constexpr const char* kClassicalGroups = "X25519:P-256:P-384";
+
 constexpr std::uint8_t kDaneTa = 2;  // RFC 7671 §5.2
 constexpr std::uint8_t kDaneEe = 3;  // RFC 7671 §5.1
 
@@ -156,11 +158,14 @@ Result<std::unique_ptr<ClientContext>> ClientContext::create(const conf::Tls& co
 ClientContext::ClientContext(std::unique_ptr<Contexts> contexts) : contexts_(std::move(contexts)) {}
 ClientContext::~ClientContext() = default;
 
-Result<SslPtr> ClientContext::new_smtp_session(const TlsDecision& decision) const {
+Result<SslPtr> ClientContext::new_smtp_session(const TlsDecision& decision, Groups groups) const {
   const SslCtxPtr& context = decision.tls_required() ? contexts_->strict : contexts_->permissive;
   SslPtr ssl(SSL_new(context.get()));
   if (ssl == nullptr) return fail(Errc::internal, "TLS session: " + take_openssl_error());
   SSL_set_connect_state(ssl.get());
+  if (groups == Groups::classical && SSL_set1_groups_list(ssl.get(), kClassicalGroups) != 1) {
+    return fail(Errc::internal, "TLS groups: " + take_openssl_error());
+  }
   FULMAR_TRY_VOID(set_server_name(ssl.get(), decision.sni));
   if (is_dane(decision)) FULMAR_TRY_VOID(enable_dane(ssl.get(), decision));
   return ssl;
@@ -180,6 +185,10 @@ Result<SslPtr> ClientContext::new_https_session(const Domain& host) const {
 
 X509_STORE* ClientContext::trust_store() const {
   return contexts_->trust.get();
+}
+
+bool is_unanswered(const SSL* ssl) {
+  return BIO_number_read(SSL_get_rbio(ssl)) == 0;
 }
 
 std::string take_openssl_error() {

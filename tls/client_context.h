@@ -3,6 +3,7 @@
 
 #include <openssl/types.h>
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -16,6 +17,12 @@ struct SslFree {
   void operator()(SSL* ssl) const;
 };
 using SslPtr = std::unique_ptr<SSL, SslFree>;
+
+/// Which key exchange groups a ClientHello offers.
+enum class Groups : std::uint8_t {
+  preferred,  ///< The library's choice, which may make the ClientHello larger than one packet.
+  classical,  ///< Three elliptic curves and nothing else: what every middlebox has seen before.
+};
 
 class ClientContext {
  public:
@@ -31,7 +38,8 @@ class ClientContext {
   /// certificate: what the certificate proves is asked afterwards with verify_session(), so that
   /// the finding can be named, and kept where it is not enforced. Errc::internal when OpenSSL
   /// refuses the records or runs out of memory. Thread-safe.
-  [[nodiscard]] Result<SslPtr> new_smtp_session(const TlsDecision& decision) const;
+  [[nodiscard]] Result<SslPtr> new_smtp_session(const TlsDecision& decision,
+                                                Groups groups = Groups::preferred) const;
 
   /// A session for an HTTPS policy host; the handshake fails unless the certificate chains to the
   /// CA bundle and names `host` in a SAN (never the CN). RFC 8461 §3.3
@@ -45,6 +53,9 @@ class ClientContext {
   explicit ClientContext(std::unique_ptr<Contexts> contexts);
   std::unique_ptr<Contexts> contexts_;
 };
+
+/// Not one octet came back from the peer since the session began.
+[[nodiscard]] bool is_unanswered(const SSL* ssl);
 
 /// The newest OpenSSL error of this thread as one line, and clears the queue; "unknown TLS error"
 /// when there is none.

@@ -1,5 +1,5 @@
-// The branches of decide_tls_policy() for those who ask for something else than what the destination
-// publishes: our operator, and the message.
+// The branches of decide_tls_policy() for those who ask for something else than what the
+// destination publishes: our operator, and the message.
 #include <utility>
 
 #include "base/check.h"
@@ -40,11 +40,10 @@ TlsDecision decide_dane_only(const TlsPolicyInputs& inputs) {
   TlsDecision decision = by_rule(decide_automatic(without_sts));
   if (decision.failure || decision.level == TlsLevel::dane) return decision;
   const bool unproven = decision.level == TlsLevel::dane_host_only;
-  Error failure =
-      make_error(Errc::dane_required,
-                 unproven ? "the MX records of " + inputs.policy_domain.str() +
-                                " are not secured by DNSSEC"
-                          : inputs.host.str() + " has no usable TLSA records secured by DNSSEC");
+  Error failure = make_error(
+      Errc::dane_required,
+      unproven ? "the MX records of " + inputs.policy_domain.str() + " are not secured by DNSSEC"
+               : inputs.host.str() + " has no usable TLSA records secured by DNSSEC");
   return explained(by_rule(skip(inputs, TlsLevel::dane, std::move(failure))), "rule-dane-only",
                    "Our configuration demands DANE for this destination, which does not offer it.",
                    "RFC 7672 §2.2.1, §6");
@@ -59,12 +58,12 @@ TlsDecision decide_dane(const TlsPolicyInputs& inputs) {
 TlsDecision decide_sts(const TlsPolicyInputs& inputs) {
   const bool known = inputs.sts && inputs.sts->mode != StsMode::none;
   if (!known || inputs.kind == NextHopKind::address_literal) {
-    return explained(
-        by_rule(skip(inputs, TlsLevel::sts,
-                     make_error(Errc::sts_required, "no MTA-STS policy is known for " +
-                                                        inputs.policy_domain.str()))),
-        "rule-sts", "Our configuration demands MTA-STS for this destination, which has no policy.",
-        "RFC 8461 §5");
+    return explained(by_rule(skip(inputs, TlsLevel::sts,
+                                  make_error(Errc::sts_required, "no MTA-STS policy is known for " +
+                                                                     inputs.policy_domain.str()))),
+                     "rule-sts",
+                     "Our configuration demands MTA-STS for this destination, which has no policy.",
+                     "RFC 8461 §5");
   }
   TlsPolicyInputs enforced = inputs;
   enforced.sts->mode = StsMode::enforce;
@@ -119,17 +118,16 @@ TlsDecision decide_by_rule(const TlsPolicyInputs& inputs) {
 }
 
 TlsDecision demand_password_safety(TlsDecision decision, const TlsPolicyInputs& inputs) {
-  const bool unproven =
-      decision.level == TlsLevel::opportunistic ||
-      (decision.level == TlsLevel::encrypt && inputs.rule == TlsRule::automatic);
+  const bool unproven = decision.level == TlsLevel::opportunistic ||
+                        (decision.level == TlsLevel::encrypt && inputs.rule == TlsRule::automatic);
   if (decision.failure || !unproven) return decision;
   if (inputs.host.is_root()) {
     return explained(by_rule(skip(inputs, TlsLevel::secure,
                                   make_error(Errc::rule_certificate,
                                              "the relay is an address, and no name is configured "
                                              "that its certificate could prove"))),
-                     "password",
-                     "A password goes only to a host that proves who it is.", "RFC 4954 §9");
+                     "password", "A password goes only to a host that proves who it is.",
+                     "RFC 4954 §9");
   }
   return explained(by_rule(raise_to_secure(std::move(decision), inputs)), "password",
                    "A password goes only to a host whose certificate proves its name.",
@@ -157,8 +155,7 @@ TlsDecision demand_requiretls(TlsDecision decision, const TlsPolicyInputs& input
   // RFC 8689 §4.2.1: the name of the host needs DNSSEC or an enforced MTA-STS policy behind it.
   if (inputs.kind == NextHopKind::address_literal || !is_host_proven(inputs)) {
     return fail_requiretls(inputs, "neither DNSSEC nor an enforced MTA-STS policy proves that " +
-                                       inputs.host.str() + " serves " +
-                                       inputs.policy_domain.str());
+                                       inputs.host.str() + " serves " + inputs.policy_domain.str());
   }
   decision = raise_to_secure(std::move(decision), inputs);
   decision.requiretls = true;

@@ -162,12 +162,11 @@ TlsDecision decide_automatic(const TlsPolicyInputs& inputs) {
 }
 
 TlsDecision decide_tls_policy(const TlsPolicyInputs& inputs) {
-  TlsDecision decision = inputs.rule == conf::TlsRule::automatic ? decide_automatic(inputs)
-                                                                 : decide_by_rule(inputs);
+  TlsDecision decision =
+      inputs.rule == conf::TlsRule::automatic ? decide_automatic(inputs) : decide_by_rule(inputs);
   if (inputs.sends_password) decision = demand_password_safety(std::move(decision), inputs);
   if (inputs.demand == Demand::requiretls) return demand_requiretls(std::move(decision), inputs);
-  const bool waived =
-      inputs.demand == Demand::tls_optional || inputs.rule == conf::TlsRule::may;
+  const bool waived = inputs.demand == Demand::tls_optional || inputs.rule == conf::TlsRule::may;
   // A password is never at the mercy of a message.
   return waived && !inputs.sends_password ? waive(std::move(decision)) : decision;
 }

@@ -2,10 +2,11 @@
 // here, only here.
 //
 // Pure: values in, a value out. A failed, bogus or missing input never lowers the result. Three
-// voices speak, in this order: the operator's rule for the destination, or else what the destination
-// publishes; then the message itself, which may demand more (REQUIRETLS) or waive it (TLS-Required:
-// No). The order of the branches is the order of the rows in tests/tls/tls_policy_test.cc and
-// tests/tls/tls_demands_test.cc. RFC 7672 §2.2, RFC 8461 §5, RFC 8689 §4.2; DANE-56..60
+// voices speak, in this order: the operator's rule for the destination, or else what the
+// destination publishes; then the message itself, which may demand more (REQUIRETLS) or waive it
+// (TLS-Required: No). The order of the branches is the order of the rows in
+// tests/tls/tls_policy_test.cc and tests/tls/tls_demands_test.cc. RFC 7672 §2.2, RFC 8461 §5, RFC
+// 8689 §4.2; DANE-56..60
 #pragma once
 
 #include <cstdint>
@@ -34,8 +35,8 @@ enum class NextHopKind : std::uint8_t {
 /// What the message asks for. RFC 8689
 enum class Demand : std::uint8_t {
   nothing,
-  requiretls,     ///< REQUIRETLS: proven protection or no delivery.
-  tls_optional,   ///< TLS-Required: No: delivery, whatever is owed.
+  requiretls,    ///< REQUIRETLS: proven protection or no delivery.
+  tls_optional,  ///< TLS-Required: No: delivery, whatever is owed.
 };
 
 struct TlsPolicyInputs {
@@ -48,8 +49,8 @@ struct TlsPolicyInputs {
   resolver::TlsaLookup tlsa;
   std::optional<StsPolicy>
       sts;  ///< The policy in force, cached or fresh; empty when none was ever known.
-  bool dane_enabled = true;   ///< [dane] enabled
-  bool also_mta_sts = false;  ///< [dane] also_mta_sts
+  bool dane_enabled = true;                       ///< [dane] enabled
+  bool also_mta_sts = false;                      ///< [dane] also_mta_sts
   conf::TlsRule rule = conf::TlsRule::automatic;  ///< [[destination]] tls
   std::vector<conf::DomainPattern> rule_names;    ///< [[destination]] tls_match
   /// A password will be sent, which needs a host whose certificate proves who it is.
@@ -80,8 +81,8 @@ struct TlsDecision {
   /// False when the operator (`may`) or the sender (TLS-Required: No) waives what is owed: `level`
   /// is tried, but nothing holds the mail back.
   bool enforced = true;
-  bool requiretls = false;  ///< What fails here, fails REQUIRETLS.
-  bool by_rule = false;     ///< The level is an operator's demand.
+  bool requiretls = false;       ///< What fails here, fails REQUIRETLS.
+  bool by_rule = false;          ///< The level is an operator's demand.
   std::optional<Error> failure;  ///< Set exactly when the action is skip.
   std::optional<Error> waived;   ///< What would have made the action skip, were it enforced.
   Domain host;  ///< Whom PKIX verification for MTA-STS is about; empty for literals.
@@ -89,7 +90,7 @@ struct TlsDecision {
   std::vector<Domain>
       reference_names;  ///< Accepted in the certificate: DANE-TA, or PKIX for `sts`.
   std::vector<conf::DomainPattern> pkix_names;  ///< Accepted in the certificate at level `secure`.
-  std::vector<resolver::TlsaRecord> tlsa;  ///< Records to verify by; for the DANE levels.
+  std::vector<resolver::TlsaRecord> tlsa;       ///< Records to verify by; for the DANE levels.
   bool sts_must_pass = false;  ///< PKIX verification of `host` is owed besides what `level` says.
   bool sts_testing =
       false;  ///< A testing policy applies: verify and record, but never hold mail back.

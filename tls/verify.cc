@@ -152,9 +152,9 @@ std::optional<Error> check_pkix(SSL* ssl, X509* leaf, const PkixDemand& demand,
   if (X509_verify_cert(verification.get()) == 1) return std::nullopt;
   const int result = X509_STORE_CTX_get_error(verification.get());
   ERR_clear_error();
-  return make_error(demand.failure, whose + " does not verify: " +
-                                        X509_verify_cert_error_string(result) +
-                                        about_leaf(outcome));
+  return make_error(
+      demand.failure,
+      whose + " does not verify: " + X509_verify_cert_error_string(result) + about_leaf(outcome));
 }
 
 /// RFC 9325 §3.5, §4.4: what TLS 1.2 needs so that nobody can splice sessions together. Where a
@@ -207,8 +207,8 @@ std::optional<Error> check_testing(SSL* ssl, X509* leaf, const TlsDecision& deci
   if (leaf == nullptr) {
     return make_error(Errc::sts_certificate, "the host presented no certificate");
   }
-  const PkixDemand demand{
-      {{.scope = conf::DomainPattern::Scope::exact, .name = decision.host}}, Errc::sts_certificate};
+  const PkixDemand demand{{{.scope = conf::DomainPattern::Scope::exact, .name = decision.host}},
+                          Errc::sts_certificate};
   return check_pkix(ssl, leaf, demand, context, outcome);
 }
 

@@ -29,7 +29,7 @@ struct VerifyOutcome {
   std::optional<Error> failure;  ///< Set when what the decision owes did not hold: the session must
                                  ///< end without MAIL. dane_mismatch, sts_certificate,
                                  ///< rule_certificate, a no_tls class, or requiretls_unmet.
-  std::optional<Error> waived;           ///< The same, where the decision is not enforced.
+  std::optional<Error> waived;   ///< The same, where the decision is not enforced.
   std::optional<Error> testing_failure;  ///< Under an STS testing policy: what would have failed.
   std::string protocol;                  ///< "TLSv1.3"
   std::string cipher;
@@ -40,8 +40,8 @@ struct VerifyOutcome {
 /// REQUIRES: the handshake of `ssl`, made by new_smtp_session() with the same decision, is
 /// complete. DANE-EE: key or certificate alone, neither names nor dates (RFC 7672 §3.1.1). DANE-TA:
 /// chain, dates and names (§3.1.2, §3.2). PKIX for MTA-STS: chain to the trust store, dates, SAN
-/// dNSName equal to the MX host, no CN (RFC 8461 §4.2); for `secure` the same with one of its names.
-/// Both when the decision owes both. Where anything is verified, TLS 1.2 must come with
+/// dNSName equal to the MX host, no CN (RFC 8461 §4.2); for `secure` the same with one of its
+/// names. Both when the decision owes both. Where anything is verified, TLS 1.2 must come with
 /// extended_master_secret and renegotiation_info (RFC 9325 §3.5).
 [[nodiscard]] VerifyOutcome verify_session(SSL* ssl, const TlsDecision& decision,
                                            const ClientContext& context);

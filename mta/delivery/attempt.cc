@@ -5,7 +5,6 @@
 #include "base/ascii.h"
 #include "mta/delivery/driver.h"
 #include "mta/delivery/record.h"
-#include "mta/net/connect.h"
 #include "mta/smtp/client_session.h"
 
 namespace fulmar::delivery {
@@ -18,8 +17,6 @@ namespace {
 /// Sessions held in one attempt at most; what is left gets its turn in the next one, equal hosts in
 /// another order.
 constexpr std::size_t kMaxSessions = 20;
-/// Addresses of one host tried in one attempt (RFC 5321 §5.1: at least two).
-constexpr std::size_t kAddressesPerHost = 4;
 /// How long one attempt may take, so that hosts which stall at every step give their slot back; and
 /// the rate below which a body counts as stalling, too.
 constexpr std::chrono::minutes kAttemptLimit{30};
@@ -30,18 +27,20 @@ std::string host_label(const HostPlan& plan, const IpAddress& address) {
   return name + '[' + address.str() + "]:" + std::to_string(plan.port);
 }
 
-std::optional<IpAddress> source_for(const conf::Outbound& outbound, AddressFamily family) {
-  const auto found = std::ranges::find(outbound.source_addresses, family, &IpAddress::family);
-  if (found == outbound.source_addresses.end()) return std::nullopt;
-  return *found;
-}
-
-DriverTimeouts driver_timeouts(const conf::Outbound& outbound) {
-  return {.command = outbound.command_timeout, .final_dot = outbound.final_dot_timeout};
-}
-
 bool is_sts_failure(Errc code) {
-  return code == Errc::sts_mx_mismatch || code == Errc::sts_certificate || code == Errc::sts_no_tls;
+  return code == Errc::sts_mx_mismatch || code == Errc::sts_certificate ||
+         code == Errc::sts_no_tls || code == Errc::sts_required;
+}
+
+/// Whether another MTA-STS policy might have let the host pass.
+bool rests_on_policy(const tls::TlsDecision& decision, Errc code) {
+  const bool by_policy = decision.level == tls::TlsLevel::sts || decision.sts_must_pass;
+  return is_sts_failure(code) || (by_policy && code == Errc::requiretls_unmet);
+}
+
+/// Whether other TLSA records might have.
+bool rests_on_records(const tls::TlsDecision& decision, Errc code) {
+  return code == Errc::dane_mismatch || (!decision.tlsa.empty() && code == Errc::requiretls_unmet);
 }
 
 /// Whether the failure is the host's word. Our own findings never carry it as theirs (DSN-14).
@@ -50,30 +49,30 @@ bool is_remote_word(Errc code) {
          code == Errc::remote_protocol;
 }
 
-std::string session_label(const SessionReport& report) {
-  if (!report.result.tls) return "none";
-  return std::string(
-      achieved_label(report.verified ? report.verified->achieved : tls::TlsLevel::encrypt));
+/// What protected the session, for the mail log. A session that fell short of what somebody waived
+/// says so.
+std::string session_label(const Conversation& conversation, const tls::TlsDecision& decision) {
+  const SessionReport& report = conversation.session;
+  std::string label = "none";
+  if (report.result.tls) {
+    label = achieved_label(report.verified ? report.verified->achieved : tls::TlsLevel::encrypt);
+  }
+  const bool fell_short = conversation.downgraded_after || decision.waived ||
+                          (report.verified && report.verified->waived);
+  return fell_short ? label + ":downgraded" : label;
 }
 
-/// An opportunistic handshake failed, so nobody is served yet, and clear text is allowed.
-/// RFC 7672 §2.2
-bool fails_open(const HostPlan& plan, const SessionReport& report,
-                conf::OpportunisticFallback fallback) {
-  return !plan.decision.tls_required() && report.result.tls_failed && report.result.failure &&
-         report.result.failure->code == Errc::tls_handshake &&
-         fallback == conf::OpportunisticFallback::clear;
+tls::Demand demand_of(const queue::Message& message, const AttemptSettings& settings) {
+  if (message.requiretls && settings.requiretls) return tls::Demand::requiretls;
+  return message.tls_optional ? tls::Demand::tls_optional : tls::Demand::nothing;
 }
 
-/// The addresses to try in this attempt: a few, so that the dead ones of one host never keep the
-/// others from their turn; the next attempt begins where this one ended.
-std::vector<IpAddress> addresses_of_turn(const HostPlan& plan, std::uint32_t attempts) {
-  std::vector<IpAddress> turn = plan.addresses;
-  const std::size_t before = attempts == 0 ? 0 : attempts - 1U;
-  std::ranges::rotate(
-      turn, turn.begin() + static_cast<std::ptrdiff_t>(before * kAddressesPerHost % turn.size()));
-  if (turn.size() > kAddressesPerHost) turn.resize(kAddressesPerHost);
-  return turn;
+smtp::OutgoingEnvelope::RequireTls requiretls_of(const queue::Message& message,
+                                                 const AttemptSettings& settings) {
+  using RequireTls = smtp::OutgoingEnvelope::RequireTls;
+  if (!message.requiretls || !settings.requiretls) return RequireTls::no;
+  // A notice under proven protection is better than none. RFC 8689 §5, REQ-11
+  return message.sender ? RequireTls::demanded : RequireTls::if_offered;
 }
 
 queue::Exposure as_exposure(smtp::Shown shown) {
@@ -102,7 +101,8 @@ class Attempt {
 
   asio::awaitable<AttemptResult> run() {
     const SteadyTime started = parts_.clock.steady_now();
-    route_ = co_await parts_.planner.find_route(delivery_.destination);
+    route_ =
+        co_await parts_.planner.find_route(delivery_.destination, demand_of(message_, settings_));
     if (route_.failure) {
       note_failure({.error = *route_.failure});
     } else {
@@ -114,6 +114,17 @@ class Attempt {
   }
 
  private:
+  using Source = resolver::TlsaSettings::Source;
+  /// How many failures each recipient had.
+  using Mark = std::vector<std::size_t>;
+
+  /// What a visit to a host ended in that may rest on old answers.
+  struct Met {
+    bool sts_failure = false;
+    bool dane_mismatch = false;
+    std::vector<resolver::TlsaRecord> tlsa;  ///< What the host was held to.
+  };
+
   struct Progress {
     std::optional<RecipientResult> result;  // once decided
     std::vector<HostFailure> failures;
@@ -134,13 +145,39 @@ class Attempt {
 
   asio::awaitable<void> walk_hosts() {
     for (std::size_t position = 0; position < host_count(route_) && may_go_on(); ++position) {
-      const bool sts_failed = co_await try_host(position);
-      if (!sts_failed || all_decided()) continue;
-      // The policy may have changed since it was cached: look again before the failure counts.
-      // RFC 8461 §5
-      const bool changed = co_await policy_changed();
-      if (changed) co_await try_host(position);
+      const Mark before = mark_failures();
+      const Met met = co_await try_host(position, Source::cache);
+      if (all_decided()) co_return;
+      // What was held against the host may rest on an answer of yesterday: look again before it
+      // counts. RFC 8461 §5, RFC 7671 §8.1
+      if (met.sts_failure) {
+        const bool changed = co_await policy_changed();
+        if (changed) co_await try_host(position, Source::cache);
+      }
+      if (met.dane_mismatch && may_go_on()) co_await try_fresh_records(position, met, before);
     }
+  }
+
+  /// The host again, if its TLSA records are others by now.
+  asio::awaitable<void> try_fresh_records(std::size_t position, Met met, Mark before) {
+    HostPlan plan = co_await parts_.planner.plan_host(route_, position, Source::fresh);
+    const bool changed =
+        plan.tlsa.status != resolver::TlsaStatus::lookup_failed && plan.tlsa.published != met.tlsa;
+    if (!changed) co_return;
+    forget_failures_since(before);
+    co_await try_planned(std::move(plan));
+  }
+
+  [[nodiscard]] Mark mark_failures() const {
+    Mark mark;
+    for (const Progress& recipient : recipients_)
+      mark.push_back(recipient.failures.size());
+    return mark;
+  }
+
+  void forget_failures_since(const Mark& mark) {
+    for (std::size_t i = 0; i < recipients_.size(); ++i)
+      recipients_[i].failures.resize(std::min(mark[i], recipients_[i].failures.size()));
   }
 
   [[nodiscard]] bool may_go_on() const {
@@ -163,89 +200,75 @@ class Attempt {
 
   void forget_sts_failures() {
     for (Progress& recipient : recipients_) {
-      std::erase_if(recipient.failures,
-                    [](const HostFailure& failure) { return is_sts_failure(failure.error.code); });
+      std::erase_if(recipient.failures, [](const HostFailure& failure) {
+        return is_sts_failure(failure.error.code) || failure.error.code == Errc::requiretls_unmet;
+      });
     }
   }
 
-  /// Whether an MTA-STS failure was met.
-  asio::awaitable<bool> try_host(std::size_t position) {
-    const HostPlan plan = co_await parts_.planner.plan_host(route_, position);
+  asio::awaitable<Met> try_host(std::size_t position, Source source) {
+    HostPlan plan = co_await parts_.planner.plan_host(route_, position, source);
+    co_return co_await try_planned(std::move(plan));
+  }
+
+  asio::awaitable<Met> try_planned(HostPlan plan) {
     json::object& record = hosts_.emplace_back(to_json(plan)).as_object();
+    Met met{.tlsa = plan.tlsa.published};
     if (plan.failure) {
       note_failure({.error = *plan.failure});
-      co_return is_sts_failure(plan.failure->code);
+      met.sts_failure = rests_on_policy(plan.decision, plan.failure->code);
+      co_return met;
     }
-    bool sts_failed = false;
     json::array tried;
     for (const IpAddress& address : addresses_of_turn(plan, delivery_.attempts)) {
       if (!may_go_on()) break;
       json::object connection;
       const std::optional<Errc> failed = co_await try_address(plan, address, connection);
-      sts_failed = sts_failed || (failed && is_sts_failure(*failed));
+      if (failed) {
+        met.sts_failure = met.sts_failure || rests_on_policy(plan.decision, *failed);
+        met.dane_mismatch = met.dane_mismatch || rests_on_records(plan.decision, *failed);
+      }
       tried.push_back(std::move(connection));
     }
     record["connections"] = std::move(tried);
-    co_return sts_failed;
+    co_return met;
   }
 
   asio::awaitable<std::optional<Errc>> try_address(const HostPlan& plan, const IpAddress& address,
                                                    json::object& record) {
-    const auto starttls =
-        plan.decision.tls_required() ? smtp::StartTls::required : smtp::StartTls::offered;
     record["address"] = address.str();
-    auto report = co_await converse(plan, address, starttls);
-    std::string downgraded;
-    if (report && fails_open(plan, *report, settings_.fallback)) {
-      record["downgraded_after"] = to_json(*report->result.failure);
-      downgraded = ":downgraded";
-      report = co_await converse(plan, address, smtp::StartTls::never);
-    }
     bool more = true;
-    while (report && more) {
-      more = merge(*report, host_label(plan, address), session_label(*report) + downgraded) &&
-             may_go_on();
-      // Some were refused for their number alone: the same host takes them next. SMTP-19
-      if (more) {
-        report =
-            co_await converse(plan, address, downgraded.empty() ? starttls : smtp::StartTls::never);
+    std::optional<Errc> failed;
+    while (more) {
+      const ConverseParts parts{
+          .context = parts_.context,
+          .clock = parts_.clock,
+          .body = {.store = parts_.store, .message = message_.id, .chunks = message_.chunks},
+          .deadline = deadline_};
+      auto conversation = co_await converse(parts, settings_.converse, plan, address,
+                                            smtp::ClientOptions::Purpose::deliver, envelope());
+      if (!conversation) {
+        record["failure"] = to_json(conversation.error());
+        note_failure({.error = conversation.error()});
+        co_return conversation.error().code;
       }
+      sessions_ += conversation->sessions;
+      sending_ += conversation->talking;
+      describe_conversation(*conversation, record);
+      const SessionReport& report = conversation->session;
+      failed = report.result.failure ? std::optional(report.result.failure->code) : std::nullopt;
+      // Some were refused for their number alone: the same host takes them next. SMTP-19
+      more =
+          merge(report, host_label(plan, address), session_label(*conversation, plan.decision)) &&
+          may_go_on();
     }
-    if (!report) {
-      record["failure"] = to_json(report.error());
-      note_failure({.error = report.error()});
-      co_return report.error().code;
-    }
-    describe_session(*report, record);
-    co_return report->result.failure ? std::optional(report->result.failure->code) : std::nullopt;
-  }
-
-  asio::awaitable<Result<SessionReport>> converse(const HostPlan& plan, const IpAddress& address,
-                                                  smtp::StartTls starttls) {
-    const Endpoint target{.address = address, .port = plan.port};
-    auto stream = co_await net::connect(target, source_for(settings_.outbound, address.family()),
-                                        settings_.outbound.connect_timeout);
-    if (!stream) co_return fail(std::move(stream).error());
-    ++sessions_;
-    const SteadyTime began = parts_.clock.steady_now();
-    smtp::ClientSession session({.helo_name = settings_.helo_name, .starttls = starttls},
-                                envelope());
-    const DriverParts driver{
-        .context = parts_.context,
-        .clock = parts_.clock,
-        .body = {.store = parts_.store, .message = message_.id, .chunks = message_.chunks},
-        .timeouts = driver_timeouts(settings_.outbound),
-        .deadline = deadline_};
-    auto report =
-        co_await run_session(*std::move(stream), std::move(session), plan.decision, driver);
-    sending_ +=
-        std::chrono::duration_cast<std::chrono::milliseconds>(parts_.clock.steady_now() - began);
-    co_return report;
+    co_return failed;
   }
 
   /// Those undecided, in order.
   [[nodiscard]] smtp::OutgoingEnvelope envelope() {
     smtp::OutgoingEnvelope envelope{.size = message_.size, .eight_bit = message_.eight_bit};
+    envelope.requiretls = requiretls_of(message_, settings_);
     if (message_.sender) envelope.reverse_path = message_.sender->ascii_domain_form();
     envelope.smtputf8 = !is_ascii(envelope.reverse_path);
     for (std::size_t i = 0; i < recipients_.size(); ++i) {
@@ -312,7 +335,7 @@ class Attempt {
     return result;
   }
 
-  static RecipientResult conclude(Progress& recipient) {
+  [[nodiscard]] RecipientResult conclude(Progress& recipient) const {
     if (recipient.result) return *std::move(recipient.result);
     // Only a cap that was reached, or a recheck that ended without a retry, leaves no reason at
     // all.
@@ -320,7 +343,7 @@ class Attempt {
       recipient.failures.push_back(
           {.error = make_error(Errc::connect_failed, "no host could be tried in this attempt")});
     }
-    HostFailure failure = most_telling(recipient.failures);
+    HostFailure failure = most_telling(recipient.failures, settings_.failure);
     const bool final = failure.error.retry == Retry::never;
     std::string label = failure_label(failure);
     return {.state = final ? RecipientState::bounced : RecipientState::deferred,
@@ -349,52 +372,6 @@ asio::awaitable<AttemptResult> attempt_delivery(AttemptParts parts, AttemptSetti
                                                 queue::Message message, queue::Delivery delivery) {
   Attempt attempt(parts, std::move(settings), std::move(message), std::move(delivery));
   co_return co_await attempt.run();
-}
-
-namespace {
-
-asio::awaitable<Result<SessionReport>> probe_address(AttemptParts parts, AttemptSettings settings,
-                                                     HostPlan plan, IpAddress address,
-                                                     smtp::StartTls starttls) {
-  const Endpoint target{.address = address, .port = plan.port};
-  auto stream = co_await net::connect(target, source_for(settings.outbound, address.family()),
-                                      settings.outbound.connect_timeout);
-  if (!stream) co_return fail(std::move(stream).error());
-  smtp::ClientSession session({.helo_name = settings.helo_name,
-                               .starttls = starttls,
-                               .purpose = smtp::ClientOptions::Purpose::probe},
-                              {});
-  const DriverParts driver{.context = parts.context,
-                           .clock = parts.clock,
-                           .body = {},
-                           .timeouts = driver_timeouts(settings.outbound),
-                           .deadline = parts.clock.steady_now() + kAttemptLimit};
-  co_return co_await run_session(*std::move(stream), std::move(session), plan.decision, driver);
-}
-
-}  // namespace
-
-asio::awaitable<json::object> probe_host(AttemptParts parts, AttemptSettings settings,
-                                         HostPlan plan) {
-  json::object record{{"address", nullptr}, {"ok", false}, {"tls", "none"}, {"failure", nullptr}};
-  const auto starttls =
-      plan.decision.tls_required() ? smtp::StartTls::required : smtp::StartTls::offered;
-  for (const IpAddress& address : addresses_of_turn(plan, 0)) {
-    record = {{"address", address.str()}, {"ok", false}, {"tls", "none"}, {"failure", nullptr}};
-    auto report = co_await probe_address(parts, settings, plan, address, starttls);
-    if (report && fails_open(plan, *report, settings.fallback)) {
-      record["downgraded_after"] = to_json(*report->result.failure);
-      report = co_await probe_address(parts, settings, plan, address, smtp::StartTls::never);
-    }
-    if (!report) {
-      record["failure"] = to_json(report.error());
-      continue;
-    }
-    describe_session(*report, record);
-    record["ok"] = !report->result.failure;
-    if (record["ok"].as_bool()) co_return record;
-  }
-  co_return record;
 }
 
 }  // namespace fulmar::delivery

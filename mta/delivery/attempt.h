@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "conf/config.h"
+#include "mta/delivery/converse.h"
 #include "mta/delivery/plan.h"
 #include "mta/delivery/verdict.h"
 #include "queue/message.h"
@@ -30,9 +31,9 @@ struct AttemptParts {
 };
 
 struct AttemptSettings {
-  std::string helo_name;
-  conf::Outbound outbound;
-  conf::OpportunisticFallback fallback = conf::OpportunisticFallback::clear;
+  ConverseSettings converse;
+  conf::Failure failure;   ///< Which classes are returned at once.
+  bool requiretls = true;  ///< [requiretls] enabled
 };
 
 enum class RecipientState : std::uint8_t { delivered, deferred, bounced };
@@ -57,10 +58,5 @@ struct AttemptResult {
 boost::asio::awaitable<AttemptResult> attempt_delivery(AttemptParts parts, AttemptSettings settings,
                                                        queue::Message message,
                                                        queue::Delivery delivery);
-
-/// REQUIRES: `plan` has no failure. Connects to the first address that answers and goes as far as
-/// the last EHLO; for `explain --connect`. The shape of "connect" in docs/control.md.
-boost::asio::awaitable<boost::json::object> probe_host(AttemptParts parts, AttemptSettings settings,
-                                                       HostPlan plan);
 
 }  // namespace fulmar::delivery

@@ -30,7 +30,9 @@ class Driver {
       action = session.resume(event);
     }
     co_await stream_.shut_down(kQuitTimeout);
-    SessionReport report{.result = session.result(), .verified = std::move(verified_)};
+    SessionReport report{.result = session.result(),
+                         .verified = std::move(verified_),
+                         .hello_unanswered = hello_unanswered_};
     name_missing_tls(report.result);
     co_return report;
   }
@@ -103,11 +105,14 @@ class Driver {
   }
 
   asio::awaitable<ClientEvent> do_start_tls() {
-    auto session = parts_.context.new_smtp_session(decision_);
+    auto session = parts_.context.new_smtp_session(decision_, parts_.groups);
     if (!session) co_return TlsRefused{.why = handshake_error(std::move(session).error())};
     const auto shaken =
         co_await stream_.handshake_client(*std::move(session), parts_.timeouts.command);
-    if (!shaken) co_return TlsRefused{.why = handshake_error(shaken.error())};
+    if (!shaken) {
+      hello_unanswered_ = tls::is_unanswered(stream_.ssl());
+      co_return TlsRefused{.why = handshake_error(shaken.error())};
+    }
     verified_ = tls::verify_session(stream_.ssl(), decision_, parts_.context);
     if (verified_->failure) {
       co_return TlsRefused{.why = *verified_->failure,
@@ -126,10 +131,19 @@ class Driver {
     co_return BodyChunk{.bytes = chunk_};
   }
 
+  /// Under REQUIRETLS "not now" is trouble that may pass, and "no" is an answer (RFC 8689 §4.2.1).
+  [[nodiscard]] bool may_pass(const SessionResult& result) const {
+    return decision_.requiretls &&
+           std::ranges::any_of(result.recipients, [](const RecipientOutcome& recipient) {
+             return recipient.stage == Stage::starttls && recipient.reply &&
+                    recipient.reply->transient();
+           });
+  }
+
   /// The session knows that TLS was required, not by whom: here the failure gets the class of the
   /// decision.
   void name_missing_tls(SessionResult& result) const {
-    if (!decision_.tls_required()) return;
+    if (!decision_.tls_required() || may_pass(result)) return;
     const auto rename = [&](std::optional<Error>& failure) {
       if (!failure || failure->code != Errc::tls_handshake) return;
       failure = make_error(tls::no_tls_failure(decision_), std::move(failure->detail));
@@ -146,6 +160,7 @@ class Driver {
   std::optional<tls::VerifyOutcome> verified_;
   std::uint32_t next_chunk_ = 0;
   bool in_body_ = false;
+  bool hello_unanswered_ = false;
   std::string chunk_;  // holds what the last BodyChunk event points at
 };
 

@@ -40,12 +40,14 @@ struct DriverParts {
   DriverTimeouts timeouts;
   /// Past it nothing is waited for any more but the answer to the final dot.
   SteadyTime deadline;
+  tls::Groups groups = tls::Groups::preferred;  ///< What the ClientHello offers.
 };
 
 struct SessionReport {
   smtp::SessionResult result;
   /// What the handshake proved; empty when none was completed.
   std::optional<tls::VerifyOutcome> verified;
+  bool hello_unanswered = false;  ///< TLS was begun, and not one octet came back.
 };
 
 /// Ends with the connection closed. Failures are in the report: a session that cannot be held to

@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "mta/delivery/probe.h"
 #include "mta/delivery/record.h"
 #include "mta/delivery/verdict.h"
 
@@ -49,7 +50,7 @@ asio::awaitable<json::object> explain(AttemptParts parts, AttemptSettings settin
   if (deliverable) {
     answer["failure"] = nullptr;
   } else if (answer["failure"].is_null() && !failures.empty()) {
-    answer["failure"] = to_json(most_telling(failures).error);
+    answer["failure"] = to_json(most_telling(failures, settings.failure).error);
   }
   answer["deliverable"] = deliverable;
   answer["hosts"] = std::move(hosts);

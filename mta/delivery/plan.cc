@@ -3,10 +3,32 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "tls/tlsa_certificates.h"
 
 namespace fulmar::delivery {
 
 namespace asio = boost::asio;
+
+namespace {
+
+/// RFC 8314 §7.3: TLS from the first octet.
+constexpr std::uint16_t kSubmissionsPort = 465;
+
+/// The next hop is a host that our operator named, not one found by MX records.
+bool is_named_relay(const Route& route) {
+  return route.rule != nullptr && route.rule->entry.relay &&
+         route.rule->entry.relay->lookup == conf::Relay::Lookup::address;
+}
+
+/// What a rule says of the connection itself.
+void apply_rule(const Route& route, HostPlan& plan) {
+  if (route.rule == nullptr || !route.rule->entry.relay) return;
+  plan.port = route.rule->entry.relay->port;
+  plan.implicit_tls = plan.port == kSubmissionsPort;
+  plan.credentials = route.rule->credentials;
+}
+
+}  // namespace
 
 Planner::Planner(PlannerParts parts, PlannerSettings settings)
     : parts_(parts), settings_(std::move(settings)) {}
@@ -16,24 +38,59 @@ std::size_t host_count(const Route& route) {
   return route.kind == tls::NextHopKind::address_literal ? 1 : route.mx.hosts.size();
 }
 
-const Domain& policy_domain(const Route& route) {
-  return std::get<Domain>(route.destination);
+std::vector<IpAddress> addresses_of_turn(const HostPlan& plan, std::uint32_t attempts) {
+  std::vector<IpAddress> turn = plan.addresses;
+  const std::size_t before = attempts == 0 ? 0 : attempts - 1U;
+  std::ranges::rotate(
+      turn, turn.begin() + static_cast<std::ptrdiff_t>(before * kAddressesPerHost % turn.size()));
+  if (turn.size() > kAddressesPerHost) turn.resize(kAddressesPerHost);
+  return turn;
 }
 
-asio::awaitable<Route> Planner::find_route(MailHost destination) {
-  if (const auto* domain = std::get_if<Domain>(&destination)) {
-    co_return co_await find_domain_route(*domain);
-  }
-  // Neither DNS nor policies know an address literal. RFC 7672 §2.2, RFC 8461 §3.4
+const Domain& policy_domain(const Route& route) {
+  return std::get<Domain>(route.next_hop);
+}
+
+asio::awaitable<Route> Planner::find_route(MailHost destination, tls::Demand demand) {
   Route route;
-  route.destination = std::move(destination);
-  route.kind = tls::NextHopKind::address_literal;
+  const auto today = std::chrono::floor<std::chrono::days>(parts_.clock.utc_now());
+  route.rule = settings_.rules.find(destination, today);
+  route.demand = demand;
+  route.destination = route.next_hop = std::move(destination);
+  if (route.rule != nullptr && route.rule->entry.relay) route = take_relay(std::move(route));
+  if (std::holds_alternative<IpAddress>(route.next_hop)) {
+    // Neither DNS nor policies know an address literal. RFC 7672 §2.2, RFC 8461 §3.4
+    route.kind = tls::NextHopKind::address_literal;
+    co_return route;
+  }
+  if (route.kind != tls::NextHopKind::relay) route = co_await find_mx(std::move(route));
+  if (route.failure) co_return route;
+  // Finished before the first connection: no message slips out while a policy is being fetched.
+  route.sts = co_await parts_.mta_sts.lookup(policy_domain(route));
   co_return route;
 }
 
-asio::awaitable<Route> Planner::find_domain_route(Domain domain) {
-  Route route;
-  route.destination = domain;
+/// A relay without MX lookup is one host, whose name our operator vouches for. RFC 7672 §2.2.2
+Route Planner::take_relay(Route route) const {
+  const conf::Relay& relay = *route.rule->entry.relay;
+  route.next_hop = relay.host;
+  const auto* name = std::get_if<Domain>(&relay.host);
+  if (name == nullptr || relay.lookup == conf::Relay::Lookup::mx) return route;
+  route.kind = tls::NextHopKind::relay;
+  route.mx = {.hosts = {{.name = *name, .preference = 0}},
+              .implicit = false,
+              .security = resolver::Security::secure,
+              .expanded = *name};
+  if (*name == settings_.own_name) {
+    route.failure =
+        make_error(Errc::mail_loop, "the relay configured at " + route.rule->entry.where +
+                                        " is this very host, " + name->str());
+  }
+  return route;
+}
+
+asio::awaitable<Route> Planner::find_mx(Route route) {
+  const Domain domain = policy_domain(route);
   auto answer = co_await parts_.resolver.mx(domain);
   if (!answer) {
     // Never a fall-back to the domain's addresses. RFC 7672 §2.1.2
@@ -48,8 +105,6 @@ asio::awaitable<Route> Planner::find_domain_route(Domain domain) {
   }
   route.mx = *std::move(ordered);
   route.kind = route.mx.implicit ? tls::NextHopKind::implicit_mx : tls::NextHopKind::mx;
-  // Finished before the first connection: no message slips out while a policy is being fetched.
-  route.sts = co_await parts_.mta_sts.lookup(std::move(domain));
   co_return route;
 }
 
@@ -60,7 +115,10 @@ asio::awaitable<Route> Planner::recheck_policy(Route route) {
   co_return route;
 }
 
-std::vector<IpAddress> Planner::dialable(const std::vector<IpAddress>& addresses) const {
+std::vector<IpAddress> Planner::dialable(const Route& route,
+                                         const std::vector<IpAddress>& addresses) const {
+  // The guard is against what strangers publish; a relay is where our operator says.
+  if (is_named_relay(route)) return addresses;
   std::vector<IpAddress> allowed;
   std::ranges::copy_if(addresses, std::back_inserter(allowed), [&](const IpAddress& address) {
     return may_be_dialed(address, settings_.allow_networks);
@@ -68,42 +126,64 @@ std::vector<IpAddress> Planner::dialable(const std::vector<IpAddress>& addresses
   return allowed;
 }
 
-HostPlan Planner::plan_literal(const IpAddress& address) const {
+HostPlan Planner::plan_literal(const Route& route) const {
   HostPlan plan;
-  plan.addresses = dialable({address});
-  plan.decision = tls::decide_tls_policy({.kind = tls::NextHopKind::address_literal});
-  if (plan.addresses.empty()) {
+  apply_rule(route, plan);
+  const auto& address = std::get<IpAddress>(route.next_hop);
+  plan.addresses = dialable(route, {address});
+  plan.decision = decide(route, plan);
+  if (plan.decision.failure) {
+    plan.failure = plan.decision.failure;
+  } else if (plan.addresses.empty()) {
     plan.failure = make_error(Errc::address_refused, address.str() + " is not a public address");
   }
   return plan;
 }
 
 tls::TlsDecision Planner::decide(const Route& route, const HostPlan& plan) const {
-  return tls::decide_tls_policy({.kind = route.kind,
-                                 .policy_domain = policy_domain(route),
-                                 .policy_domain_expanded = route.mx.expanded,
-                                 .mx_security = route.mx.security,
-                                 .host = plan.host,
-                                 .tlsa = plan.tlsa,
-                                 .sts = route.sts.policy,
-                                 .dane_enabled = settings_.dane_enabled});
+  tls::TlsPolicyInputs inputs{.kind = route.kind,
+                              .policy_domain_expanded = route.mx.expanded,
+                              .mx_security = route.mx.security,
+                              .host = plan.host,
+                              .tlsa = plan.tlsa,
+                              .sts = route.sts.policy,
+                              .dane_enabled = wants_dane(route),
+                              .also_mta_sts = settings_.dane.also_mta_sts,
+                              .sends_password = plan.credentials.has_value(),
+                              .demand = route.demand};
+  if (const auto* domain = std::get_if<Domain>(&route.next_hop)) inputs.policy_domain = *domain;
+  if (route.rule != nullptr) {
+    inputs.rule = route.rule->entry.tls;
+    inputs.rule_names = route.rule->entry.tls_match;
+  }
+  return tls::decide_tls_policy(inputs);
 }
 
-asio::awaitable<HostPlan> Planner::plan_host(Route route, std::size_t position) {
+/// An operator's word about one destination outweighs the switch for all.
+bool Planner::wants_dane(const Route& route) const {
+  const auto rule = route.rule == nullptr ? conf::TlsRule::automatic : route.rule->entry.tls;
+  return settings_.dane.enabled || rule == conf::TlsRule::dane || rule == conf::TlsRule::dane_only;
+}
+
+asio::awaitable<HostPlan> Planner::plan_host(Route route, std::size_t position,
+                                             resolver::TlsaSettings::Source source) {
   FULMAR_CHECK(position < host_count(route));
-  if (const auto* address = std::get_if<IpAddress>(&route.destination))
-    co_return plan_literal(*address);
+  if (route.kind == tls::NextHopKind::address_literal) co_return plan_literal(route);
   const resolver::MxHost& mx = route.mx.hosts[position];
   HostPlan plan;
   plan.host = mx.name;
   plan.preference = mx.preference;
+  apply_rule(route, plan);
   // Addresses before TLSA: hosts in insecure zones are never asked for TLSA. RFC 7672 §2.2.2
   plan.lookup = co_await resolver::lookup_host(parts_.resolver, plan.host);
-  if (settings_.dane_enabled && !plan.lookup.tlsa_bases.empty()) {
-    plan.tlsa = co_await resolver::lookup_tlsa(parts_.resolver, plan.lookup.tlsa_bases, plan.port);
+  if (wants_dane(route) && !plan.lookup.tlsa_bases.empty()) {
+    const resolver::TlsaSettings settings{.digests = settings_.dane.digests, .source = source};
+    plan.tlsa = co_await resolver::lookup_tlsa(parts_.resolver, plan.lookup.tlsa_bases, plan.port,
+                                               settings);
+    tls::drop_unparsable(plan.tlsa);
   }
   plan.decision = decide(route, plan);
-  plan.addresses = dialable(plan.lookup.addresses);
+  plan.addresses = dialable(route, plan.lookup.addresses);
   if (plan.lookup.error) {
     plan.failure = plan.lookup.error;
   } else if (plan.decision.failure) {

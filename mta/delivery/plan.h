@@ -1,9 +1,9 @@
 // Which hosts may get a message, in which order, and what security each is owed.
 //
-// A Route is what is known of a destination before any host is looked at: the MX hosts in order and
-// the MTA-STS policy. A HostPlan is one host looked at: addresses, TLSA, decision. Delivery makes
-// host plans one by one as it walks the route; `fulmar explain` makes them all. Both run this code
-// and no other.
+// A Route is what is known of a destination before any host is looked at: the operator's rule, the
+// MX hosts in order and the MTA-STS policy. A HostPlan is one host looked at: addresses, TLSA,
+// decision. Delivery makes host plans one by one as it walks the route; `fulmar explain` makes them
+// all. Both run this code and no other.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
@@ -11,10 +11,12 @@
 #include <optional>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/domain.h"
 #include "base/random.h"
 #include "base/result.h"
 #include "conf/config.h"
+#include "mta/delivery/destination_rules.h"
 #include "resolver/host_lookup.h"
 #include "resolver/mx_hosts.h"
 #include "resolver/resolver.h"
@@ -27,6 +29,11 @@ inline constexpr std::uint16_t kSmtpPort = 25;
 
 struct Route {
   MailHost destination;
+  /// Whose hosts get the message: the destination, or the relay that a rule puts in its place.
+  MailHost next_hop;
+  /// The operator's rule, owned by the planner; null without one.
+  const DestinationRule* rule = nullptr;
+  tls::Demand demand = tls::Demand::nothing;  ///< What the message asks for.
   /// No host can be tried: null_mx, domain_not_found, mail_loop, or a dns_* class for a failed MX
   /// lookup.
   std::optional<Error> failure;
@@ -39,6 +46,10 @@ struct HostPlan {
   Domain host;  ///< The root for an address literal.
   std::uint16_t preference = 0;
   std::uint16_t port = kSmtpPort;
+  /// TLS begins with the first octet. RFC 8314 §3.3
+  bool implicit_tls = false;
+  /// For AUTH, from the rule; the host gets them under the protection that `decision` demands.
+  std::optional<smtp::ClientOptions::Credentials> credentials;
   std::vector<IpAddress> addresses;  ///< To dial, in order, past the address guard.
   resolver::HostLookup lookup;
   resolver::TlsaLookup tlsa;
@@ -53,12 +64,14 @@ struct PlannerParts {
   resolver::Resolver& resolver;
   tls::MtaSts& mta_sts;
   Random& random;
+  const Clock& clock;
 };
 
 struct PlannerSettings {
   Domain own_name;
-  bool dane_enabled = true;
+  conf::Dane dane;
   std::vector<Network> allow_networks;  ///< Exceptions to the address guard.
+  DestinationRules rules;
 };
 
 class Planner {
@@ -67,7 +80,8 @@ class Planner {
 
   /// Never fails as a whole: failures are in the result. No MTA-STS lookup for a domain that takes
   /// no mail (pitfall 51).
-  boost::asio::awaitable<Route> find_route(MailHost destination);
+  boost::asio::awaitable<Route> find_route(MailHost destination,
+                                           tls::Demand demand = tls::Demand::nothing);
 
   /// The route with the policy looked up afresh, ignoring the cache's age (once per
   /// recheck_interval): what must happen before an enforcement failure counts. RFC 8461 §5
@@ -75,12 +89,19 @@ class Planner {
 
   /// `position` counts the route's hosts; for an address literal there is one. REQUIRES: position <
   /// host_count(route).
-  boost::asio::awaitable<HostPlan> plan_host(Route route, std::size_t position);
+  /// `source`: fresh looks up TLSA past the cache, which is what must happen before a mismatch
+  /// counts.
+  boost::asio::awaitable<HostPlan> plan_host(
+      Route route, std::size_t position,
+      resolver::TlsaSettings::Source source = resolver::TlsaSettings::Source::cache);
 
  private:
-  boost::asio::awaitable<Route> find_domain_route(Domain domain);
-  [[nodiscard]] std::vector<IpAddress> dialable(const std::vector<IpAddress>& addresses) const;
-  [[nodiscard]] HostPlan plan_literal(const IpAddress& address) const;
+  boost::asio::awaitable<Route> find_mx(Route route);
+  [[nodiscard]] Route take_relay(Route route) const;
+  [[nodiscard]] bool wants_dane(const Route& route) const;
+  [[nodiscard]] std::vector<IpAddress> dialable(const Route& route,
+                                                const std::vector<IpAddress>& addresses) const;
+  [[nodiscard]] HostPlan plan_literal(const Route& route) const;
   [[nodiscard]] tls::TlsDecision decide(const Route& route, const HostPlan& plan) const;
 
   PlannerParts parts_;
@@ -89,7 +110,14 @@ class Planner {
 
 [[nodiscard]] std::size_t host_count(const Route& route);
 
-/// The domain whose policies apply: that of the destination. REQUIRES: not an address literal.
+/// Addresses of one host tried in one attempt (RFC 5321 §5.1: at least two).
+inline constexpr std::size_t kAddressesPerHost = 4;
+/// The addresses to try in this attempt, `attempts` counting it: a few, so that the dead ones of
+/// one host never keep the others from their turn; the next attempt begins where this one ended.
+[[nodiscard]] std::vector<IpAddress> addresses_of_turn(const HostPlan& plan,
+                                                       std::uint32_t attempts);
+
+/// The domain whose policies apply: that of the next hop. REQUIRES: not an address literal.
 [[nodiscard]] const Domain& policy_domain(const Route& route);
 
 }  // namespace fulmar::delivery

@@ -53,6 +53,32 @@ json::object policy_json(const tls::StsLookup& sts) {
   return result;
 }
 
+json::value rule_json(const DestinationRule* rule) {
+  if (rule == nullptr) return nullptr;
+  const conf::Destination& entry = rule->entry;
+  json::object result{{"where", entry.where},
+                      {"domain", entry.domain.str()},
+                      {"tls", conf::to_string(entry.tls)},
+                      {"relay", nullptr},
+                      {"until", nullptr},
+                      {"comment", entry.comment}};
+  if (entry.relay) result["relay"] = entry.relay->str();
+  if (entry.until) result["until"] = conf::to_string(*entry.until);
+  return result;
+}
+
+std::string_view name(tls::Demand demand) {
+  switch (demand) {
+    case tls::Demand::nothing:
+      return "none";
+    case tls::Demand::requiretls:
+      return "requiretls";
+    case tls::Demand::tls_optional:
+      return "tls-optional";
+  }
+  return "none";
+}
+
 json::object tlsa_json(const resolver::TlsaLookup& tlsa) {
   return {{"status", resolver::to_string(tlsa.status)},
           {"base", tlsa.base.str()},
@@ -76,9 +102,13 @@ json::object certificate_json(const tls::CertificateFacts& facts) {
 
 std::string_view achieved_label(tls::TlsLevel level) {
   switch (level) {
+    case tls::TlsLevel::none:
+      return "none";
     case tls::TlsLevel::opportunistic:
     case tls::TlsLevel::encrypt:
       return "encrypted";
+    case tls::TlsLevel::secure:
+      return "secure";
     case tls::TlsLevel::sts:
       return "sts";
     case tls::TlsLevel::dane_host_only:
@@ -97,6 +127,9 @@ json::value to_json(const Error& error) {
 
 json::object to_json(const Route& route) {
   return {{"domain", to_string(route.destination)},
+          {"next_hop", to_string(route.next_hop)},
+          {"rule", rule_json(route.rule)},
+          {"demand", name(route.demand)},
           {"failure", optional_error(route.failure)},
           {"mx", {{"security", name(route.mx.security)}, {"implicit", route.mx.implicit}}},
           {"mta_sts", policy_json(route.sts)}};
@@ -110,14 +143,22 @@ json::object to_json(const HostPlan& plan) {
           {"address_security", name(plan.lookup.security)},
           {"tlsa", tlsa_json(plan.tlsa)},
           {"action", plan.failure ? "skip" : "use"},
+          {"port", plan.port},
           {"level", tls::to_string(plan.decision.level)},
+          {"enforced", plan.decision.enforced},
+          {"waived", optional_error(plan.decision.waived)},
           {"rule", plan.decision.rule},
           {"reason", plan.decision.reason},
           {"reference", plan.decision.reference},
           {"failure", optional_error(plan.failure)}};
 }
 
-void describe_session(const SessionReport& report, json::object& record) {
+void describe_conversation(const Conversation& conversation, json::object& record) {
+  const SessionReport& report = conversation.session;
+  if (conversation.downgraded_after) {
+    record["downgraded_after"] = to_json(*conversation.downgraded_after);
+  }
+  if (conversation.classical_groups) record["classical_groups"] = true;
   record["tls"] = "none";
   record["stage"] = smtp::to_string(report.result.stage);
   record["failure"] = optional_error(report.result.failure);
@@ -128,6 +169,7 @@ void describe_session(const SessionReport& report, json::object& record) {
   record["cipher"] = verified.cipher;
   if (!verified.chain.empty()) record["certificate"] = certificate_json(verified.chain.front());
   if (!verified.matched_record.empty()) record["matched_record"] = verified.matched_record;
+  if (verified.waived) record["waived"] = to_json(*verified.waived);
   if (verified.testing_failure) record["testing_failure"] = to_json(*verified.testing_failure);
 }
 

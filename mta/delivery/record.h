@@ -10,22 +10,24 @@
 #include <vector>
 
 #include "base/error.h"
-#include "mta/delivery/driver.h"
+#include "mta/delivery/converse.h"
 #include "mta/delivery/plan.h"
 
 namespace fulmar::delivery {
 
 /// {"class","status","detail"}
 [[nodiscard]] boost::json::value to_json(const Error& error);
-/// {"domain","failure","mx","mta_sts"}
+/// {"domain","next_hop","rule","demand","failure","mx","mta_sts"}
 [[nodiscard]] boost::json::object to_json(const Route& route);
 /// One element of "hosts".
 [[nodiscard]] boost::json::object to_json(const HostPlan& plan);
-/// Adds "tls", "failure", "protocol", "cipher", "certificate", "matched_record" and
+/// Adds "tls", "stage", "failure"; "downgraded_after" and "classical_groups" where they happened;
+/// and after a handshake "protocol", "cipher", "certificate", "matched_record", "waived" and
 /// "testing_failure".
-void describe_session(const SessionReport& report, boost::json::object& record);
+void describe_conversation(const Conversation& conversation, boost::json::object& record);
 
-/// "none", "encrypted", "sts", "dane-host-only" or "dane": the mail log's names of levels.
+/// "none", "encrypted", "secure", "sts", "dane-host-only" or "dane": the mail log's names of
+/// levels.
 [[nodiscard]] std::string_view achieved_label(tls::TlsLevel level);
 
 /// The record as stored: at most kMaxRecord octets; when it is longer, policy text, then hosts are

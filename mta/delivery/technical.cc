@@ -41,6 +41,14 @@ std::string failure_words(const json::object& failure) {
          "): " + text_at(failure, "detail");
 }
 
+void add_rule(const json::object& rule, std::vector<std::string>& lines) {
+  std::string line = "Our rule at " + text_at(rule, "where") + ": tls " + text_at(rule, "tls");
+  if (const std::string relay = text_at(rule, "relay"); !relay.empty()) line += ", relay " + relay;
+  if (const std::string until = text_at(rule, "until"); !until.empty()) line += ", until " + until;
+  if (const std::string why = text_at(rule, "comment"); !why.empty()) line += " (" + why + ')';
+  lines.push_back(std::move(line));
+}
+
 void add_policy(const json::object& policy, std::vector<std::string>& lines) {
   const std::string mode = text_at(policy, "mode");
   if (mode.empty()) {
@@ -88,6 +96,8 @@ void add_host(const json::object& host, std::vector<std::string>& lines) {
   }
   if (const auto* failure = object_at(host, "failure"))
     lines.push_back("  not used: " + failure_words(*failure));
+  if (const auto* waived = object_at(host, "waived"))
+    lines.push_back("  waived: " + failure_words(*waived));
   if (const auto* connections = array_at(host, "connections")) {
     for (const json::value& connection : *connections) {
       if (const auto* object = connection.if_object()) add_connection(*object, lines);
@@ -103,6 +113,10 @@ std::vector<std::string> technical_lines(std::string_view record) {
   const json::object* root = ec ? nullptr : parsed.if_object();
   if (root == nullptr) return {};
   std::vector<std::string> lines{"Destination: " + text_at(*root, "domain")};
+  if (const auto* rule = object_at(*root, "rule")) add_rule(*rule, lines);
+  if (text_at(*root, "demand") == "requiretls") {
+    lines.emplace_back("The message demands REQUIRETLS (RFC 8689)");
+  }
   if (const auto* mx = object_at(*root, "mx"))
     lines.push_back("MX records: DNSSEC " + text_at(*mx, "security"));
   if (const auto* failure = object_at(*root, "failure"))

@@ -7,8 +7,9 @@
 namespace fulmar::delivery {
 namespace {
 
-/// Waiting cannot mend it, whatever host is asked.
-bool is_final(const Error& error) {
+/// Waiting cannot mend it, whatever host is asked, or is not wanted.
+bool is_final(const Error& error, const conf::Failure& rules) {
+  if (conf::rule_for(rules, error.code).action == conf::FailureAction::bounce) return true;
   switch (error.code) {
     case Errc::no_addresses:
     case Errc::address_refused:
@@ -55,15 +56,15 @@ std::string failure_label(const HostFailure& failure) {
   return "none:failed=" + std::string(to_string(failure.error.code));
 }
 
-HostFailure most_telling(const std::vector<HostFailure>& failures) {
+HostFailure most_telling(const std::vector<HostFailure>& failures, const conf::Failure& rules) {
   FULMAR_CHECK(!failures.empty());
   const bool hopeless = std::ranges::all_of(
-      failures, [](const HostFailure& failure) { return is_final(failure.error); });
+      failures, [&](const HostFailure& failure) { return is_final(failure.error, rules); });
   const auto* best = &failures.front();
   for (const HostFailure& candidate : failures) {
     // While one host may still help, the hosts that cannot are not the reason for waiting.
-    const bool counts = hopeless || !is_final(candidate.error);
-    const bool best_counts = hopeless || !is_final(best->error);
+    const bool counts = hopeless || !is_final(candidate.error, rules);
+    const bool best_counts = hopeless || !is_final(best->error, rules);
     if (counts && (!best_counts || rank(candidate.error) < rank(best->error))) best = &candidate;
   }
   HostFailure chosen = *best;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "conf/config.h"
 
 namespace fulmar::delivery {
 
@@ -23,11 +24,12 @@ struct HostFailure {
 [[nodiscard]] std::string failure_label(const HostFailure& failure);
 
 /// The failure the sender is told about. Its retry is `later` or `never`; never only when waiting
-/// cannot help at any host: no host has an address, every one is refused by the address guard or
-/// lacks an extension the message needs. A host that refuses all mail (5yz greeting) may be mended,
-/// so it never ends the matter (docs/codes.md). Among several the most telling counts: owed
-/// protection, then a server's words, then lost and failed connections, then DNS. REQUIRES: not
-/// empty.
-[[nodiscard]] HostFailure most_telling(const std::vector<HostFailure>& failures);
+/// cannot help at any host: no host has an address, every one is refused by the address guard,
+/// lacks an extension the message needs, or failed for a reason that `rules` say to bounce. A host
+/// that refuses all mail (5yz greeting) may be mended, so it never ends the matter (docs/codes.md).
+/// Among several the most telling counts: owed protection, then a server's words, then lost and
+/// failed connections, then DNS. REQUIRES: not empty.
+[[nodiscard]] HostFailure most_telling(const std::vector<HostFailure>& failures,
+                                       const conf::Failure& rules);
 
 }  // namespace fulmar::delivery

@@ -1,6 +1,8 @@
 // Rules for single destinations: what may be written, and which entry applies to whom.
 #include "conf/destination.h"
 
+#include <algorithm>
+
 #include "tests/conf/loading.h"
 
 namespace fulmar::conf {
@@ -78,7 +80,7 @@ TEST(Relay, malformed_ones_are_refused) {
   }
 }
 
-TEST(FindDestination, the_first_match_wins_while_it_lasts) {
+TEST(Destination, the_first_match_wins_while_it_lasts) {
   const Config config = config_from(R"(
 [[destination]]
 domain = "partner.example"
@@ -96,15 +98,15 @@ domain = "*"
 tls = "dane"
 )");
   const auto rule = [&](const MailHost& host, sys_days day) {
-    const Destination* found = find_destination(config.destinations, host, day);
-    return found == nullptr ? "none at all" : std::string(to_string(found->tls));
+    const auto found = std::ranges::find_if(
+        config.destinations, [&](const Destination& entry) { return applies(entry, host, day); });
+    return std::string(found == config.destinations.end() ? "none at all" : to_string(found->tls));
   };
   EXPECT_EQ(rule(domain("partner.example"), sys_days(kToday) - std::chrono::days(1)), "may");
   EXPECT_EQ(rule(domain("partner.example"), sys_days(kToday)), "encrypt") << "its last day";
   EXPECT_EQ(rule(domain("partner.example"), sys_days(kToday) + std::chrono::days(1)), "dane");
   EXPECT_EQ(rule(domain("a.partner.example"), sys_days(kToday)), "secure");
   EXPECT_EQ(rule(domain("other.example"), sys_days(kToday)), "dane");
-  EXPECT_EQ(find_destination({}, domain("other.example"), sys_days(kToday)), nullptr);
 }
 
 TEST(DestinationKeys, an_entry_arrives_whole_and_knows_its_line) {
@@ -162,10 +164,10 @@ TEST(DestinationKeys, faults_have_their_place) {
 TEST(FailureKeys, a_rule_has_an_action_and_a_time) {
   const Config config = config_from(
       "[failure]\ndane-mismatch = { action = \"bounce\" }\ndns = { give_up_after = \"1d\" }");
-  EXPECT_EQ(config.failure.dane_mismatch.action, FailureAction::bounce);
-  EXPECT_EQ(config.failure.dns.action, FailureAction::defer);
-  EXPECT_EQ(config.failure.dns.give_up_after, milliseconds(86'400'000));
-  EXPECT_EQ(config.failure.requiretls.action, FailureAction::bounce) << "RFC 8689 §4.2.1";
+  EXPECT_EQ(config.retry.failure.dane_mismatch.action, FailureAction::bounce);
+  EXPECT_EQ(config.retry.failure.dns.action, FailureAction::defer);
+  EXPECT_EQ(config.retry.failure.dns.give_up_after, milliseconds(86'400'000));
+  EXPECT_EQ(config.retry.failure.requiretls.action, FailureAction::bounce) << "RFC 8689 §4.2.1";
   EXPECT_THAT(errors_of("[failure]\ndns = \"bounce\""),
               ElementsAre(HasSubstr("f.toml:2:7: failure.dns: must be a table such as")));
   EXPECT_THAT(

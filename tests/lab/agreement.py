@@ -19,7 +19,7 @@ from smtp_host import KEPT
 from trial import Trial
 
 # Of a host, as planned: what explain and the record must have in common.
-PLANNED = ("preference", "address_security", "action", "level", "rule", "reason", "reference")
+PLANNED = ("preference", "address_security", "port", "action", "enforced", "level", "rule", "reason", "reference")
 # Where a session ends that had all it was owed, or was content without: what comes then is the other server's word.
 ENVELOPE = ("mail", "rcpt", "data", "body", "final-dot", "quit")
 # A resolver may remember a silence as a failure.

@@ -71,6 +71,19 @@ TEST(Backoff, SMTP_05_waiting_ends_after_five_days) {
   EXPECT_EQ(expires_at(deferred(), kRetry), kArrived + std::chrono::days(5));
 }
 
+TEST(Backoff, a_class_of_failure_may_have_a_time_of_its_own) {
+  conf::Retry retry = kRetry;
+  retry.failure.dns.give_up_after = 1h;
+  retry.failure.connect.give_up_after = std::chrono::days(9);
+  Delivery delivery = deferred();
+  delivery.recipients = {failed_with(Errc::dns_timeout)};
+  EXPECT_EQ(expires_at(delivery, retry), kArrived + 1h);
+  delivery.recipients.push_back(failed_with(Errc::remote_temporary));
+  EXPECT_EQ(expires_at(delivery, retry), kArrived + std::chrono::days(5)) << "nobody loses time";
+  delivery.recipients.push_back(failed_with(Errc::connect_failed));
+  EXPECT_EQ(expires_at(delivery, retry), kArrived + std::chrono::days(9));
+}
+
 struct NoticeCase {
   std::string name;
   std::vector<Recipient> recipients;

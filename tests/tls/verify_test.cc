@@ -359,7 +359,8 @@ TEST_F(Verify, secure_accepts_any_name_on_the_list_and_no_other) {
   expect_verified(verify(server, secure({pattern("relay.partner.example")})), TlsLevel::secure);
   expect_verified(verify(server, secure({pattern("other.example"), pattern(".partner.example")})),
                   TlsLevel::secure);
-  for (const char* other : {"partner.example", kHost, ".relay.partner.example", "lay.partner.example"}) {
+  for (const char* other :
+       {"partner.example", kHost, ".relay.partner.example", "lay.partner.example"}) {
     expect_failed(verify(server, secure({pattern(other)})), Errc::rule_certificate,
                   "ostname mismatch");
   }

@@ -60,7 +60,7 @@ async def names_the_stripper(trial: Trial) -> None:
 
 SCENARIOS = (
     Scenario("The DNSSEC self-test passes: signed, unsigned and wrongly signed names are told apart", "pitfall-43",
-             (Site("self-test.test"),), passes, settings={}),
+             (Site("self-test.test"),), passes, settings={}, not_compared="no mail is sent"),
     Scenario("The DNSSEC self-test passes through an upstream that hands everything on", "pitfall-43 DANE-02",
              (Site("honest-upstream.test", hosts=(EE,)),), passes_through_an_upstream,
              settings={"resolver": {"forward_to": [f"{HONEST_UPSTREAM}@53"]}}),

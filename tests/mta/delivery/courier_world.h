@@ -53,8 +53,8 @@ inline std::unique_ptr<tls::ClientContext> make_client_context() {
 }
 
 inline AttemptSettings make_attempt_settings() {
-  AttemptSettings settings{.helo_name = "relay.example", .outbound = {}};
-  settings.outbound.source_addresses = {IpAddress::parse("240.0.0.1").value()};
+  AttemptSettings settings{.converse = {.helo_name = "relay.example", .outbound = {}}};
+  settings.converse.outbound.source_addresses = {IpAddress::parse("240.0.0.1").value()};
   return settings;
 }
 
@@ -138,7 +138,7 @@ class CourierWorld : public ::testing::Test {
   conf::Retry retry_;
   conf::Notify notify_;
   std::unique_ptr<tls::ClientContext> context_ = make_client_context();
-  Planner planner_{{.resolver = resolver_, .mta_sts = sts_, .random = *random_},
+  Planner planner_{{.resolver = resolver_, .mta_sts = sts_, .random = *random_, .clock = clock_},
                    {.own_name = domain("relay.example"),
                     .allow_networks = {Network::parse("127.77.0.0/16").value()}}};
   WaitingLine line_{{.total = 2, .per_destination = 2}, [] {}};

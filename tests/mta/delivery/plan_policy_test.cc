@@ -10,10 +10,8 @@ namespace {
 
 class PlanPolicyTest : public tls::MtaStsTest {
  protected:
-  Planner planner_{{resolver_, *service_, *random_},
-                   {.own_name = Domain::parse("relay.example").value(),
-                    .dane_enabled = true,
-                    .allow_networks = {}}};
+  Planner planner_{{resolver_, *service_, *random_, clock_},
+                   {.own_name = Domain::parse("relay.example").value(), .allow_networks = {}}};
 };
 
 TEST_F(PlanPolicyTest,

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "tests/fakes/fake_clock.h"
 #include "tests/fakes/fake_resolver.h"
 #include "tests/mta/delivery/fake_mta_sts.h"
 #include "tests/mta/delivery/run.h"
@@ -36,11 +37,11 @@ class PlanTest : public ::testing::Test {
 
   Route find(std::string_view name) { return find(MailHost(domain(name))); }
   Route find(MailHost destination) {
-    Planner planner({resolver_, sts_, *random_}, settings_);
+    Planner planner({resolver_, sts_, *random_, clock_}, settings_);
     return run(planner.find_route(std::move(destination)));
   }
   HostPlan plan(const Route& route, std::size_t position = 0) {
-    Planner planner({resolver_, sts_, *random_}, settings_);
+    Planner planner({resolver_, sts_, *random_, clock_}, settings_);
     return run(planner.plan_host(route, position));
   }
   /// One MX host with a public address and a usable TLSA record.
@@ -55,6 +56,7 @@ class PlanTest : public ::testing::Test {
   resolver::FakeResolver resolver_;
   FakeMtaSts sts_;
   std::unique_ptr<Random> random_ = make_seeded_random(1);
+  fakes::FakeClock clock_;
   PlannerSettings settings_{.own_name = domain("relay.example"), .allow_networks = {}};
 };
 
@@ -172,7 +174,7 @@ TEST_F(PlanTest, recheck_replaces_the_policy_and_nothing_else) {
   resolver_.add_mx("b.example", 10, "mx1.b.example");
   sts_.set("b.example", make_lookup(make_policy(tls::StsMode::enforce, {"old.b.example"})));
   sts_.set_fresh("b.example", make_lookup(make_policy(tls::StsMode::enforce, {"mx1.b.example"})));
-  Planner planner({resolver_, sts_, *random_}, settings_);
+  Planner planner({resolver_, sts_, *random_, clock_}, settings_);
   const Route before = run(planner.find_route(MailHost(domain("b.example"))));
   const Route after = run(planner.recheck_policy(before));
   EXPECT_NE(before.sts.policy, after.sts.policy);
@@ -197,7 +199,7 @@ TEST_F(PlanTest, STS_02_DANE_34_an_address_literal_asks_nothing) {
 }
 
 TEST_F(PlanTest, STS_02_a_literal_has_no_policy_to_recheck) {
-  Planner planner({resolver_, sts_, *random_}, settings_);
+  Planner planner({resolver_, sts_, *random_, clock_}, settings_);
   const Route route = run(planner.find_route(MailHost(IpAddress::parse("9.9.9.9").value())));
   EXPECT_FALSE(run(planner.recheck_policy(route)).sts.policy.has_value());
   EXPECT_THAT(sts_.calls(), IsEmpty());
@@ -292,7 +294,7 @@ TEST_F(PlanTest, DANE_21_insecure_hosts_are_never_asked_for_tlsa) {
 }
 
 TEST_F(PlanTest, dane_switched_off_asks_no_tlsa) {
-  settings_.dane_enabled = false;
+  settings_.dane.enabled = false;
   add_dane_site(Security::secure, Security::secure);
   const HostPlan host = plan(find("b.example"));
   EXPECT_FALSE(resolver_.was_asked_for(RecordType::tlsa));

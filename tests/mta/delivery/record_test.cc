@@ -7,6 +7,7 @@
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 
+#include "tests/fakes/fake_clock.h"
 #include "tests/fakes/fake_resolver.h"
 #include "tests/mta/delivery/fake_mta_sts.h"
 #include "tests/mta/delivery/run.h"
@@ -60,7 +61,8 @@ class RecordTest : public ::testing::Test {
   resolver::FakeResolver resolver_;
   FakeMtaSts sts_;
   std::unique_ptr<Random> random_ = make_seeded_random(1);
-  Planner planner_{{resolver_, sts_, *random_},
+  fakes::FakeClock clock_;
+  Planner planner_{{resolver_, sts_, *random_, clock_},
                    {.own_name = Domain::parse("relay.example").value(), .allow_networks = {}}};
 };
 
@@ -83,7 +85,8 @@ TEST_F(RecordTest, a_failure_has_class_status_and_detail) {
 TEST_F(RecordTest, a_route_without_policy) {
   add_site(Security::secure);
   EXPECT_EQ(settled(to_json(find("b.example"))), json::parse(R"({
-    "domain": "b.example", "failure": null, "mx": {"security": "secure", "implicit": false},
+    "domain": "b.example", "next_hop": "b.example", "rule": null, "demand": "none",
+    "failure": null, "mx": {"security": "secure", "implicit": false},
     "mta_sts": {"mode": null, "source": "none", "trouble": null}})"));
 }
 
@@ -93,7 +96,8 @@ TEST_F(RecordTest, a_route_with_policy) {
   lookup.trouble = make_error(Errc::timeout, "no answer in time");
   sts_.set("b.example", lookup);
   EXPECT_EQ(settled(to_json(find("b.example"))), json::parse(R"({
-    "domain": "b.example", "failure": null, "mx": {"security": "insecure", "implicit": true},
+    "domain": "b.example", "next_hop": "b.example", "rule": null, "demand": "none",
+    "failure": null, "mx": {"security": "insecure", "implicit": true},
     "mta_sts": {"mode": "enforce", "source": "cached",
                 "trouble": {"class": "timeout", "status": "4.4.0", "detail": "no answer in time"},
                 "id": "20261121", "mx": ["*.b.example"], "max_age_seconds": 604800,
@@ -123,7 +127,8 @@ TEST_F(RecordTest, a_host_under_dane) {
     "address_security": "secure",
     "tlsa": {"status": "usable", "base": "mx1.b.example", "failure": null,
              "records": ["3 1 1 0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a"]},
-    "action": "use", "level": "dane", "rule": "dane", "failure": null})");
+    "action": "use", "port": 25, "level": "dane", "enforced": true, "waived": null,
+    "rule": "dane", "failure": null})");
   want.as_object()["reason"] = host.decision.reason;
   want.as_object()["reference"] = host.decision.reference;
   EXPECT_EQ(settled(to_json(host)), want);
@@ -148,11 +153,12 @@ TEST_F(RecordTest, a_host_with_refused_addresses_only_is_skipped_too) {
 }
 
 TEST_F(RecordTest, a_session_in_clear) {
-  SessionReport report;
+  Conversation conversation;
+  SessionReport& report = conversation.session;
   report.result.stage = smtp::Stage::rcpt;
   report.result.failure = make_error(Errc::remote_temporary, "busy");
   json::object record;
-  describe_session(report, record);
+  describe_conversation(conversation, record);
   EXPECT_EQ(settled(record), json::parse(R"({"tls": "none", "stage": "rcpt",
     "failure": {"class": "remote-temporary", "status": "4.0.0", "detail": "busy"}})"));
 }
@@ -171,12 +177,13 @@ tls::VerifyOutcome verified_by_dane() {
 }
 
 TEST_F(RecordTest, a_session_under_tls_shows_the_leaf) {
-  SessionReport report;
+  Conversation conversation;
+  SessionReport& report = conversation.session;
   report.result.tls = true;
   report.result.stage = smtp::Stage::quit;
   report.verified = verified_by_dane();
   json::object record;
-  describe_session(report, record);
+  describe_conversation(conversation, record);
   EXPECT_EQ(settled(record), json::parse(R"({"tls": "dane", "stage": "quit", "failure": null,
     "protocol": "TLSv1.3", "cipher": "TLS_AES_256_GCM_SHA384", "matched_record": "3 1 1 0a0a",
     "certificate": {"subject": "CN=mx1.b.example", "issuer": "CN=an authority",
@@ -186,23 +193,25 @@ TEST_F(RecordTest, a_session_under_tls_shows_the_leaf) {
 }
 
 TEST_F(RecordTest, a_session_that_proved_too_little_is_not_called_protected) {
-  SessionReport report;
+  Conversation conversation;
+  SessionReport& report = conversation.session;
   report.result.tls = false;
   report.verified = verified_by_dane();
   report.verified->failure = make_error(Errc::dane_mismatch, "no TLSA record matches");
   json::object record;
-  describe_session(report, record);
+  describe_conversation(conversation, record);
   EXPECT_EQ(record["tls"], "none");
   EXPECT_EQ(record["certificate"].at("subject"), "CN=mx1.b.example") << "evidence stays";
 }
 
 TEST_F(RecordTest, what_would_have_failed_under_a_testing_policy_is_kept) {
-  SessionReport report;
+  Conversation conversation;
+  SessionReport& report = conversation.session;
   report.result.tls = true;
   report.verified = verified_by_dane();
   report.verified->testing_failure = make_error(Errc::sts_certificate, "self-signed");
   json::object record;
-  describe_session(report, record);
+  describe_conversation(conversation, record);
   EXPECT_EQ(record["testing_failure"].at("class"), "sts-certificate");
 }
 
@@ -302,13 +311,14 @@ TEST_F(RecordTest, words_show_both_sides_of_a_certificate_that_matches_no_tlsa_r
   add_tlsa();
   const Route route = find("b.example");
   json::object record = record_of(route, plan(route));
-  SessionReport report;
+  Conversation conversation;
+  SessionReport& report = conversation.session;
   report.result.failure = make_error(Errc::dane_mismatch, "no TLSA record matches");
   report.result.stage = smtp::Stage::tls;
   report.verified = verified_by_dane();
   json::object connection;
   connection["address"] = "9.9.9.1";
-  describe_session(report, connection);
+  describe_conversation(conversation, connection);
   host_of(record)["connections"] = json::array{connection};
   const auto lines = technical_lines(serialize_record(record));
   EXPECT_THAT(lines, Contains("MX records: DNSSEC secure"));

@@ -28,7 +28,7 @@ TEST_P(MostTelling, is_told_whatever_the_order) {
     failures.push_back(failed(code));
   for (std::size_t turn = 0; turn < failures.size(); ++turn) {
     std::ranges::rotate(failures, failures.begin() + 1);
-    const HostFailure told = most_telling(failures);
+    const HostFailure told = most_telling(failures, {});
     EXPECT_EQ(to_string(told.error.code), to_string(row.told));
     EXPECT_EQ(to_string(told.error.status), row.status);
     EXPECT_EQ(told.error.retry, row.status.starts_with('5') ? Retry::never : Retry::later);
@@ -104,7 +104,7 @@ TEST(Verdict, DANE_53_STS_33_owed_protection_never_ends_the_matter) {
   for (const Errc code : {Errc::dane_lookup, Errc::dane_mismatch, Errc::dane_no_tls,
                           Errc::sts_mx_mismatch, Errc::sts_certificate, Errc::sts_no_tls}) {
     const HostFailure told =
-        most_telling({failed(code), failed(Errc::no_addresses), failed(Errc::message_too_big)});
+        most_telling({failed(code), failed(Errc::no_addresses), failed(Errc::message_too_big)}, {});
     EXPECT_EQ(to_string(told.error.code), to_string(code));
     EXPECT_EQ(told.error.retry, Retry::later) << to_string(code);
     EXPECT_EQ(told.error.status.klass, 4) << to_string(code);
@@ -115,7 +115,7 @@ TEST(Verdict, a_5yz_greeting_at_every_host_is_never_final) {
   HostFailure greeting = failed(Errc::remote_permanent);
   greeting.error.retry = Retry::next_host;
   greeting.error.status = {5, 3, 2};
-  const HostFailure told = most_telling({greeting, greeting});
+  const HostFailure told = most_telling({greeting, greeting}, {});
   EXPECT_EQ(told.error.retry, Retry::later);
   EXPECT_EQ(to_string(told.error.status), "4.3.2");
 }
@@ -125,8 +125,8 @@ TEST(Verdict, of_equal_ones_the_first_host_is_told) {
   first.host = "mx1";
   HostFailure second = failed(Errc::connect_failed);
   second.host = "mx2";
-  EXPECT_EQ(most_telling({first, second}).host, "mx1");
-  EXPECT_EQ(most_telling({second, first}).host, "mx2");
+  EXPECT_EQ(most_telling({first, second}, {}).host, "mx1");
+  EXPECT_EQ(most_telling({second, first}, {}).host, "mx2");
 }
 
 TEST(Verdict, keeps_the_words_of_the_host_it_chose) {
@@ -135,8 +135,35 @@ TEST(Verdict, keeps_the_words_of_the_host_it_chose) {
                     .reply = "451 4.3.2 busy",
                     .tls = "dane"};
   words.error.status = {4, 3, 2};
-  HostFailure told = most_telling({failed(Errc::connect_failed), words});
+  HostFailure told = most_telling({failed(Errc::connect_failed), words}, {});
   EXPECT_EQ(told, words) << "only retry and class may be changed, and both are right already";
+}
+
+TEST(Verdict, REQ_05_REQUIRETLS_that_no_host_can_do_is_final_unless_trouble_may_pass) {
+  const HostFailure told =
+      most_telling({failed(Errc::requiretls_unmet), failed(Errc::requiretls_unsupported)}, {});
+  EXPECT_EQ(told.error.retry, Retry::never);
+  EXPECT_EQ(told.error.status.klass, 5);
+  const HostFailure waiting =
+      most_telling({failed(Errc::requiretls_unsupported), failed(Errc::connect_failed)}, {});
+  EXPECT_EQ(waiting.error.retry, Retry::later);
+  EXPECT_EQ(to_string(waiting.error.code), "connect-failed");
+}
+
+TEST(Verdict, an_operator_may_have_mail_returned_at_once) {
+  conf::Failure rules;
+  rules.dane_mismatch.action = conf::FailureAction::bounce;
+  const HostFailure told = most_telling({failed(Errc::dane_mismatch)}, rules);
+  EXPECT_EQ(told.error.retry, Retry::never);
+  EXPECT_EQ(to_string(told.error.status), "5.7.5");
+  EXPECT_EQ(
+      most_telling({failed(Errc::dane_mismatch), failed(Errc::dane_lookup)}, rules).error.retry,
+      Retry::later)
+      << "another host may still do";
+  rules.requiretls.action = conf::FailureAction::defer;
+  const HostFailure deferred = most_telling({failed(Errc::requiretls_unmet)}, rules);
+  EXPECT_EQ(deferred.error.retry, Retry::later);
+  EXPECT_EQ(to_string(deferred.error.status), "4.7.10");
 }
 
 }  // namespace

@@ -1,0 +1,51 @@
+// One host, one address: dial, hold the session to the host's plan, and what may be tried again at
+// once when TLS does not come about.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <chrono>
+#include <cstddef>
+#include <optional>
+#include <string>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "conf/config.h"
+#include "mta/delivery/driver.h"
+#include "mta/delivery/plan.h"
+
+namespace fulmar::delivery {
+
+struct ConverseSettings {
+  std::string helo_name;
+  conf::Outbound outbound;
+  conf::OpportunisticFallback fallback = conf::OpportunisticFallback::clear;
+};
+
+/// References must outlive the conversation.
+struct ConverseParts {
+  const tls::ClientContext& context;
+  const Clock& clock;
+  Body body;            ///< Empty for a probe.
+  SteadyTime deadline;  ///< Past it nothing is waited for any more but the answer to the final dot.
+};
+
+struct Conversation {
+  SessionReport session;  ///< The last one.
+  /// Set when the host was tried once more with the groups that every middlebox knows.
+  bool classical_groups = false;
+  /// Set when the session is in clear because this came of the handshake, and nothing is owed.
+  std::optional<Error> downgraded_after;
+  std::size_t sessions = 0;              ///< Connections that were opened.
+  std::chrono::milliseconds talking{0};  ///< Spent in dialogues, not in connecting.
+};
+
+/// Errors: connect_failed, when the first connection does not come about. Everything later is in
+/// the report.
+boost::asio::awaitable<Result<Conversation>> converse(ConverseParts parts,
+                                                      ConverseSettings settings, HostPlan plan,
+                                                      IpAddress address,
+                                                      smtp::ClientOptions::Purpose purpose,
+                                                      smtp::OutgoingEnvelope envelope);
+
+}  // namespace fulmar::delivery

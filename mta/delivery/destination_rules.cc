@@ -1,0 +1,44 @@
+#include "mta/delivery/destination_rules.h"
+
+#include <algorithm>
+#include <fstream>
+#include <utility>
+
+namespace fulmar::delivery {
+namespace {
+
+using Credentials = smtp::ClientOptions::Credentials;
+
+Result<Credentials> read_credentials(const std::string& path) {
+  std::ifstream file(path);
+  std::string line;
+  if (!file || !std::getline(file, line)) return fail(Errc::io, path + " cannot be read");
+  if (line.ends_with('\r')) line.pop_back();
+  const std::size_t colon = line.find(':');
+  if (colon == 0 || colon == std::string::npos || colon + 1 == line.size()) {
+    return fail(Errc::io, path + " must hold one line user:password");
+  }
+  return Credentials{.user = line.substr(0, colon), .password = line.substr(colon + 1)};
+}
+
+}  // namespace
+
+Result<DestinationRules> DestinationRules::load(const std::vector<conf::Destination>& entries) {
+  DestinationRules rules;
+  for (const conf::Destination& entry : entries) {
+    DestinationRule& rule =
+        rules.rules_.emplace_back(DestinationRule{.entry = entry, .credentials = {}});
+    if (entry.auth_file.empty()) continue;
+    FULMAR_TRY(rule.credentials, read_credentials(entry.auth_file));
+  }
+  return rules;
+}
+
+const DestinationRule* DestinationRules::find(const MailHost& host,
+                                              std::chrono::sys_days today) const {
+  const auto found = std::ranges::find_if(
+      rules_, [&](const DestinationRule& rule) { return conf::applies(rule.entry, host, today); });
+  return found == rules_.end() ? nullptr : &*found;
+}
+
+}  // namespace fulmar::delivery
