@@ -108,8 +108,12 @@ class World {
                                                          .random = *random_,
                                                          .metrics = metrics_},
                                                         {}, io_.get_executor(), {cached()});
-  Planner planner_{{.resolver = resolver_, .mta_sts = *sts_, .random = *random_},
-                   {.own_name = name("relay.example"), .dane_enabled = true, .allow_networks = {}}};
+  Planner planner_{{.resolver = resolver_,
+                    .mta_sts = *sts_,
+                    .random = *random_,
+                    .clock = clock_,
+                    .metrics = metrics_},
+                   {.own_name = name("relay.example"), .allow_networks = {}}};
 };
 
 void plan(benchmark::State& state, Security hosts, tls::TlsLevel level) {

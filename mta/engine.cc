@@ -20,7 +20,8 @@ Result<std::unique_ptr<Engine>> Engine::create(const conf::Config& config, Engin
                                         .metrics = parts.metrics},
                                        config.mta_sts, executor, std::move(known));
   engine->planner_ = std::make_unique<delivery::Planner>(
-      delivery::PlannerParts{*engine->resolver_, *engine->mta_sts_, parts.random, parts.clock},
+      delivery::PlannerParts{*engine->resolver_, *engine->mta_sts_, parts.random, parts.clock,
+                             parts.metrics},
       delivery::PlannerSettings{.own_name = config.hostname,
                                 .dane = config.dane,
                                 .allow_networks = config.outbound.allow_networks,

@@ -31,7 +31,7 @@ void apply_rule(const Route& route, HostPlan& plan) {
 }  // namespace
 
 Planner::Planner(PlannerParts parts, PlannerSettings settings)
-    : parts_(parts), settings_(std::move(settings)) {}
+    : parts_(parts), settings_(std::move(settings)), dane_memory_(parts.metrics) {}
 
 std::size_t host_count(const Route& route) {
   if (route.failure) return 0;
@@ -182,6 +182,7 @@ asio::awaitable<HostPlan> Planner::plan_host(Route route, std::size_t position,
                                                settings);
     tls::drop_unparsable(plan.tlsa);
   }
+  if (wants_dane(route) && !plan.lookup.error) dane_memory_.note(plan.host, plan.port, plan.tlsa);
   plan.decision = decide(route, plan);
   plan.addresses = dialable(route, plan.lookup.addresses);
   if (plan.lookup.error) {

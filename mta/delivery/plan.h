@@ -13,9 +13,11 @@
 
 #include "base/clock.h"
 #include "base/domain.h"
+#include "base/metrics.h"
 #include "base/random.h"
 #include "base/result.h"
 #include "conf/config.h"
+#include "mta/delivery/dane_memory.h"
 #include "mta/delivery/destination_rules.h"
 #include "resolver/host_lookup.h"
 #include "resolver/mx_hosts.h"
@@ -65,6 +67,7 @@ struct PlannerParts {
   tls::MtaSts& mta_sts;
   Random& random;
   const Clock& clock;
+  Metrics& metrics;
 };
 
 struct PlannerSettings {
@@ -106,6 +109,7 @@ class Planner {
 
   PlannerParts parts_;
   PlannerSettings settings_;
+  DaneMemory dane_memory_;
 };
 
 [[nodiscard]] std::size_t host_count(const Route& route);

@@ -71,13 +71,12 @@ TEST(Errc, ESC_05_ESC_06_classes_have_the_documented_status_and_retry) {
   }
 }
 
-// DANE-53, STS-33: owed protection that cannot be had defers; it never bounces at once. What a sender
-// demands of us is answered at once (RFC 8689 §4.2.1).
+// DANE-53, STS-33: owed protection that cannot be had defers; it never bounces at once. What a
+// sender demands of us is answered at once (RFC 8689 §4.2.1).
 TEST(Errc, DANE_53_STS_33_security_failures_are_transient) {
   for (int value = 0; value <= static_cast<int>(Errc::administrative); ++value) {
     const auto code = static_cast<Errc>(value);
-    const bool demanded =
-        code == Errc::requiretls_unsupported || code == Errc::requiretls_unmet;
+    const bool demanded = code == Errc::requiretls_unsupported || code == Errc::requiretls_unmet;
     if (!is_security_failure(code) || demanded) continue;
     EXPECT_EQ(make_error(code, "").status.klass, 4) << to_string(code);
     EXPECT_NE(make_error(code, "").retry, Retry::never) << to_string(code);

@@ -138,7 +138,11 @@ class CourierWorld : public ::testing::Test {
   conf::Retry retry_;
   conf::Notify notify_;
   std::unique_ptr<tls::ClientContext> context_ = make_client_context();
-  Planner planner_{{.resolver = resolver_, .mta_sts = sts_, .random = *random_, .clock = clock_},
+  Planner planner_{{.resolver = resolver_,
+                    .mta_sts = sts_,
+                    .random = *random_,
+                    .clock = clock_,
+                    .metrics = metrics_},
                    {.own_name = domain("relay.example"),
                     .allow_networks = {Network::parse("127.77.0.0/16").value()}}};
   WaitingLine line_{{.total = 2, .per_destination = 2}, [] {}};

@@ -37,11 +37,11 @@ class PlanTest : public ::testing::Test {
 
   Route find(std::string_view name) { return find(MailHost(domain(name))); }
   Route find(MailHost destination) {
-    Planner planner({resolver_, sts_, *random_, clock_}, settings_);
+    Planner planner({resolver_, sts_, *random_, clock_, metrics_}, settings_);
     return run(planner.find_route(std::move(destination)));
   }
   HostPlan plan(const Route& route, std::size_t position = 0) {
-    Planner planner({resolver_, sts_, *random_, clock_}, settings_);
+    Planner planner({resolver_, sts_, *random_, clock_, metrics_}, settings_);
     return run(planner.plan_host(route, position));
   }
   /// One MX host with a public address and a usable TLSA record.
@@ -57,6 +57,7 @@ class PlanTest : public ::testing::Test {
   FakeMtaSts sts_;
   std::unique_ptr<Random> random_ = make_seeded_random(1);
   fakes::FakeClock clock_;
+  Metrics metrics_;
   PlannerSettings settings_{.own_name = domain("relay.example"), .allow_networks = {}};
 };
 
@@ -174,7 +175,7 @@ TEST_F(PlanTest, recheck_replaces_the_policy_and_nothing_else) {
   resolver_.add_mx("b.example", 10, "mx1.b.example");
   sts_.set("b.example", make_lookup(make_policy(tls::StsMode::enforce, {"old.b.example"})));
   sts_.set_fresh("b.example", make_lookup(make_policy(tls::StsMode::enforce, {"mx1.b.example"})));
-  Planner planner({resolver_, sts_, *random_, clock_}, settings_);
+  Planner planner({resolver_, sts_, *random_, clock_, metrics_}, settings_);
   const Route before = run(planner.find_route(MailHost(domain("b.example"))));
   const Route after = run(planner.recheck_policy(before));
   EXPECT_NE(before.sts.policy, after.sts.policy);
@@ -199,7 +200,7 @@ TEST_F(PlanTest, STS_02_DANE_34_an_address_literal_asks_nothing) {
 }
 
 TEST_F(PlanTest, STS_02_a_literal_has_no_policy_to_recheck) {
-  Planner planner({resolver_, sts_, *random_, clock_}, settings_);
+  Planner planner({resolver_, sts_, *random_, clock_, metrics_}, settings_);
   const Route route = run(planner.find_route(MailHost(IpAddress::parse("9.9.9.9").value())));
   EXPECT_FALSE(run(planner.recheck_policy(route)).sts.policy.has_value());
   EXPECT_THAT(sts_.calls(), IsEmpty());
@@ -361,6 +362,40 @@ TEST_F(PlanTest, the_policy_is_that_of_the_recipients_domain_not_of_its_alias) {
   EXPECT_EQ(policy_domain(route), domain("b.example"));
   EXPECT_EQ(route.mx.expanded, domain("c.example"));
   EXPECT_THAT(sts_.calls(), ElementsAre("lookup b.example"));
+}
+
+// Watching what is published.
+
+resolver::TlsaLookup lookup_with(resolver::TlsaStatus status) {
+  resolver::TlsaLookup lookup;
+  lookup.status = status;
+  return lookup;
+}
+
+TEST(DaneMemoryTest, a_host_that_stops_to_publish_counts_once_and_a_failure_says_nothing) {
+  using resolver::TlsaStatus;
+  Metrics metrics;
+  DaneMemory memory(metrics);
+  const Domain host = Domain::parse("mx1.b.example").value();
+  memory.note(host, 25, lookup_with(TlsaStatus::not_applicable));
+  EXPECT_EQ(metrics.protection_lost.value(), 0U) << "it never had any";
+  memory.note(host, 25, lookup_with(TlsaStatus::usable));
+  memory.note(host, 25, lookup_with(TlsaStatus::lookup_failed));
+  memory.note(host, 26, lookup_with(TlsaStatus::not_applicable));
+  EXPECT_EQ(metrics.protection_lost.value(), 0U);
+  memory.note(host, 25, lookup_with(TlsaStatus::unusable));
+  memory.note(host, 25, lookup_with(TlsaStatus::not_applicable));
+  EXPECT_EQ(metrics.protection_lost.value(), 1U);
+}
+
+TEST_F(PlanTest, TLSA_records_that_are_gone_are_protection_lost) {
+  Planner planner({resolver_, sts_, *random_, clock_, metrics_}, settings_);
+  add_dane_site(Security::secure, Security::secure);
+  const Route route = run(planner.find_route(MailHost(domain("b.example"))));
+  run(planner.plan_host(route, 0));
+  resolver_.forget("_25._tcp.mx1.b.example");
+  run(planner.plan_host(route, 0));
+  EXPECT_EQ(metrics_.protection_lost.value(), 1U);
 }
 
 }  // namespace

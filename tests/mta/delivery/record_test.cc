@@ -62,7 +62,8 @@ class RecordTest : public ::testing::Test {
   FakeMtaSts sts_;
   std::unique_ptr<Random> random_ = make_seeded_random(1);
   fakes::FakeClock clock_;
-  Planner planner_{{resolver_, sts_, *random_, clock_},
+  Metrics metrics_;
+  Planner planner_{{resolver_, sts_, *random_, clock_, metrics_},
                    {.own_name = Domain::parse("relay.example").value(), .allow_networks = {}}};
 };
 
