@@ -32,6 +32,13 @@ struct Metrics {
   Counter messages_accepted;  ///< 250 after the final dot.
   Counter messages_rejected;  ///< Refused after DATA.
   Counter recipients_delivered;
+  // Of these, by what protected the session when it ended.
+  Counter delivered_in_clear;
+  Counter delivered_encrypted;
+  Counter delivered_secure;
+  Counter delivered_sts;
+  Counter delivered_dane_host_only;
+  Counter delivered_dane;
   Counter recipients_deferred;  ///< One per attempt.
   Counter recipients_bounced;
   Counter notices_sent;

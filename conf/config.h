@@ -72,6 +72,7 @@ struct Tls {
   std::string ca_file = "/etc/ssl/certs/ca-certificates.crt";
   std::string min_version = "1.2";  ///< "1.2" or "1.3"; for verified levels and policy fetches.
   OpportunisticFallback opportunistic_fallback = OpportunisticFallback::clear;
+  std::string groups;  ///< Key exchange groups in OpenSSL's words, "X25519:P-256"; empty: its own.
 };
 
 enum class Digest : std::uint8_t { sha256, sha512 };

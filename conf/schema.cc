@@ -108,6 +108,7 @@ Table tls_table() {
               choice<OpportunisticFallback>({{"clear", OpportunisticFallback::clear},
                                              {"defer", OpportunisticFallback::defer}}),
               "after a failed handshake that no policy asked for"),
+          key("groups", &Tls::groups, text(), "key exchange groups, as OpenSSL names them"),
       });
 }
 

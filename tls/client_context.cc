@@ -45,8 +45,12 @@ Result<SslCtxPtr> make_context(int min_version, const char* ciphers) {
 
 /// For mail hosts: no trust anchors at all, so that nothing but a TLSA record can make OpenSSL's
 /// own verification succeed; the trust store is consulted by verify_session() alone.
-Result<SslCtxPtr> make_smtp_context(int min_version, const char* ciphers) {
+Result<SslCtxPtr> make_smtp_context(int min_version, const char* ciphers,
+                                    const std::string& groups) {
   FULMAR_TRY(SslCtxPtr context, make_context(min_version, ciphers));
+  if (!groups.empty() && SSL_CTX_set1_groups_list(context.get(), groups.c_str()) != 1) {
+    return fail(Errc::invalid_argument, "tls.groups \"" + groups + "\": " + take_openssl_error());
+  }
   // SMTP frames its messages itself, and peers close without close_notify (pitfall 62).
   SSL_CTX_set_options(context.get(), SSL_OP_IGNORE_UNEXPECTED_EOF);
   SSL_CTX_set_verify(context.get(), SSL_VERIFY_NONE, nullptr);
@@ -146,9 +150,10 @@ Result<std::unique_ptr<ClientContext>> ClientContext::create(const conf::Tls& co
   const int floor = config.min_version == "1.3" ? TLS1_3_VERSION : TLS1_2_VERSION;
   auto contexts = std::make_unique<Contexts>();
   FULMAR_TRY(contexts->trust, load_trust_store(config.ca_file));
-  FULMAR_TRY(contexts->strict, make_smtp_context(floor, kStrictCiphers));
+  FULMAR_TRY(contexts->strict, make_smtp_context(floor, kStrictCiphers, config.groups));
   // RFC 8996 §4: TLS 1.0 and 1.1 are never negotiated, not even where clear text would do.
-  FULMAR_TRY(contexts->permissive, make_smtp_context(TLS1_2_VERSION, kPermissiveCiphers));
+  FULMAR_TRY(contexts->permissive,
+             make_smtp_context(TLS1_2_VERSION, kPermissiveCiphers, config.groups));
   // RFC 5746 §4.1: an old server without renegotiation_info still beats clear text.
   SSL_CTX_set_options(contexts->permissive.get(), SSL_OP_LEGACY_SERVER_CONNECT);
   FULMAR_TRY(contexts->https, make_https_context(floor, contexts->trust.get()));

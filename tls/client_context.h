@@ -27,7 +27,7 @@ enum class Groups : std::uint8_t {
 class ClientContext {
  public:
   /// Loads the CA bundle. Errc::io with the path when it is missing or holds no certificate
-  /// (pitfall 26).
+  /// (pitfall 26); Errc::invalid_argument when OpenSSL does not know the groups.
   static Result<std::unique_ptr<ClientContext>> create(const conf::Tls& config);
   ~ClientContext();
   ClientContext(const ClientContext&) = delete;

@@ -14,6 +14,7 @@
 
 #include "base/log.h"
 #include "tls/mta_sts_memory.h"
+#include "tls/once_an_hour.h"
 #include "tls/policy_events.h"
 
 namespace fulmar::tls {
@@ -138,6 +139,7 @@ class MtaStsService final : public MtaSts {
         result.live_id = *std::move(live);
       } else {
         result.trouble = std::move(live).error();
+        warn_of_unknown(domain, *result.trouble);
       }
     }
     std::optional<StsPolicy> fetched;
@@ -155,6 +157,17 @@ class MtaStsService final : public MtaSts {
       purpose = Purpose::lookup;
     }
     co_return conclude(std::move(result), domain, std::move(fetched));
+  }
+
+  /// Nothing is known and nothing can be found out: mail goes without MTA-STS. RFC 8461 §3.1,
+  /// pitfall 7
+  void warn_of_unknown(const Domain& domain, const Error& trouble) {
+    if (trouble.code == Errc::cancelled || is_in_force(entry_of(domain), parts_.clock.utc_now())) {
+      return;
+    }
+    if (!unknown_warnings_.is_due(domain, parts_.clock.steady_now())) return;
+    log_warn("MTA-STS record cannot be used, and no policy is known",
+             {{"domain", domain.str()}, {"reason", to_string(trouble)}});
   }
 
   /// The policy of this moment: what was just fetched (even with max_age 0), else what is in force.
@@ -429,6 +442,7 @@ class MtaStsService final : public MtaSts {
   asio::steady_timer pause_;
   UtcTime expiries_seen_until_;
   std::optional<SteadyTime> warned_at_;
+  OnceAnHour unknown_warnings_;
 
   StsMemory memory_;  // read from any thread
 };

@@ -32,6 +32,19 @@ queue::Notifiable notifiable(const queue::Message& message) {
   return message.sender ? queue::Notifiable::yes : queue::Notifiable::no;
 }
 
+/// `label` is the mail log's: "dane", "encrypted:downgraded".
+Counter& delivered_counter(Metrics& metrics, std::string_view label) {
+  const std::string_view level = label.substr(0, label.find(':'));
+  if (level == achieved_label(tls::TlsLevel::dane)) return metrics.delivered_dane;
+  if (level == achieved_label(tls::TlsLevel::dane_host_only)) {
+    return metrics.delivered_dane_host_only;
+  }
+  if (level == achieved_label(tls::TlsLevel::sts)) return metrics.delivered_sts;
+  if (level == achieved_label(tls::TlsLevel::secure)) return metrics.delivered_secure;
+  if (level == achieved_label(tls::TlsLevel::encrypt)) return metrics.delivered_encrypted;
+  return metrics.delivered_in_clear;
+}
+
 notice::NoticeRecipient as_notice(const queue::Recipient& recipient) {
   const Error cause =
       recipient.last_failure.value_or(make_error(Errc::expired, "no attempt could be finished"));
@@ -186,6 +199,7 @@ std::vector<notice::NoticeRecipient> Courier::apply(Job& job, const AttemptResul
     queue::Recipient recipient = job.delivery.recipients[i];
     if (outcome.state == RecipientState::delivered) {
       parts_.metrics.recipients_delivered.add();
+      delivered_counter(parts_.metrics, outcome.tls).add();
       continue;
     }
     if (is_security_failure(outcome.failure.error.code)) parts_.metrics.security_failures.add();

@@ -54,6 +54,7 @@ constexpr DocumentedKey kDocumented[] = {
     {"[tls]", "ca_file", R"("/etc/ssl/certs/ca-certificates.crt")"},
     {"[tls]", "min_version", R"("1.2")"},
     {"[tls]", "opportunistic_fallback", R"("clear")"},
+    {"[tls]", "groups", R"("X25519:P-256")"},
     {"[dane]", "enabled", "true"},
     {"[dane]", "digests", R"(["sha256"])"},
     {"[dane]", "also_mta_sts", "true"},

@@ -47,8 +47,9 @@ class ClientContextTest : public ::testing::Test {
         .value();
   }
 
-  bool handshake(const ClientContext& context, const TlsDecision& decision) {
-    client_ = context.new_smtp_session(decision).value();
+  bool handshake(const ClientContext& context, const TlsDecision& decision,
+                 Groups groups = Groups::preferred) {
+    client_ = context.new_smtp_session(decision, groups).value();
     session_ = server_.new_session();
     const bool done = shake_hands(client_.get(), session_.get());
     ERR_clear_error();
@@ -97,6 +98,20 @@ TEST_F(ClientContextTest, BCP_01_TLS_1_1_is_never_negotiated) {
   SSL_CTX_set_cipher_list(server_.context(), "ALL:@SECLEVEL=0");
   EXPECT_FALSE(handshake(*context, at(TlsLevel::opportunistic)));
   EXPECT_FALSE(handshake(*context, at(TlsLevel::sts)));
+}
+
+TEST_F(ClientContextTest, pitfall_64_groups_are_configurable_and_classical_ones_always_there) {
+  conf::Tls config{.ca_file = write_ca(root_.certificate_pem())};
+  config.groups = "P-521";
+  const auto context = ClientContext::create(config).value();
+  SSL_CTX_set1_groups_list(server_.context(), "P-256");
+  EXPECT_FALSE(handshake(*context, at(TlsLevel::opportunistic)));
+  EXPECT_TRUE(handshake(*context, at(TlsLevel::opportunistic), Groups::classical));
+  config.groups = "P-521:nonsense";
+  const auto refused = ClientContext::create(config);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Errc::invalid_argument);
+  EXPECT_THAT(refused.error().detail, HasSubstr("tls.groups"));
 }
 
 TEST_F(ClientContextTest, min_version_is_the_floor_of_the_verified_levels_alone) {

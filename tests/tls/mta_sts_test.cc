@@ -37,6 +37,16 @@ TEST_F(MtaStsTest, pitfall_7_a_failed_TXT_lookup_with_nothing_known_is_no_policy
   EXPECT_EQ(fetcher_.fetches, 0);
 }
 
+TEST_F(MtaStsTest, pitfall_7_one_warning_per_domain_and_hour) {
+  resolver_.fail("_mta-sts.example.com", resolver::FakeResolver::Type::txt, Errc::dns_servfail);
+  for (int i = 0; i < 3; ++i)
+    lookup();
+  EXPECT_THAT(log_->at(LogLevel::warn), SizeIs(1));
+  clock_.advance(hours(1));
+  lookup();
+  EXPECT_THAT(log_->at(LogLevel::warn), SizeIs(2));
+}
+
 TEST_F(MtaStsTest, pitfall_1_two_records_are_no_live_record) {
   resolver_.add_txt("_mta-sts.example.com", "v=STSv1; id=2;");
   const StsLookup got = lookup();
