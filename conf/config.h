@@ -17,10 +17,10 @@
 #include <vector>
 
 #include "base/domain.h"
-#include "base/error.h"
 #include "base/ip_address.h"
 #include "base/log.h"
 #include "conf/destination.h"
+#include "conf/failure.h"
 
 namespace fulmar::conf {
 
@@ -110,30 +110,6 @@ struct Outbound {
   milliseconds final_dot_timeout{
       600'000};  ///< 1 s .. 60 min; short values make duplicates (RFC 5321 §4.5.3.2.6).
 };
-
-enum class FailureAction : std::uint8_t { defer, bounce };
-
-/// What becomes of mail that fails for one reason at every host.
-struct FailureRule {
-  FailureAction action = FailureAction::defer;
-  std::optional<milliseconds> give_up_after;  ///< In place of retry.give_up_after; 1 s .. 30 d.
-};
-
-struct Failure {
-  FailureRule dane_lookup;
-  FailureRule dane_mismatch;
-  FailureRule dane_no_tls;
-  FailureRule sts_mx_mismatch;
-  FailureRule sts_certificate;
-  FailureRule sts_no_tls;
-  FailureRule requiretls{.action = FailureAction::bounce,
-                         .give_up_after = {}};  ///< RFC 8689 §4.2.1
-  FailureRule dns;
-  FailureRule connect;
-};
-
-/// The rule for `code`; an ordinary one for classes without a key.
-[[nodiscard]] FailureRule rule_for(const Failure& failure, Errc code);
 
 struct Retry {
   std::vector<milliseconds> intervals = {

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/domain.h"
@@ -24,6 +25,7 @@ struct DomainPattern {
   Scope scope = Scope::exact;
   Domain name;  ///< The root for `any`.
 
+  static DomainPattern exactly(Domain name) { return {Scope::exact, std::move(name)}; }
   /// Errc::syntax when it is none of the three forms.
   static Result<DomainPattern> parse(std::string_view text);
   [[nodiscard]] std::string str() const;

@@ -1,4 +1,4 @@
-#include "conf/config.h"
+#include "conf/failure.h"
 
 namespace fulmar::conf {
 

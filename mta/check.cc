@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "mta/app.h"
+#include "mta/delivery/destination_rules.h"
 #include "mta/net/endpoint.h"
 #include "mta/task_group.h"
 #include "resolver/self_test.h"
@@ -127,6 +128,8 @@ int check(const conf::Config& config) {
   report.add("state directory " + config.state_dir, check_state_dir(config.state_dir));
   report.add("CA certificates " + config.tls.ca_file,
              without_value(tls::ClientContext::create(config.tls)));
+  report.add("password files of [[destination]]",
+             without_value(delivery::DestinationRules::load(config.destinations)));
   check_validation(report, config.resolver);
   // A running daemon holds the addresses itself.
   const bool running = daemon_is_running(config.control.socket);

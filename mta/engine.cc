@@ -33,8 +33,7 @@ delivery::AttemptSettings attempt_settings(const conf::Config& config) {
   return {.converse = {.helo_name = config.hostname.str(),
                        .outbound = config.outbound,
                        .fallback = config.tls.opportunistic_fallback},
-          .failure = config.retry.failure,
-          .requiretls = config.requiretls.enabled};
+          .failure = config.retry.failure};
 }
 
 }  // namespace fulmar::mta

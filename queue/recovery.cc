@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/hex.h"
 #include "queue/codec.h"
 
 namespace fulmar::queue {
@@ -12,24 +13,13 @@ bool contains(const std::vector<MessageId>& sorted, const MessageId& id) {
   return std::ranges::binary_search(sorted, id);
 }
 
-std::string hex(std::string_view bytes) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  std::string text;
-  for (const char c : bytes) {
-    const auto octet = static_cast<unsigned char>(c);
-    text += kDigits[octet >> 4];
-    text += kDigits[octet & 0xF];
-  }
-  return text;
-}
-
 /// "3KQ… example.com", as far as that can be read.
 std::string printable(std::string_view key) {
   const auto id = parse_message_id(key);
-  if (!id) return hex(key);
+  if (!id) return to_hex(key);
   if (key.size() == MessageId::kBytes) return id->str();
   const auto destination = parse_destination(key);
-  if (!destination) return hex(key);
+  if (!destination) return to_hex(key);
   return id->str() + ' ' + to_string(*destination);
 }
 

@@ -39,8 +39,7 @@ struct HostLookup {
 boost::asio::awaitable<HostLookup> lookup_host(Resolver& resolver, Domain host);
 
 struct TlsaSettings {
-  std::vector<conf::Digest> digests = {conf::Digest::sha512,
-                                       conf::Digest::sha256};  ///< Strongest first.
+  std::vector<conf::Digest> digests = conf::Dane{}.digests;  ///< Strongest first.
   enum class Source : std::uint8_t {
     cache,  ///< As long as its TTL allows.
     fresh,  ///< Resolver::fresh_tlsa().
@@ -53,12 +52,6 @@ struct TlsaSettings {
 /// what it had.
 boost::asio::awaitable<TlsaLookup> lookup_tlsa(Resolver& resolver, std::vector<Domain> bases,
                                                std::uint16_t port, TlsaSettings settings);
-
-/// With the defaults. No default argument: GCC 12 makes wrong code of one in a co_await expression.
-inline boost::asio::awaitable<TlsaLookup> lookup_tlsa(Resolver& resolver, std::vector<Domain> bases,
-                                                      std::uint16_t port) {
-  return lookup_tlsa(resolver, std::move(bases), port, TlsaSettings{});
-}
 
 /// The pure half of lookup_host: base candidates from what the address answers and the CNAME query
 /// said.

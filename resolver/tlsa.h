@@ -41,8 +41,6 @@ struct TlsaLookup {
 /// The usable records, of which per usage and selector only the strongest digest and Full(0) stay.
 /// `digests` names them strongest first; one that is not named counts last. RFC 7671 §9
 [[nodiscard]] std::vector<TlsaRecord> select_usable(const std::vector<TlsaRecord>& published,
-                                                    const std::vector<conf::Digest>& digests = {
-                                                        conf::Digest::sha512,
-                                                        conf::Digest::sha256});
+                                                    const std::vector<conf::Digest>& digests);
 
 }  // namespace fulmar::resolver

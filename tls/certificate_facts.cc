@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/ascii.h"
+#include "base/hex.h"
 #include "tls/openssl_ptr.h"
 
 namespace fulmar::tls {
@@ -76,17 +77,6 @@ std::string digest(std::string_view octets, const EVP_MD* algorithm) {
   return out;
 }
 
-std::string hex(std::string_view octets) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  std::string out;
-  for (const char c : octets) {
-    const auto value = static_cast<unsigned char>(c);
-    out += kDigits[value >> 4];
-    out += kDigits[value & 15];
-  }
-  return out;
-}
-
 }  // namespace
 
 CertificateFacts read_facts(X509* certificate) {
@@ -95,7 +85,7 @@ CertificateFacts read_facts(X509* certificate) {
           .not_before = time_of(X509_get0_notBefore(certificate)),
           .not_after = time_of(X509_get0_notAfter(certificate)),
           .names = dns_names(certificate),
-          .spki_sha256 = hex(digest(der(certificate, kSelectorSpki), EVP_sha256()))};
+          .spki_sha256 = to_hex(digest(der(certificate, kSelectorSpki), EVP_sha256()))};
 }
 
 std::string describe(const CertificateFacts& facts) {

@@ -43,13 +43,18 @@ inline bool is_host_proven(const TlsPolicyInputs& inputs) {
 /// By what the destination publishes.
 [[nodiscard]] TlsDecision decide_automatic(const TlsPolicyInputs& inputs);
 
-/// By the operator's rule. REQUIRES: inputs.rule is not automatic.
+/// By the operator's rule; without one by what the destination publishes.
 [[nodiscard]] TlsDecision decide_by_rule(const TlsPolicyInputs& inputs);
 
-/// PKIX for the host itself, in place of a level that proves nothing about it.
+/// Raises a level that proves nothing about the host to PKIX for its name; never lowers. A host
+/// without a name is skipped: rule_certificate.
 [[nodiscard]] TlsDecision demand_password_safety(TlsDecision decision,
                                                  const TlsPolicyInputs& inputs);
+/// Raises what does not satisfy REQUIRETLS to PKIX for the host's name where the name is proven,
+/// and skips the host where it is not: requiretls_unmet. Lookups that failed stay what they are.
+/// RFC 8689 §4.2.1
 [[nodiscard]] TlsDecision demand_requiretls(TlsDecision decision, const TlsPolicyInputs& inputs);
+/// The same, but nothing holds the mail back: a failure becomes `waived`. RFC 8689 §4.2.2
 [[nodiscard]] TlsDecision waive(TlsDecision decision);
 
 }  // namespace fulmar::tls

@@ -1,8 +1,8 @@
 // The branches of decide_tls_policy() for those who ask for something else than what the
 // destination publishes: our operator, and the message.
+#include <cstdlib>
 #include <utility>
 
-#include "base/check.h"
 #include "tls/tls_branches.h"
 
 namespace fulmar::tls {
@@ -11,15 +11,11 @@ namespace {
 using conf::DomainPattern;
 using conf::TlsRule;
 
-DomainPattern exactly(const Domain& name) {
-  return {.scope = DomainPattern::Scope::exact, .name = name};
-}
-
 /// What `secure` accepts when the operator names nothing: the next-hop domain and what is below it.
 /// MX records could be forged, so the names in them do not count.
 std::vector<DomainPattern> secure_names(const TlsPolicyInputs& inputs) {
   if (!inputs.rule_names.empty()) return inputs.rule_names;
-  return {exactly(inputs.policy_domain),
+  return {DomainPattern::exactly(inputs.policy_domain),
           {.scope = DomainPattern::Scope::below, .name = inputs.policy_domain}};
 }
 
@@ -73,7 +69,7 @@ TlsDecision decide_sts(const TlsPolicyInputs& inputs) {
 
 /// The level that proves the host by a certificate, where the level so far proves nothing.
 TlsDecision raise_to_secure(TlsDecision decision, const TlsPolicyInputs& inputs) {
-  TlsDecision raised = use_secure(inputs, {exactly(inputs.host)});
+  TlsDecision raised = use_secure(inputs, {DomainPattern::exactly(inputs.host)});
   raised.sts_testing = decision.sts_testing;
   raised.sts_testing_failure = std::move(decision.sts_testing_failure);
   return raised;
@@ -114,7 +110,7 @@ TlsDecision decide_by_rule(const TlsPolicyInputs& inputs) {
     case TlsRule::may:
       return decide_automatic(inputs);
   }
-  std::unreachable();
+  std::abort();  // every enumerator has its case
 }
 
 TlsDecision demand_password_safety(TlsDecision decision, const TlsPolicyInputs& inputs) {
@@ -137,8 +133,9 @@ TlsDecision demand_password_safety(TlsDecision decision, const TlsPolicyInputs& 
 TlsDecision demand_requiretls(TlsDecision decision, const TlsPolicyInputs& inputs) {
   if (decision.failure) {
     // Trouble with lookups passes; the rest does not. RFC 8689 §4.2.1
-    const bool passing =
-        decision.failure->code == Errc::dane_lookup || decision.failure->code == Errc::cancelled;
+    const bool passing = decision.failure->code == Errc::dane_lookup ||
+                         decision.failure->code == Errc::cancelled ||
+                         decision.failure->code == Errc::limit;
     decision.requiretls = true;
     if (!passing) decision.failure = as_demanded(decision, *std::move(decision.failure));
     return decision;

@@ -64,7 +64,8 @@ TlsDecision with_testing(TlsDecision decision, const TlsPolicyInputs& inputs, co
   return decision;
 }
 
-/// Rows 5 to 10: MTA-STS, if it enforces anything, lists the host.
+/// The rows of docs/security-levels.md from `dane-host-only` on: MTA-STS, if it enforces anything,
+/// lists the host.
 TlsDecision decide_listed(const TlsPolicyInputs& inputs, TlsaStatus tlsa, const StsView& sts) {
   if (tlsa == TlsaStatus::usable) {  // behind an insecure MX
     TlsDecision decision = use_dane(inputs, TlsLevel::dane_host_only, {inputs.tlsa.base});
@@ -162,8 +163,7 @@ TlsDecision decide_automatic(const TlsPolicyInputs& inputs) {
 }
 
 TlsDecision decide_tls_policy(const TlsPolicyInputs& inputs) {
-  TlsDecision decision =
-      inputs.rule == conf::TlsRule::automatic ? decide_automatic(inputs) : decide_by_rule(inputs);
+  TlsDecision decision = decide_by_rule(inputs);
   if (inputs.sends_password) decision = demand_password_safety(std::move(decision), inputs);
   if (inputs.demand == Demand::requiretls) return demand_requiretls(std::move(decision), inputs);
   const bool waived = inputs.demand == Demand::tls_optional || inputs.rule == conf::TlsRule::may;

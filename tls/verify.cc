@@ -4,6 +4,7 @@
 #include <openssl/ssl.h>
 
 #include <algorithm>
+#include <functional>
 #include <utility>
 
 #include "base/ascii.h"
@@ -45,24 +46,19 @@ std::string compare_records(X509* leaf, const std::vector<resolver::TlsaRecord>&
   return text;
 }
 
-std::string join(const std::vector<Domain>& names) {
+template <class Names, class Text>
+std::string join(const Names& names, Text text_of) {
   std::string text;
-  for (const Domain& name : names)
-    text += (text.empty() ? "" : ", ") + name.str();
-  return text;
-}
-
-std::string join(const std::vector<conf::DomainPattern>& names) {
-  std::string text;
-  for (const conf::DomainPattern& name : names)
-    text += (text.empty() ? "" : ", ") + name.str();
+  for (const auto& name : names)
+    text += (text.empty() ? "" : ", ") + std::invoke(text_of, name);
   return text;
 }
 
 std::string describe_dane_failure(long result, X509* leaf, const TlsDecision& decision) {
   switch (result) {
     case X509_V_ERR_HOSTNAME_MISMATCH:
-      return "the certificate names none of " + join(decision.reference_names) + " (DANE-TA)";
+      return "the certificate names none of " + join(decision.reference_names, &Domain::str) +
+             " (DANE-TA)";
     case X509_V_ERR_CERT_HAS_EXPIRED:
     case X509_V_ERR_CERT_NOT_YET_VALID:
       return std::string("the chain to the DANE-TA record fails: ") +
@@ -109,11 +105,14 @@ struct PkixDemand {
   Errc failure = Errc::sts_certificate;
 };
 
+/// RFC 8461 §4.2: the MX host, never the pattern that lists it.
+PkixDemand sts_demand(const TlsDecision& decision) {
+  return {{conf::DomainPattern::exactly(decision.host)}, Errc::sts_certificate};
+}
+
 PkixDemand pkix_demand(const TlsDecision& decision) {
   if (decision.level == TlsLevel::secure) return {decision.pkix_names, Errc::rule_certificate};
-  // RFC 8461 §4.2: the MX host, never the pattern that lists it.
-  return {{{.scope = conf::DomainPattern::Scope::exact, .name = decision.host}},
-          Errc::sts_certificate};
+  return sts_demand(decision);
 }
 
 bool add_names(X509_VERIFY_PARAM* param, const std::vector<conf::DomainPattern>& names) {
@@ -142,7 +141,7 @@ bool set_up_pkix(X509_STORE_CTX* verification, const std::vector<conf::DomainPat
 std::optional<Error> check_pkix(SSL* ssl, X509* leaf, const PkixDemand& demand,
                                 const ClientContext& context, const VerifyOutcome& outcome) {
   const X509StoreCtxPtr verification(X509_STORE_CTX_new());
-  const std::string whose = "certificate for " + join(demand.names);
+  const std::string whose = "certificate for " + join(demand.names, &conf::DomainPattern::str);
   if (verification == nullptr ||
       X509_STORE_CTX_init(verification.get(), context.trust_store(), leaf,
                           SSL_get_peer_cert_chain(ssl)) != 1 ||
@@ -207,9 +206,7 @@ std::optional<Error> check_testing(SSL* ssl, X509* leaf, const TlsDecision& deci
   if (leaf == nullptr) {
     return make_error(Errc::sts_certificate, "the host presented no certificate");
   }
-  const PkixDemand demand{{{.scope = conf::DomainPattern::Scope::exact, .name = decision.host}},
-                          Errc::sts_certificate};
-  return check_pkix(ssl, leaf, demand, context, outcome);
+  return check_pkix(ssl, leaf, sts_demand(decision), context, outcome);
 }
 
 /// A session that proved what it owed may be called by its level; TLS without a policy is still

@@ -110,4 +110,13 @@ std::vector<std::pair<std::string, JsonView>> JsonView::members() const {
   return result;
 }
 
+std::string JsonView::rule_text() const {
+  const JsonView& rule = *this;
+  std::string text = "rule " + rule["where"].text() + ": tls " + rule["tls"].text();
+  if (rule["relay"].present()) text += ", relay " + rule["relay"].text();
+  if (rule["until"].present()) text += ", until " + rule["until"].text();
+  if (!rule["comment"].lines().empty()) text += " (" + rule["comment"].text() + ')';
+  return text;
+}
+
 }  // namespace fulmar::control

@@ -35,6 +35,8 @@ class JsonView {
   [[nodiscard]] std::vector<JsonView> items() const;
   /// text() of every element, joined; "-" when there is none.
   [[nodiscard]] std::string joined(std::string_view separator) const;
+  /// An operator's rule: "rule fulmar.toml:12: tls secure, relay [a.example]:587 (why)".
+  [[nodiscard]] std::string rule_text() const;
   /// Names and values of an object, in its order.
   [[nodiscard]] std::vector<std::pair<std::string, JsonView>> members() const;
 

@@ -61,6 +61,7 @@ void show_recipient(std::string& text, const JsonView& recipient) {
 void show_attempt(std::string& text, const JsonView& attempt) {
   text += fmt::format("\nattempt {}  {}\n", attempt["at"].time(), attempt["destination"].text());
   const JsonView decision = attempt["decision"];
+  if (decision["rule"].present()) text += "  " + decision["rule"].rule_text() + "\n";
   std::vector<TextRow> rows;
   for (const JsonView& host : decision["hosts"].items()) {
     const std::string outcome =

@@ -39,6 +39,10 @@ void show_connect(std::vector<TextRow>& rows, const JsonView& connect) {
   rows.push_back({"connect", fmt::format("{}: {}, tls {}", connect["address"].text(), verdict,
                                          connect["tls"].text())});
   if (connect["failure"].present()) rows.push_back({"", failure_text(connect["failure"])});
+  for (const char* member : {"downgraded_after", "waived", "testing_failure"}) {
+    if (!connect[member].present()) continue;
+    rows.push_back({"", fmt::format("{}: {}", member, failure_text(connect[member]))});
+  }
   const JsonView certificate = connect["certificate"];
   if (!certificate.present()) return;
   rows.push_back({"certificate", fmt::format("{}, issued by {}", certificate["subject"].text(),
@@ -62,6 +66,7 @@ void show_host(std::string& text, const JsonView& host) {
   rows.push_back({"because", fmt::format("{} [{}, {}]", host["reason"].text(), host["rule"].text(),
                                          host["reference"].text())});
   if (host["failure"].present()) rows.push_back({"failure", failure_text(host["failure"])});
+  if (host["waived"].present()) rows.push_back({"waived", failure_text(host["waived"])});
   show_connect(rows, host["connect"]);
   text += align_columns(rows, 2);
 }
@@ -74,6 +79,10 @@ std::string render_explain(const boost::json::value& explanation) {
       fmt::format("{}: {}\n", view["domain"].text(),
                   view["deliverable"].is_true() ? "deliverable" : "NOT deliverable now");
   if (view["failure"].present()) text += "  " + failure_text(view["failure"]) + "\n";
+  if (view["rule"].present()) text += "  " + view["rule"].rule_text() + "\n";
+  if (view["next_hop"].text() != view["domain"].text()) {
+    text += "  next hop: " + view["next_hop"].text() + "\n";
+  }
   text += fmt::format("  MX: {}{}\n", view["mx"]["security"].text(),
                       view["mx"]["implicit"].is_true() ? ", implicit (the domain itself)" : "");
   show_policy(text, view["mta_sts"]);

@@ -1,9 +1,9 @@
 #include "mta/delivery/attempt.h"
 
-#include <algorithm>
+#include <utility>
 
 #include "base/ascii.h"
-#include "mta/delivery/driver.h"
+#include "base/log.h"
 #include "mta/delivery/record.h"
 #include "mta/smtp/client_session.h"
 
@@ -27,26 +27,22 @@ std::string host_label(const HostPlan& plan, const IpAddress& address) {
   return name + '[' + address.str() + "]:" + std::to_string(plan.port);
 }
 
-bool is_sts_failure(Errc code) {
-  return code == Errc::sts_mx_mismatch || code == Errc::sts_certificate ||
-         code == Errc::sts_no_tls || code == Errc::sts_required;
-}
-
-/// Whether another MTA-STS policy might have let the host pass.
-bool rests_on_policy(const tls::TlsDecision& decision, Errc code) {
-  const bool by_policy = decision.level == tls::TlsLevel::sts || decision.sts_must_pass;
-  return is_sts_failure(code) || (by_policy && code == Errc::requiretls_unmet);
-}
-
-/// Whether other TLSA records might have.
-bool rests_on_records(const tls::TlsDecision& decision, Errc code) {
-  return code == Errc::dane_mismatch || (!decision.tlsa.empty() && code == Errc::requiretls_unmet);
-}
-
-/// Whether the failure is the host's word. Our own findings never carry it as theirs (DSN-14).
-bool is_remote_word(Errc code) {
-  return code == Errc::remote_temporary || code == Errc::remote_permanent ||
-         code == Errc::remote_protocol;
+/// What another lookup might take back.
+Basis basis_of(const tls::TlsDecision& decision, Errc code) {
+  switch (code) {
+    case Errc::sts_mx_mismatch:
+    case Errc::sts_certificate:
+    case Errc::sts_no_tls:
+    case Errc::sts_required:
+      return Basis::policy;
+    case Errc::dane_mismatch:
+      return Basis::records;
+    case Errc::requiretls_unmet:
+      if (!decision.tlsa.empty()) return Basis::records;
+      return decision.level == tls::TlsLevel::sts ? Basis::policy : Basis::fact;
+    default:
+      return Basis::fact;
+  }
 }
 
 /// What protected the session, for the mail log. A session that fell short of what somebody waived
@@ -62,29 +58,17 @@ std::string session_label(const Conversation& conversation, const tls::TlsDecisi
   return fell_short ? label + ":downgraded" : label;
 }
 
-tls::Demand demand_of(const queue::Message& message, const AttemptSettings& settings) {
-  if (message.requiretls && settings.requiretls) return tls::Demand::requiretls;
+/// A message that was taken with a demand keeps it, whatever the settings say by now. REQ-02
+tls::Demand demand_of(const queue::Message& message) {
+  if (message.requiretls) return tls::Demand::requiretls;
   return message.tls_optional ? tls::Demand::tls_optional : tls::Demand::nothing;
 }
 
-smtp::OutgoingEnvelope::RequireTls requiretls_of(const queue::Message& message,
-                                                 const AttemptSettings& settings) {
+smtp::OutgoingEnvelope::RequireTls requiretls_of(const queue::Message& message) {
   using RequireTls = smtp::OutgoingEnvelope::RequireTls;
-  if (!message.requiretls || !settings.requiretls) return RequireTls::no;
+  if (!message.requiretls) return RequireTls::no;
   // A notice under proven protection is better than none. RFC 8689 §5, REQ-11
   return message.sender ? RequireTls::demanded : RequireTls::if_offered;
-}
-
-queue::Exposure as_exposure(smtp::Shown shown) {
-  switch (shown) {
-    case smtp::Shown::nothing:
-      return queue::Exposure::nothing;
-    case smtp::Shown::envelope:
-      return queue::Exposure::envelope;
-    case smtp::Shown::content:
-      return queue::Exposure::content;
-  }
-  return queue::Exposure::content;
 }
 
 class Attempt {
@@ -95,16 +79,16 @@ class Attempt {
         settings_(std::move(settings)),
         message_(std::move(message)),
         delivery_(std::move(delivery)),
-        recipients_(delivery_.recipients.size()),
+        ledger_(delivery_.recipients.size()),
         deadline_(parts_.clock.steady_now() + kAttemptLimit +
                   std::chrono::seconds(message_.size / kSlowestOctetsPerSecond)) {}
 
   asio::awaitable<AttemptResult> run() {
     const SteadyTime started = parts_.clock.steady_now();
-    route_ =
-        co_await parts_.planner.find_route(delivery_.destination, demand_of(message_, settings_));
+    route_ = co_await parts_.planner.find_route(delivery_.destination, demand_of(message_));
+    tell_of_rule();
     if (route_.failure) {
-      note_failure({.error = *route_.failure});
+      ledger_.note_failure(0, Basis::fact, {.error = *route_.failure});
     } else {
       co_await walk_hosts();
     }
@@ -114,212 +98,134 @@ class Attempt {
   }
 
  private:
+  using Purpose = smtp::ClientOptions::Purpose;
   using Source = resolver::TlsaSettings::Source;
-  /// How many failures each recipient had.
-  using Mark = std::vector<std::size_t>;
 
-  /// What a visit to a host ended in that may rest on old answers.
-  struct Met {
-    bool sts_failure = false;
-    bool dane_mismatch = false;
-    std::vector<resolver::TlsaRecord> tlsa;  ///< What the host was held to.
+  /// What held a host back, and may rest on answers of yesterday.
+  struct Held {
+    bool by_policy = false;
+    bool by_records = false;
+    std::vector<resolver::TlsaRecord> published;  ///< Its TLSA records, as looked up.
   };
 
-  struct Progress {
-    std::optional<RecipientResult> result;  // once decided
-    std::vector<HostFailure> failures;
-    queue::Exposure exposure = queue::Exposure::nothing;
-  };
-
-  [[nodiscard]] bool all_decided() const {
-    return std::ranges::all_of(
-        recipients_, [](const Progress& recipient) { return recipient.result.has_value(); });
-  }
-
-  /// Of a host or a whole route: it concerns everybody who is still undecided.
-  void note_failure(const HostFailure& failure) {
-    for (Progress& recipient : recipients_) {
-      if (!recipient.result) recipient.failures.push_back(failure);
-    }
+  /// An exception in force is told wherever it has effect.
+  void tell_of_rule() const {
+    if (route_.rule == nullptr || route_.rule->entry.tls == conf::TlsRule::automatic) return;
+    const conf::Destination& entry = route_.rule->entry;
+    log_info("rule for the destination applied",
+             {{"id", message_.id.str()},
+              {"destination", to_string(delivery_.destination)},
+              {"where", entry.where},
+              {"tls", std::string(conf::to_string(entry.tls))}});
   }
 
   asio::awaitable<void> walk_hosts() {
     for (std::size_t position = 0; position < host_count(route_) && may_go_on(); ++position) {
-      const Mark before = mark_failures();
-      const Met met = co_await try_host(position, Source::cache);
-      if (all_decided()) co_return;
-      // What was held against the host may rest on an answer of yesterday: look again before it
-      // counts. RFC 8461 §5, RFC 7671 §8.1
-      if (met.sts_failure) {
-        const bool changed = co_await policy_changed();
-        if (changed) co_await try_host(position, Source::cache);
-      }
-      if (met.dane_mismatch && may_go_on()) co_await try_fresh_records(position, met, before);
+      HostPlan plan = co_await parts_.planner.plan_host(route_, position, Source::cache);
+      const Held held = co_await try_host(position, std::move(plan));
+      // Before it counts, it is looked up again. RFC 8461 §5, RFC 7671 §8.1
+      if (held.by_policy && !ledger_.all_decided()) co_await try_fresh_policy(position);
+      if (held.by_records && may_go_on()) co_await try_fresh_records(position, held);
     }
   }
 
-  /// The host again, if its TLSA records are others by now.
-  asio::awaitable<void> try_fresh_records(std::size_t position, Met met, Mark before) {
-    HostPlan plan = co_await parts_.planner.plan_host(route_, position, Source::fresh);
-    const bool changed =
-        plan.tlsa.status != resolver::TlsaStatus::lookup_failed && plan.tlsa.published != met.tlsa;
-    if (!changed) co_return;
-    forget_failures_since(before);
-    co_await try_planned(std::move(plan));
-  }
-
-  [[nodiscard]] Mark mark_failures() const {
-    Mark mark;
-    for (const Progress& recipient : recipients_)
-      mark.push_back(recipient.failures.size());
-    return mark;
-  }
-
-  void forget_failures_since(const Mark& mark) {
-    for (std::size_t i = 0; i < recipients_.size(); ++i)
-      recipients_[i].failures.resize(std::min(mark[i], recipients_[i].failures.size()));
-  }
-
-  [[nodiscard]] bool may_go_on() const {
-    return !all_decided() && sessions_ < kMaxSessions && parts_.clock.steady_now() < deadline_;
-  }
-
-  asio::awaitable<bool> policy_changed() {
-    if (rechecked_) co_return false;
-    rechecked_ = true;
+  /// The host again, if the policy is another one by now. Asked for once an attempt.
+  asio::awaitable<void> try_fresh_policy(std::size_t position) {
+    if (std::exchange(rechecked_, true)) co_return;
     Route fresh = co_await parts_.planner.recheck_policy(route_);
     // Only a policy that was fetched replaces the one in force: trouble on the way never lowers
     // what is owed. STS-26
-    if (fresh.sts.source != tls::StsLookup::Source::fetched) co_return false;
+    if (fresh.sts.source != tls::StsLookup::Source::fetched) co_return;
     const bool changed = fresh.sts.policy != route_.sts.policy;
     route_ = std::move(fresh);
-    // What was held against hosts under the old policy no longer stands.
-    if (changed) forget_sts_failures();
-    co_return changed;
+    if (!changed) co_return;
+    ledger_.forget_policy_failures();
+    HostPlan plan = co_await parts_.planner.plan_host(route_, position, Source::cache);
+    co_await try_host(position, std::move(plan));
   }
 
-  void forget_sts_failures() {
-    for (Progress& recipient : recipients_) {
-      std::erase_if(recipient.failures, [](const HostFailure& failure) {
-        return is_sts_failure(failure.error.code) || failure.error.code == Errc::requiretls_unmet;
-      });
-    }
+  /// The host again, if its TLSA records are others by now.
+  asio::awaitable<void> try_fresh_records(std::size_t position, Held held) {
+    HostPlan plan = co_await parts_.planner.plan_host(route_, position, Source::fresh);
+    // A lookup that fails, or is not due yet, leaves what is known.
+    if (plan.tlsa.status == resolver::TlsaStatus::lookup_failed) co_return;
+    if (plan.tlsa.published == held.published) co_return;
+    ledger_.forget_host(position);
+    co_await try_host(position, std::move(plan));
   }
 
-  asio::awaitable<Met> try_host(std::size_t position, Source source) {
-    HostPlan plan = co_await parts_.planner.plan_host(route_, position, source);
-    co_return co_await try_planned(std::move(plan));
+  [[nodiscard]] bool may_go_on() const {
+    return !ledger_.all_decided() && sessions_ < kMaxSessions &&
+           parts_.clock.steady_now() < deadline_;
   }
 
-  asio::awaitable<Met> try_planned(HostPlan plan) {
+  asio::awaitable<Held> try_host(std::size_t position, HostPlan plan) {
     json::object& record = hosts_.emplace_back(to_json(plan)).as_object();
-    Met met{.tlsa = plan.tlsa.published};
+    Held held{.published = plan.tlsa.published};
     if (plan.failure) {
-      note_failure({.error = *plan.failure});
-      met.sts_failure = rests_on_policy(plan.decision, plan.failure->code);
-      co_return met;
+      const Basis basis = basis_of(plan.decision, plan.failure->code);
+      ledger_.note_failure(position, basis, {.error = *plan.failure});
+      held.by_policy = basis == Basis::policy;
+      co_return held;
     }
     json::array tried;
     for (const IpAddress& address : addresses_of_turn(plan, delivery_.attempts)) {
       if (!may_go_on()) break;
       json::object connection;
-      const std::optional<Errc> failed = co_await try_address(plan, address, connection);
-      if (failed) {
-        met.sts_failure = met.sts_failure || rests_on_policy(plan.decision, *failed);
-        met.dane_mismatch = met.dane_mismatch || rests_on_records(plan.decision, *failed);
-      }
+      const Basis basis = co_await try_address(position, plan, address, connection);
+      held.by_policy = held.by_policy || basis == Basis::policy;
+      held.by_records = held.by_records || basis == Basis::records;
       tried.push_back(std::move(connection));
     }
     record["connections"] = std::move(tried);
-    co_return met;
+    co_return held;
   }
 
-  asio::awaitable<std::optional<Errc>> try_address(const HostPlan& plan, const IpAddress& address,
-                                                   json::object& record) {
+  /// What the failure rests on, if there was one.
+  asio::awaitable<Basis> try_address(std::size_t position, const HostPlan& plan,
+                                     const IpAddress& address, json::object& record) {
     record["address"] = address.str();
-    bool more = true;
-    std::optional<Errc> failed;
-    while (more) {
+    for (;;) {
       const ConverseParts parts{
           .context = parts_.context,
           .clock = parts_.clock,
           .body = {.store = parts_.store, .message = message_.id, .chunks = message_.chunks},
           .deadline = deadline_};
-      auto conversation = co_await converse(parts, settings_.converse, plan, address,
-                                            smtp::ClientOptions::Purpose::deliver, envelope());
+      ConverseRequest request{
+          .plan = plan, .address = address, .purpose = Purpose::deliver, .envelope = envelope()};
+      const auto conversation = co_await converse(parts, settings_.converse, std::move(request));
       if (!conversation) {
         record["failure"] = to_json(conversation.error());
-        note_failure({.error = conversation.error()});
-        co_return conversation.error().code;
+        ledger_.note_failure(position, Basis::fact, {.error = conversation.error()});
+        co_return Basis::fact;
       }
       sessions_ += conversation->sessions;
       sending_ += conversation->talking;
       describe_conversation(*conversation, record);
-      const SessionReport& report = conversation->session;
-      failed = report.result.failure ? std::optional(report.result.failure->code) : std::nullopt;
-      // Some were refused for their number alone: the same host takes them next. SMTP-19
-      more =
-          merge(report, host_label(plan, address), session_label(*conversation, plan.decision)) &&
-          may_go_on();
+      const smtp::SessionResult& result = conversation->session.result;
+      const Basis basis =
+          result.failure ? basis_of(plan.decision, result.failure->code) : Basis::fact;
+      const Ledger::Session session{.host = position,
+                                    .basis = basis,
+                                    .label = host_label(plan, address),
+                                    .tls = session_label(*conversation, plan.decision)};
+      const Ledger::Again again = ledger_.merge(session, result);
+      if (again == Ledger::Again::no || !may_go_on()) co_return basis;
     }
-    co_return failed;
   }
 
   /// Those undecided, in order.
   [[nodiscard]] smtp::OutgoingEnvelope envelope() {
     smtp::OutgoingEnvelope envelope{.size = message_.size, .eight_bit = message_.eight_bit};
-    envelope.requiretls = requiretls_of(message_, settings_);
+    envelope.requiretls = requiretls_of(message_);
     if (message_.sender) envelope.reverse_path = message_.sender->ascii_domain_form();
     envelope.smtputf8 = !is_ascii(envelope.reverse_path);
-    for (std::size_t i = 0; i < recipients_.size(); ++i) {
-      if (recipients_[i].result) continue;
+    for (std::size_t i = 0; i < delivery_.recipients.size(); ++i) {
+      if (ledger_.is_decided(i)) continue;
       envelope.recipients.push_back(delivery_.recipients[i].address.ascii_domain_form());
       envelope.smtputf8 = envelope.smtputf8 || !is_ascii(envelope.recipients.back());
     }
     return envelope;
-  }
-
-  /// Whether some are to be offered to the same host again.
-  bool merge(const SessionReport& report, const std::string& label, const std::string& tls_label) {
-    const queue::Exposure shown = as_exposure(report.result.shown_in_clear);
-    bool again = false;
-    auto outcome = report.result.recipients.begin();
-    for (Progress& recipient : recipients_) {
-      if (recipient.result) continue;
-      recipient.exposure = std::max(recipient.exposure, shown);
-      again = again || outcome->try_again_here;
-      settle(recipient, *outcome++, label, tls_label);
-    }
-    return again;
-  }
-
-  static void settle(Progress& recipient, const smtp::RecipientOutcome& outcome,
-                     const std::string& label, const std::string& tls_label) {
-    if (outcome.delivered) {
-      recipient.result =
-          RecipientResult{.state = RecipientState::delivered,
-                          .failure = {},
-                          .host = label,
-                          .reply = outcome.reply ? outcome.reply->one_line() : std::string(),
-                          .tls = tls_label};
-      return;
-    }
-    HostFailure failure{.error = *outcome.failure, .host = label, .tls = tls_label};
-    if (outcome.reply && is_remote_word(failure.error.code)) {
-      failure.reply = outcome.reply->verbatim();
-    }
-    if (outcome.failure->retry == Retry::next_host) {
-      recipient.failures.push_back(std::move(failure));
-      return;
-    }
-    const bool final = failure.error.retry == Retry::never;
-    std::string shown_tls = failure_label(failure);
-    recipient.result =
-        RecipientResult{.state = final ? RecipientState::bounced : RecipientState::deferred,
-                        .failure = std::move(failure),
-                        .host = {},
-                        .reply = {},
-                        .tls = std::move(shown_tls)};
   }
 
   [[nodiscard]] AttemptResult finish(std::chrono::milliseconds total) {
@@ -328,36 +234,15 @@ class Attempt {
     result.decision["hosts"] = std::move(hosts_);
     result.sending = sending_;
     result.connecting = total - sending_;
-    for (Progress& recipient : recipients_) {
-      result.recipients.push_back(conclude(recipient));
-      result.recipients.back().exposure = recipient.exposure;
-    }
+    result.recipients = std::move(ledger_).conclude(settings_.failure);
     return result;
-  }
-
-  [[nodiscard]] RecipientResult conclude(Progress& recipient) const {
-    if (recipient.result) return *std::move(recipient.result);
-    // Only a cap that was reached, or a recheck that ended without a retry, leaves no reason at
-    // all.
-    if (recipient.failures.empty()) {
-      recipient.failures.push_back(
-          {.error = make_error(Errc::connect_failed, "no host could be tried in this attempt")});
-    }
-    HostFailure failure = most_telling(recipient.failures, settings_.failure);
-    const bool final = failure.error.retry == Retry::never;
-    std::string label = failure_label(failure);
-    return {.state = final ? RecipientState::bounced : RecipientState::deferred,
-            .failure = std::move(failure),
-            .host = {},
-            .reply = {},
-            .tls = std::move(label)};
   }
 
   AttemptParts parts_;
   AttemptSettings settings_;
   queue::Message message_;
   queue::Delivery delivery_;
-  std::vector<Progress> recipients_;
+  Ledger ledger_;
   Route route_;
   json::array hosts_;
   std::size_t sessions_ = 0;

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "conf/config.h"
 #include "mta/delivery/converse.h"
+#include "mta/delivery/ledger.h"
 #include "mta/delivery/plan.h"
 #include "mta/delivery/verdict.h"
 #include "queue/message.h"
@@ -32,19 +33,7 @@ struct AttemptParts {
 
 struct AttemptSettings {
   ConverseSettings converse;
-  conf::Failure failure;   ///< Which classes are returned at once.
-  bool requiretls = true;  ///< [requiretls] enabled
-};
-
-enum class RecipientState : std::uint8_t { delivered, deferred, bounced };
-
-struct RecipientResult {
-  RecipientState state = RecipientState::deferred;
-  HostFailure failure;  ///< Unless delivered.
-  std::string host;     ///< Who took it: "mx1.b.example[192.0.2.7]:25"; empty unless delivered.
-  std::string reply;    ///< Its words, one line; empty unless delivered.
-  std::string tls = "none";                             ///< The mail log's label.
-  queue::Exposure exposure = queue::Exposure::nothing;  ///< What this attempt showed in clear.
+  conf::Failure failure;  ///< Which classes are returned at once.
 };
 
 struct AttemptResult {

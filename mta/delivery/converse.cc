@@ -25,14 +25,13 @@ smtp::StartTls starttls_for(const HostPlan& plan) {
 
 class Conversing {
  public:
-  Conversing(ConverseParts parts, ConverseSettings settings, HostPlan plan, IpAddress address,
-             smtp::ClientOptions::Purpose purpose, smtp::OutgoingEnvelope envelope)
+  Conversing(ConverseParts parts, ConverseSettings settings, ConverseRequest request)
       : parts_(parts),
         settings_(std::move(settings)),
-        plan_(std::move(plan)),
-        address_(address),
-        purpose_(purpose),
-        envelope_(std::move(envelope)) {}
+        plan_(std::move(request.plan)),
+        address_(request.address),
+        purpose_(request.purpose),
+        envelope_(std::move(request.envelope)) {}
 
   asio::awaitable<Result<Conversation>> run() {
     const smtp::StartTls starttls = starttls_for(plan_);
@@ -103,11 +102,8 @@ class Conversing {
 }  // namespace
 
 asio::awaitable<Result<Conversation>> converse(ConverseParts parts, ConverseSettings settings,
-                                               HostPlan plan, IpAddress address,
-                                               smtp::ClientOptions::Purpose purpose,
-                                               smtp::OutgoingEnvelope envelope) {
-  Conversing conversing(parts, std::move(settings), std::move(plan), address, purpose,
-                        std::move(envelope));
+                                               ConverseRequest request) {
+  Conversing conversing(parts, std::move(settings), std::move(request));
   co_return co_await conversing.run();
 }
 

@@ -40,12 +40,17 @@ struct Conversation {
   std::chrono::milliseconds talking{0};  ///< Spent in dialogues, not in connecting.
 };
 
-/// Errors: connect_failed, when the first connection does not come about. Everything later is in
-/// the report.
+struct ConverseRequest {
+  HostPlan plan;  ///< REQUIRES: without a failure.
+  IpAddress address;
+  smtp::ClientOptions::Purpose purpose = smtp::ClientOptions::Purpose::deliver;
+  smtp::OutgoingEnvelope envelope;  ///< Empty for a probe.
+};
+
+/// Errors: connect_failed, when the first connection does not come about, or the one in clear after
+/// a handshake failed: nobody knows more of the host then. Everything else is in the report.
 boost::asio::awaitable<Result<Conversation>> converse(ConverseParts parts,
-                                                      ConverseSettings settings, HostPlan plan,
-                                                      IpAddress address,
-                                                      smtp::ClientOptions::Purpose purpose,
-                                                      smtp::OutgoingEnvelope envelope);
+                                                      ConverseSettings settings,
+                                                      ConverseRequest request);
 
 }  // namespace fulmar::delivery

@@ -7,6 +7,8 @@
 namespace fulmar::delivery {
 namespace {
 
+constexpr std::size_t kMaxLine = 4096;
+
 using Credentials = smtp::ClientOptions::Credentials;
 
 Result<Credentials> read_credentials(const std::string& path) {
@@ -14,9 +16,14 @@ Result<Credentials> read_credentials(const std::string& path) {
   std::string line;
   if (!file || !std::getline(file, line)) return fail(Errc::io, path + " cannot be read");
   if (line.ends_with('\r')) line.pop_back();
+  std::string more;
+  std::getline(file, more);
   const std::size_t colon = line.find(':');
-  if (colon == 0 || colon == std::string::npos || colon + 1 == line.size()) {
-    return fail(Errc::io, path + " must hold one line user:password");
+  const bool usable = colon != std::string::npos && colon > 0 && colon + 1 < line.size() &&
+                      line.size() <= kMaxLine && line.find('\0') == std::string::npos;
+  if (!usable || !more.empty()) {
+    return fail(Errc::io, path + " must hold one line user:password, of at most " +
+                              std::to_string(kMaxLine) + " octets");
   }
   return Credentials{.user = line.substr(0, colon), .password = line.substr(colon + 1)};
 }

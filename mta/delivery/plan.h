@@ -92,8 +92,8 @@ class Planner {
 
   /// `position` counts the route's hosts; for an address literal there is one. REQUIRES: position <
   /// host_count(route).
-  /// `source`: fresh looks up TLSA past the cache, which is what must happen before a mismatch
-  /// counts.
+  /// `source`: fresh looks TLSA up past the cache, which must happen before a mismatch counts. When
+  /// that is not due yet, the lookup has failed with Errc::limit, and the caller keeps what it had.
   boost::asio::awaitable<HostPlan> plan_host(
       Route route, std::size_t position,
       resolver::TlsaSettings::Source source = resolver::TlsaSettings::Source::cache);

@@ -23,9 +23,11 @@ asio::awaitable<json::object> probe_host(AttemptParts parts, AttemptSettings set
                              .clock = parts.clock,
                              .body = {},
                              .deadline = parts.clock.steady_now() + kProbeLimit};
-    const smtp::OutgoingEnvelope nothing;
-    const auto conversation = co_await converse(with, settings.converse, plan, address,
-                                                smtp::ClientOptions::Purpose::probe, nothing);
+    ConverseRequest request{.plan = plan,
+                            .address = address,
+                            .purpose = smtp::ClientOptions::Purpose::probe,
+                            .envelope = {}};
+    const auto conversation = co_await converse(with, settings.converse, std::move(request));
     if (!conversation) {
       record["failure"] = to_json(conversation.error());
       continue;

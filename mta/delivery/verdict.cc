@@ -33,6 +33,7 @@ int rank(const Error& error) {
     case Errc::remote_permanent:
     case Errc::remote_temporary:
     case Errc::remote_protocol:
+    case Errc::relay_auth:
     case Errc::tls_handshake:
       return 2;
     case Errc::connection_lost:

@@ -52,10 +52,10 @@ struct ClientOptions {
   /// Probe only: end with QUIT after the last EHLO, sending no envelope (`explain --connect`).
   enum class Purpose : std::uint8_t { deliver, probe } purpose = Purpose::deliver;
   /// What a configured relay wants to hear before MAIL, also from a probe; RFC 4954. Said under TLS
-  /// only: the caller has verified that it is the relay by then. No octet of the password, in clear
-  /// or encoded, gets into the result. Neither may be empty, over 4096 octets, or hold NUL, CR or
-  /// LF: invalid_argument. Errc::relay_auth when the host takes neither PLAIN nor LOGIN, refuses
-  /// the user, or has no TLS.
+  /// only; what the certificate must prove before that is the caller's decision (tls/tls_policy.h).
+  /// No octet of the password, in clear or encoded, gets into the result. Neither may be empty,
+  /// over 4096 octets, or hold NUL, CR or LF: invalid_argument. Errc::relay_auth when the host
+  /// takes neither PLAIN nor LOGIN, refuses the user, or has no TLS.
   struct Credentials {
     std::string user;
     std::string password;

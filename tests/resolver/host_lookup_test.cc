@@ -47,7 +47,7 @@ HostLookup look_up(FakeResolver& resolver) {
 
 TlsaLookup look_up_tlsa(FakeResolver& resolver, std::vector<Domain> bases,
                         std::uint16_t port = 25) {
-  return run_awaitable(lookup_tlsa(resolver, std::move(bases), port));
+  return run_awaitable(lookup_tlsa(resolver, std::move(bases), port, TlsaSettings{}));
 }
 
 TlsaRecord good_tlsa() {

@@ -1,0 +1,118 @@
+#include "mta/delivery/ledger.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.h"
+
+namespace fulmar::delivery {
+namespace {
+
+/// Whether the failure is the host's word. Our own findings never carry it as theirs (DSN-14).
+bool is_remote_word(Errc code) {
+  return code == Errc::remote_temporary || code == Errc::remote_permanent ||
+         code == Errc::remote_protocol || code == Errc::relay_auth;
+}
+
+queue::Exposure as_exposure(smtp::Shown shown) {
+  switch (shown) {
+    case smtp::Shown::nothing:
+      return queue::Exposure::nothing;
+    case smtp::Shown::envelope:
+      return queue::Exposure::envelope;
+    case smtp::Shown::content:
+      return queue::Exposure::content;
+  }
+  return queue::Exposure::content;
+}
+
+RecipientResult refused(HostFailure failure) {
+  const bool final = failure.error.retry == Retry::never;
+  std::string label = failure_label(failure);
+  return {.state = final ? RecipientState::bounced : RecipientState::deferred,
+          .failure = std::move(failure),
+          .host = {},
+          .reply = {},
+          .tls = std::move(label)};
+}
+
+}  // namespace
+
+bool Ledger::all_decided() const {
+  return std::ranges::all_of(entries_, [](const Entry& entry) { return entry.result.has_value(); });
+}
+
+void Ledger::note_failure(std::size_t host, Basis basis, const HostFailure& failure) {
+  for (Entry& entry : entries_) {
+    if (!entry.result) entry.failures.push_back({host, basis, failure});
+  }
+}
+
+Ledger::Again Ledger::merge(const Session& session, const smtp::SessionResult& result) {
+  const queue::Exposure shown = as_exposure(result.shown_in_clear);
+  Again again = Again::no;
+  auto outcome = result.recipients.begin();
+  for (Entry& entry : entries_) {
+    if (entry.result) continue;
+    FULMAR_CHECK(outcome != result.recipients.end());
+    entry.exposure = std::max(entry.exposure, shown);
+    if (outcome->try_again_here) again = Again::yes;
+    settle(entry, session, *outcome++);
+  }
+  return again;
+}
+
+void Ledger::settle(Entry& entry, const Session& session, const smtp::RecipientOutcome& outcome) {
+  if (outcome.delivered) {
+    entry.result = RecipientResult{.state = RecipientState::delivered,
+                                   .failure = {},
+                                   .host = session.label,
+                                   .reply = outcome.reply ? outcome.reply->one_line() : "",
+                                   .tls = session.tls};
+    return;
+  }
+  HostFailure failure{.error = *outcome.failure, .host = session.label, .tls = session.tls};
+  if (outcome.reply && is_remote_word(failure.error.code)) {
+    failure.reply = outcome.reply->verbatim();
+  }
+  if (failure.error.retry == Retry::next_host) {
+    entry.failures.push_back({session.host, session.basis, std::move(failure)});
+  } else {
+    entry.result = refused(std::move(failure));
+  }
+}
+
+void Ledger::forget_policy_failures() {
+  for (Entry& entry : entries_) {
+    std::erase_if(entry.failures, [](const Noted& noted) { return noted.basis == Basis::policy; });
+  }
+}
+
+void Ledger::forget_host(std::size_t host) {
+  for (Entry& entry : entries_)
+    std::erase_if(entry.failures, [host](const Noted& noted) { return noted.host == host; });
+}
+
+RecipientResult Ledger::give_up(const Entry& entry, const conf::Failure& rules) {
+  std::vector<HostFailure> failures;
+  for (const Noted& noted : entry.failures)
+    failures.push_back(noted.failure);
+  // Only a cap that was reached, or a policy that was looked up again without a retry, leaves no
+  // reason at all.
+  if (failures.empty()) {
+    failures.push_back(
+        {.error = make_error(Errc::connect_failed, "no host could be tried in this attempt")});
+  }
+  return refused(most_telling(failures, rules));
+}
+
+std::vector<RecipientResult> Ledger::conclude(const conf::Failure& rules) && {
+  std::vector<RecipientResult> results;
+  for (Entry& entry : entries_) {
+    results.push_back(entry.result ? *std::move(entry.result) : give_up(entry, rules));
+    results.back().exposure = entry.exposure;
+  }
+  return results;
+}
+
+}  // namespace fulmar::delivery

@@ -1,0 +1,87 @@
+// What has become of each recipient so far in one attempt, and what was held against the hosts that
+// did not take them. Pure.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "conf/config.h"
+#include "mta/delivery/verdict.h"
+#include "mta/smtp/client_session.h"
+#include "queue/message.h"
+
+namespace fulmar::delivery {
+
+enum class RecipientState : std::uint8_t { delivered, deferred, bounced };
+
+struct RecipientResult {
+  RecipientState state = RecipientState::deferred;
+  HostFailure failure;  ///< Unless delivered.
+  std::string host;     ///< Who took it: "mx1.b.example[192.0.2.7]:25"; empty unless delivered.
+  std::string reply;    ///< Its words, one line; empty unless delivered.
+  std::string tls = "none";                             ///< The mail log's label.
+  queue::Exposure exposure = queue::Exposure::nothing;  ///< What this attempt showed in clear.
+};
+
+/// What a failure rests on, and so what takes it back.
+enum class Basis : std::uint8_t {
+  fact,     ///< Nothing that is looked up again.
+  policy,   ///< The MTA-STS policy of the route.
+  records,  ///< The TLSA records of the host.
+};
+
+/// A host is named by its position in the route.
+class Ledger {
+ public:
+  explicit Ledger(std::size_t recipients) : entries_(recipients) {}
+
+  [[nodiscard]] bool all_decided() const;
+  [[nodiscard]] bool is_decided(std::size_t recipient) const {
+    return entries_[recipient].result.has_value();
+  }
+
+  /// Of a host or a whole route: it concerns everybody who is still undecided.
+  void note_failure(std::size_t host, Basis basis, const HostFailure& failure);
+
+  /// The outcomes of one session, as many and in the order of those undecided. `label` is the
+  /// host's, `tls` the mail log's word for the session.
+  enum class Again : std::uint8_t { no, yes };
+  struct Session {
+    std::size_t host = 0;
+    Basis basis = Basis::fact;  ///< Of the failure that ended it, if one did.
+    std::string label;
+    std::string tls;
+  };
+  /// `yes`: some were refused for their number alone, and the same host takes them next (SMTP-19).
+  Again merge(const Session& session, const smtp::SessionResult& result);
+
+  /// The policy is another one: what rested on it no longer stands, at any host.
+  void forget_policy_failures();
+  /// The host's records are others.
+  void forget_host(std::size_t host);
+
+  /// Every recipient gets exactly one state. RFC 5321 §5.1
+  [[nodiscard]] std::vector<RecipientResult> conclude(const conf::Failure& rules) &&;
+
+ private:
+  struct Noted {
+    std::size_t host = 0;
+    Basis basis = Basis::fact;
+    HostFailure failure;
+  };
+  struct Entry {
+    std::optional<RecipientResult> result;  // once decided
+    std::vector<Noted> failures;
+    queue::Exposure exposure = queue::Exposure::nothing;
+  };
+
+  static void settle(Entry& entry, const Session& session, const smtp::RecipientOutcome& outcome);
+  static RecipientResult give_up(const Entry& entry, const conf::Failure& rules);
+
+  std::vector<Entry> entries_;
+};
+
+}  // namespace fulmar::delivery
