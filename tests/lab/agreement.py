@@ -49,11 +49,8 @@ async def _compare(trial: Trial, domain: str) -> None:
 
 async def _record(trial: Trial, sender: str) -> Optional[dict[str, Any]]:
     """What the first attempt decided; None when the message is gone, because all of it came back at once."""
-    shown = await trial.relay.run("queue", "show", "--json", trial.relay.log.queued_ids(sender)[0])
-    if shown.status != 0:
-        return None
-    record: dict[str, Any] = shown.json["history"][0]["decision"]
-    return record
+    decided = await trial.decisions(trial.relay.log.queued_ids(sender)[0])
+    return decided[0] if decided else None
 
 
 def _differences(attempt: Attempt, record: Optional[dict[str, Any]], explanation: dict[str, Any]) -> Any:

@@ -9,13 +9,16 @@ import asyncio
 from pathlib import Path
 from typing import Iterable, Mapping, Optional
 
+import dns.name
+import dns.rrset
+
 from ca import Issued
 from faulty_dns import FaultyDns
 from nsd import Nsd
 from pulse import Pulse
 from sites import Host, Site
 from upstream import Manners, Upstream
-from zone_signing import ZoneKey, parse, sign
+from zone_signing import ZoneKey, parse, sign, signature
 
 ROOT, TLD, LEAVES, FAULTY = "192.0.2.53", "192.0.2.54", "192.0.2.55", "192.0.2.56"
 HONEST_UPSTREAM, STRIPPING_UPSTREAM = "192.0.2.57", "192.0.2.58"
@@ -44,7 +47,7 @@ def _host_lines(site: Site, host: Host, places: Places) -> list[str]:
         lines.append(f"{name}. IN A {host.address or places.address[name]}")
     if host.ipv6_nothing_there:
         lines.append(f"{name}. IN AAAA {NOTHING_THERE_V6}")
-    owner = f"_25._tcp.{name}"
+    owner = f"_{host.smtp.port}._tcp.{name}"
     if host.tlsa_alias is not None:
         target = site.absolute(host.tlsa_alias)
         lines.append(f"{owner}. IN CNAME {target}.")
@@ -90,7 +93,7 @@ def _site_lines(site: Site, places: Places) -> list[str]:
 class DnsWorld:
     def __init__(self, directory: Path, sites: Iterable[Site], places: Places, pulse: Pulse) -> None:
         self._sites = list(sites)
-        keys = {site.zone: ZoneKey() for site in self._sites if site.signed}
+        self._keys = keys = {site.zone: ZoneKey() for site in self._sites if site.signed}
         tld_key, root_key = ZoneKey(), ZoneKey()
         leaves = {site.zone: self._leaf(site, places, keys.get(site.zone)) for site in self._sites}
         test_zone = parse("test", self._tld_lines(keys))
@@ -134,6 +137,12 @@ class DnsWorld:
         for site in self._sites:
             for (name, kind), fault in site.faults.items():
                 self.faulty.fail(site.absolute(name), kind, fault)
+
+    def replace(self, site: Site, name: str, kind: str, *rdata: str) -> None:
+        """From now on the zone, which is signed and watched, has these records of that name and type instead."""
+        records = dns.rrset.from_text(f"{site.absolute(name)}.", site.ttl, "IN", kind, *rdata)
+        made = signature(records.name, records, self._keys[site.zone], dns.name.from_text(site.zone))
+        self.faulty.answer_with(site.absolute(name), kind, records, dns.rrset.from_rdata(records.name, site.ttl, made))
 
     async def start(self) -> None:
         await asyncio.gather(*(server.start() for server in (*self._servers, *self._upstreams)), self.faulty.start())

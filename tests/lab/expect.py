@@ -4,7 +4,7 @@ against the same expectation, so that they cannot disagree."""
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Optional
+from typing import Any, Mapping, Optional, Union
 
 from trial import Trial
 
@@ -34,6 +34,7 @@ class Delivered:
     level: Optional[str] = None            # what explain calls what is owed, when it is not the word in the log
     attempts_before: int = 0               # how many attempts may end in "deferred" first
     passed_over: tuple[str, ...] = ()      # hosts that saw no envelope
+    waived: Optional[str] = None           # class of the failure that did not count; the log says ":downgraded"
     explained: bool = True
     explained_host: Optional[str] = None   # the name in the MX record, when it is an alias of `host`
 
@@ -46,6 +47,8 @@ class Delivered:
         name = trial.site.absolute(self.host)
         equal("hosts that took it", trial.accepted_by(recipient), [name])
         equal("tls= in the log", attempt.tls, self.tls)
+        if self.waived is not None:
+            equal("tls= in the log, behind the colon", attempt.failed, "downgraded")
         assert attempt.dsn.startswith("2."), f"dsn= in the log: {attempt.dsn}"
         assert trial.host(self.host).address in attempt.relay, f"relay= in the log: {attempt.relay}"
         deferred = [one for one in trial.relay.log.attempts(recipient) if one.status == "deferred"]
@@ -168,3 +171,25 @@ class Bounced:
             equal("explain: deliverable", explanation["deliverable"], False)
             if self.reason is not None:
                 equal("explain: class", (explanation["failure"] or {}).get("class"), self.reason)
+
+
+@dataclass(frozen=True)
+class UnderRule:
+    """The outcome, and the [[destination]] entry is named with its line: by explain, in the queue, in notices."""
+
+    rule: Mapping[str, Any]
+    outcome: Union[Delivered, Deferred, Bounced]
+
+    async def __call__(self, trial: Trial) -> None:
+        recipient = await trial.send_one()
+        await self.outcome.check(trial, recipient)
+        where = trial.relay.where(self.rule)
+        explained = (await trial.explain())["rule"]
+        assert explained is not None, "explain names no rule"
+        equal("explain: where the rule stands", explained["where"], where)
+        equal("explain: tls of the rule", explained["tls"], self.rule.get("tls", "automatic"))
+        record = await trial.record(recipient)
+        if record is not None:
+            equal("queue show: where the rule stands", record["rule"]["where"], where)
+        for notice in trial.notices(recipient):
+            assert where in notice.text, f"the notice does not name {where}: {notice.text}"

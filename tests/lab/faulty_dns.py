@@ -28,7 +28,7 @@ class FaultyDns:
         self._upstream = upstream
         self._pulse = pulse
         self._faults: dict[Question, Fault] = {}
-        self._overrides: dict[Question, tuple[str, ...]] = {}
+        self._overrides: dict[Question, list[dns.rrset.RRset]] = {}
         self._udp: Optional[asyncio.DatagramTransport] = None
         self._tcp: Optional[asyncio.AbstractServer] = None
         self._pending: set[asyncio.Task[None]] = set()
@@ -56,7 +56,11 @@ class FaultyDns:
 
     def answer(self, name: str, kind: str, *rdata: str) -> None:
         """From now on answers this question with these records (TTL 1), or with their absence. Unsigned zones only."""
-        self._overrides[(name.lower(), kind)] = rdata
+        self.answer_with(name, kind, *([dns.rrset.from_text(f"{name}.", 1, "IN", kind, *rdata)] if rdata else []))
+
+    def answer_with(self, name: str, kind: str, *answer: dns.rrset.RRset) -> None:
+        """From now on answers this question with just these, signatures included."""
+        self._overrides[(name.lower(), kind)] = list(answer)
 
     def asked(self, name: str, kind: str) -> int:
         return self.queries.count((name.lower(), kind))
@@ -99,9 +103,7 @@ class FaultyDns:
         if fault is not None:
             return self._made_up(query, dns.rcode.SERVFAIL if fault is Fault.SERVFAIL else dns.rcode.REFUSED)
         if key in self._overrides:
-            rdata = self._overrides[key]
-            answer = [dns.rrset.from_text(question.name, 1, "IN", key[1], *rdata)] if rdata else []
-            return self._made_up(query, dns.rcode.NOERROR, answer)
+            return self._made_up(query, dns.rcode.NOERROR, self._overrides[key])
         return await (self._relay_tcp(wire) if over_tcp else self._relay_udp(wire))
 
     @staticmethod

@@ -7,18 +7,23 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import datetime
 import json
 import os
+import re
 import socket
 from pathlib import Path
-from typing import Any, Mapping, Optional
+from typing import Any, Mapping, Optional, Sequence
 
 from mail_log import MailLog
 from processes import stop_process
 from world import BOGUS_NAME, RELAY, SIGNED_NAME, UNSIGNED_NAME, World
 
 START_SECONDS = 30
+RULE_HEADER = "[[destination]]"
 Settings = Mapping[str, Mapping[str, Any]]
+# A [[destination]] entry. "login" ("user:password") becomes its auth_file; "<address of HOST>" in a text that address.
+Rule = Mapping[str, Any]
 
 # Quick retries, so that a scenario is over in seconds; early notices of delays that security causes.
 LAB_SETTINGS: dict[str, dict[str, Any]] = {
@@ -38,10 +43,25 @@ def toml(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, (list, tuple)):
         return "[" + ", ".join(toml(item) for item in value) + "]"
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{key} = {toml(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, datetime.date):
+        return value.isoformat()
     return json.dumps(value)
 
 
-def configuration(world: World, directory: Path, port: int, settings: Settings) -> str:
+def _rule_lines(world: World, directory: Path, number: int, rule: Rule) -> list[str]:
+    entry = dict(rule)
+    login = entry.pop("login", None)
+    if login is not None:
+        auth_file = directory / f"auth-{number}"
+        auth_file.write_text(f"{login}\n")
+        entry["auth_file"] = str(auth_file)
+    lines = ["", RULE_HEADER, *(f"{key} = {toml(value)}" for key, value in entry.items())]
+    return [re.sub(r"<address of ([^>]+)>", lambda match: world.address_of(match[1]), line) for line in lines]
+
+
+def configuration(world: World, directory: Path, port: int, settings: Settings, rules: Sequence[Rule]) -> str:
     tables: dict[str, dict[str, Any]] = {name: dict(table) for name, table in LAB_SETTINGS.items()}
     tables["resolver"] |= {"trust_anchor": str(world.dns.trust_anchor), "root_hints": str(world.dns.root_hints)}
     tables["tls"] = {"ca_file": str(world.ca_file)}
@@ -53,6 +73,8 @@ def configuration(world: World, directory: Path, port: int, settings: Settings) 
              f"certificate = {toml(str(world.relay_pem))}", f"private_key = {toml(str(world.relay_pem))}"]
     for name, table in tables.items():
         lines += ["", f"[{name}]", *(f"{key} = {toml(value)}" for key, value in table.items())]
+    for number, rule in enumerate(rules):
+        lines += _rule_lines(world, directory, number, rule)
     return "\n".join(lines) + "\n"
 
 
@@ -73,8 +95,8 @@ class Answer:
 
 
 class Relay:
-    def __init__(self, program: Path, world: World, directory: Path, port: int, settings: Optional[Settings] = None
-                 ) -> None:
+    def __init__(self, program: Path, world: World, directory: Path, port: int, settings: Optional[Settings] = None,
+                 rules: Sequence[Rule] = ()) -> None:
         self.port = port
         self.log = MailLog()
         self._program = program
@@ -83,13 +105,20 @@ class Relay:
         directory.mkdir()
         (directory / "state").mkdir()
         self.config_file = directory / "fulmar.toml"
-        self.config_file.write_text(configuration(world, directory, port, settings or {}))
+        text = configuration(world, directory, port, settings or {}, rules)
+        self.config_file.write_text(text)
+        headers = [number for number, line in enumerate(text.splitlines(), 1) if line == RULE_HEADER]
+        self._rules = list(zip(rules, headers))
         self._process: Optional[asyncio.subprocess.Process] = None
         self._reader: Optional[asyncio.Task[None]] = None
 
     @property
     def log_file(self) -> Path:
         return self._directory / "fulmar.log"
+
+    def where(self, rule: Rule) -> str:
+        """FILE:LINE of this entry."""
+        return next(f"{self.config_file}:{line}" for known, line in self._rules if known is rule)
 
     async def start(self) -> None:
         """Runs `fulmar serve` until it says READY=1."""

@@ -58,25 +58,27 @@ def sites_of(scenarios: list[Scenario]) -> list[Site]:
 
 
 class Runner:
-    def __init__(self, world: World, program: Path, directory: Path) -> None:
+    def __init__(self, world: World, program: Path, directory: Path, scenarios: list[Scenario]) -> None:
+        self._scenarios = scenarios
         self._world = world
         self._program = program
         self._directory = directory
         self._ports = itertools.count(2525)
-        self._shared = self._relay("shared")
+        rules = [rule for scenario in scenarios if not scenario.own_relay for rule in scenario.rules]
+        self._shared = Relay(program, world, directory / "shared", next(self._ports), rules=rules)
         self._limit = asyncio.Semaphore(AT_ONCE)
         self._own_limit = asyncio.Semaphore(OWN_RELAYS_AT_ONCE)
 
-    def _relay(self, name: str, scenario: Scenario | None = None) -> Relay:
-        return Relay(self._program, self._world, self._directory / name, next(self._ports),
-                     scenario.settings if scenario else None)
+    def _own_relay(self, scenario: Scenario) -> Relay:
+        return Relay(self._program, self._world, self._directory / scenario.sites[0].zone, next(self._ports),
+                     scenario.settings, scenario.rules)
 
-    async def run(self, scenarios: list[Scenario]) -> list[Result]:
-        needs_shared = any(not scenario.own_relay for scenario in scenarios)
+    async def run(self) -> list[Result]:
+        needs_shared = any(not scenario.own_relay for scenario in self._scenarios)
         if needs_shared:
             await self._shared.start()
         try:
-            tasks = [asyncio.create_task(self._one(scenario)) for scenario in scenarios]
+            tasks = [asyncio.create_task(self._one(scenario)) for scenario in self._scenarios]
             return list(await asyncio.gather(*tasks))
         finally:
             status = await self._shared.stop()
@@ -104,7 +106,7 @@ class Runner:
         if not scenario.own_relay:
             await self._check_on_relay(scenario, trial)
             return
-        trial.relay = self._relay(scenario.sites[0].zone, scenario)
+        trial.relay = self._own_relay(scenario)
         await trial.relay.start()
         try:
             await self._check_on_relay(scenario, trial)
@@ -146,7 +148,8 @@ async def run_all(arguments: argparse.Namespace, scenarios: list[Scenario], dire
             return await world_check.run(world)
         if arguments.shell:
             return await shell.run(world, arguments.fulmar, directory)
-        results = await asyncio.wait_for(Runner(world, arguments.fulmar, directory).run(scenarios), WHOLE_RUN_SECONDS)
+        runner = Runner(world, arguments.fulmar, directory, scenarios)
+        results = await asyncio.wait_for(runner.run(), WHOLE_RUN_SECONDS)
     finally:
         await world.stop()
     failed = [result for result in results if not result.passed]

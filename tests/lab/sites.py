@@ -25,6 +25,7 @@ class StartTls(enum.Enum):
     HANG_UP = "the connection ends without a reply"
     INJECTED = "220 with plaintext behind it in the same segment"
     OLD_VERSION = "TLS 1.1 at most"
+    FEW_GROUPS = "the connection ends without a word when the ClientHello offers more than three groups"
 
 
 @dataclass(frozen=True)

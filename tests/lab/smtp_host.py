@@ -6,16 +6,20 @@ import asyncio
 import base64
 import binascii
 import contextlib
+import os
+import socket
 import ssl
 import warnings
 from dataclasses import dataclass, field
 from typing import Optional
 
+from client_hello import offered_groups
 from pulse import Pulse
 from sites import HANG_UP, STALL, Replies, Smtp, StartTls
 
 IDLE_SECONDS = 120
 READ_LIMIT = 1 << 22
+FEW = 3               # groups in a ClientHello, for a host that takes no more
 KEPT = "kept-in-queue"  # local parts that begin so are told to come again, for ever, by every host
 
 
@@ -40,6 +44,7 @@ class Visit:
     sni: Optional[str] = None
     tls_version: Optional[str] = None
     user: Optional[str] = None           # who logged in
+    groups: Optional[int] = None         # how many its ClientHello offered, where the host looks
 
     def said(self, verb: str) -> bool:
         return any(line.upper().startswith(verb) for _, line in self.lines)
@@ -72,10 +77,14 @@ class SmtpHost:
         self.visits: list[Visit] = []
         self.received: list[Received] = []
         self._pulse = pulse
-        self._context = context
         self._server: Optional[asyncio.AbstractServer] = None
         self._sessions: set[asyncio.Task[None]] = set()
+        self.present(context)
         self.behave(behaviour)
+
+    def present(self, context: ssl.SSLContext) -> None:
+        """From now on presents the certificate of `context`."""
+        self._context = context
         context.sni_callback = _remember_sni
 
     def behave(self, behaviour: Smtp) -> None:
@@ -270,15 +279,33 @@ class _Session:
             return
         if how is StartTls.HANG_UP:
             raise _Gone
+        if how is StartTls.FEW_GROUPS:
+            self._writer.transport.pause_reading()
         if how is StartTls.INJECTED:
             self._writer.write(b"220 2.0.0 Ready\r\n250-planted\r\n250 SIZE 1\r\n")
         else:
             self._writer.write(b"220 2.0.0 Ready\r\n")
         if how in (StartTls.GARBAGE, StartTls.CLOSE):
             await self._spoil_handshake(how)
+        if how is StartTls.FEW_GROUPS:
+            await self._accept_few_groups()
         # Nothing may be awaited between the reply and start_tls: the ClientHello would be read as plaintext.
         await self._writer.start_tls(self._host._context, ssl_handshake_timeout=10)
         self._note_tls()
+
+    async def _accept_few_groups(self) -> None:
+        """Goes without a word when the ClientHello offers too many. It is looked at where it waits, and stays there."""
+        loop = asyncio.get_running_loop()
+        waiting = self._writer.get_extra_info("socket")
+        give_up = loop.time() + IDLE_SECONDS
+        with socket.socket(fileno=os.dup(waiting.fileno())) as peeking:
+            while self._visit.groups is None and loop.time() < give_up:
+                await self._host._pulse.let_pass(0.01)
+                with contextlib.suppress(BlockingIOError):
+                    groups = offered_groups(peeking.recv(READ_LIMIT, socket.MSG_PEEK))
+                    self._visit.groups = len(groups) if groups is not None else None
+        if self._visit.groups is None or self._visit.groups > FEW:
+            raise _Gone
 
     def _note_tls(self) -> None:
         self._tls = True

@@ -20,6 +20,7 @@ from world import World
 
 SENDER = "sender@origin.test"
 WAIT_SECONDS = 40.0
+LOOKS = 20
 _numbers = itertools.count(1)
 
 
@@ -102,11 +103,18 @@ class Trial:
     async def until(self, condition: Callable[[], Any], what: str, seconds: float = WAIT_SECONDS) -> Any:
         return await self.pulse.until(condition, seconds, what)
 
-    async def notice(self, recipient: str, action: str, seconds: float = WAIT_SECONDS) -> Notice:
-        """The notice about `recipient` that reached the sender."""
-        found = await self.pulse.until(lambda: find_notices(self.world.origin.received, recipient, action), seconds,
+    async def notice(self, recipient: str, action: str, seconds: float = WAIT_SECONDS,
+                     at: Optional[SmtpHost] = None) -> Notice:
+        """The notice about `recipient` that reached the sender, whose host is `at`."""
+        host = at or self.world.origin
+        found = await self.pulse.until(lambda: find_notices(host.received, recipient, action), seconds,
                                        f"a notice with Action: {action} for {recipient}")
         return found[0]
+
+    def notices(self, recipient: str) -> list[Notice]:
+        """All about `recipient` that reached the sender so far."""
+        return [notice for action in ("delayed", "failed")
+                for notice in find_notices(self.world.origin.received, recipient, action)]
 
     def notice_count(self, recipient: str, action: str) -> int:
         """How many different ones; one that was on its way when its relay was killed may arrive twice."""
@@ -123,13 +131,33 @@ class Trial:
 
     async def queued_reason(self, recipient: str) -> dict[str, Any]:
         """Why `recipient` waits, as `queue list --json` says; empty when it is not in the queue."""
-        answer = await self.relay.run("queue", "list", "--json")
-        for message in answer.json:
-            for entry in message["recipients"]:
-                if entry["address"] == recipient:
-                    reason: dict[str, Any] = entry.get("reason") or {}
-                    return reason
-        return {}
+        for _ in range(LOOKS):
+            listed = (await self.relay.run("queue", "list", "--json", "--recipient", recipient)).json
+            entries = [entry for message in listed for entry in message["recipients"] if entry["address"] == recipient]
+            if not entries or entries[0].get("reason"):
+                break
+            await self.pulse.let_pass(0.1)  # the line in the log comes before the entry in the queue
+        reason: dict[str, Any] = entries[0]["reason"] if entries else {}
+        return reason or {}
+
+    async def record(self, recipient: str) -> Optional[dict[str, Any]]:
+        """What the last attempt for `recipient` decided; None when it is not queued."""
+        listed = (await self.relay.run("queue", "list", "--json", "--recipient", recipient)).json
+        decided = await self.decisions(listed[0]["id"]) if listed else []
+        return decided[-1] if decided else None
+
+    async def decisions(self, message_id: str) -> list[dict[str, Any]]:
+        """What the attempts for a message decided, as `queue show --json` says; empty when it is gone. An attempt that
+        is under way has decided nothing yet."""
+        for _ in range(LOOKS):
+            shown = await self.relay.run("queue", "show", "--json", message_id)
+            history = shown.json["history"] if shown.status == 0 else []
+            if decided := [attempt["decision"] for attempt in history if attempt["decision"]]:
+                return decided
+            if shown.status != 0:
+                return []
+            await self.pulse.let_pass(0.1)  # the line in the log comes before the entry in the queue
+        raise AssertionError(f"no attempt for {message_id} has a record")
 
     async def retry_now(self, *recipients: str) -> None:
         """`queue retry` for these recipients, or for all."""

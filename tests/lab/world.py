@@ -6,14 +6,13 @@ Must run in a network namespace of its own (`unshare -rn`); refuses to touch any
 from __future__ import annotations
 
 import asyncio
-import itertools
 import logging
 import ssl
 import subprocess
 from pathlib import Path
-from typing import Iterable, Optional
+from typing import Iterable, Iterator, Optional
 
-from ca import Authority
+from ca import GOOD, Authority, Cert, Issued
 from dns_world import DnsWorld, Places
 from policy_host import PolicyHost, policy_text
 from pulse import Pulse
@@ -22,6 +21,7 @@ from smtp_host import SmtpHost
 
 # On the loopback device a whole network becomes ours with one address of it.
 NETWORKS = ("192.0.2.1/24", "198.51.100.1/24", "203.0.113.1/24", "2001:db8::1/128")
+MAIL_NETWORKS = (("198.51.100", 2), ("192.0.2", 100))  # with the first last octet that is free
 ORIGIN = Site("origin.test", hosts=(Host("mx"),), records=("relay.origin.test. IN A 192.0.2.25",))
 ORIGIN_HOST = "mx.origin.test"
 RELAY = "relay.origin.test"
@@ -52,8 +52,8 @@ class World:
         self.policy_hosts: dict[str, PolicyHost] = {}
         self._authority = Authority(directory)
         self._places = Places()
-        self._mail_addresses = (f"198.51.100.{n}" for n in itertools.count(2))
-        self._web_addresses = (f"203.0.113.{n}" for n in itertools.count(2))
+        self._mail_addresses = (f"{network}.{n}" for network, first in MAIL_NETWORKS for n in range(first, 255))
+        self._web_addresses = (f"203.0.113.{n}" for n in range(2, 255))
         _check_unique(self.sites)
         for site in self.sites:
             self._settle(site)
@@ -81,7 +81,7 @@ class World:
         self._places.issued[name] = issued
         if host.address is not None:
             return
-        address = _within(next(self._mail_addresses))
+        address = _next(self._mail_addresses)
         self._places.address[name] = address
         if host.listening:
             self.hosts[name] = SmtpHost(name, address, host.smtp, self._authority.server_context(issued), self.pulse)
@@ -90,7 +90,7 @@ class World:
         name = f"mta-sts.{site.zone}"
         if policy.address is not None:
             return
-        address = _within(next(self._web_addresses))
+        address = _next(self._web_addresses)
         self._places.address[name] = address
         mx_names = tuple(site.absolute(host.name) for host in site.hosts if host.preference is not None)
         context = self._authority.server_context(self._authority.issue(policy.cert, name))
@@ -100,6 +100,15 @@ class World:
         """A well-behaved host at an address no name of the lab points to."""
         context = self._authority.server_context(self._authority.issue(Host().cert, name))
         return SmtpHost(name, address, Smtp(), context, self.pulse)
+
+    def address_of(self, host: str) -> str:
+        return self._places.address[host]
+
+    def renew(self, host: str, spec: Cert = GOOD) -> Issued:
+        """From now on the host presents another certificate, with a key of its own."""
+        issued = self._authority.issue(spec, host)
+        self.hosts[host].present(self._authority.server_context(issued))
+        return issued
 
     def client_context(self) -> ssl.SSLContext:
         """For clients of the relay. They reach it by its address, so the name is not compared."""
@@ -116,8 +125,9 @@ class World:
                              *(host.stop() for host in self.policy_hosts.values()), self.dns.stop())
 
 
-def _within(address: str) -> str:
-    if int(address.rpartition(".")[2]) > 254:
+def _next(addresses: Iterator[str]) -> str:
+    address = next(addresses, None)
+    if address is None:
         raise RuntimeError("the lab has run out of addresses: add a network in world.py")
     return address
 

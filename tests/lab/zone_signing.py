@@ -72,9 +72,14 @@ def _add_signature(zone: dns.zone.Zone, name: dns.name.Name, rdataset: dns.rdata
                    expired: bool) -> None:
     if rdataset.rdtype == dns.rdatatype.RRSIG:
         return
+    assert zone.origin is not None
+    signatures = zone.find_rdataset(name, "RRSIG", covers=rdataset.rdtype, create=True)
+    signatures.add(signature(name, rdataset, key, zone.origin, expired), rdataset.ttl)
+
+
+def signature(name: dns.name.Name, rdataset: dns.rdataset.Rdataset, key: ZoneKey, origin: dns.name.Name,
+              expired: bool = False) -> dns.rdata.Rdata:
+    """The RRSIG of one RRset of the zone `origin`."""
     now = int(time.time())
     begin, end = (now - 30 * DAY, now - 10 * DAY) if expired else (now - HOUR, now + DAY)
-    signature = dns.dnssec.sign((name, rdataset), key.private, zone.origin, key.dnskey, inception=begin,
-                                expiration=end)
-    signatures = zone.find_rdataset(name, "RRSIG", covers=rdataset.rdtype, create=True)
-    signatures.add(signature, rdataset.ttl)
+    return dns.dnssec.sign((name, rdataset), key.private, origin, key.dnskey, inception=begin, expiration=end)

@@ -29,6 +29,10 @@ class Case:
     listen: str = ""
 
 
+def relay_with(auth_file: str, more: str = "") -> str:
+    return f'[[destination]]\ndomain = "a.example"\nrelay = "[b.example]"\nauth_file = "{auth_file}"\n{more}'
+
+
 CASES = (
     Case("a mistyped key", CONFIG, ("fulmar.toml:1:1", "hostnam", "hostname"), text='hostnam = "a.example"\n'),
     Case("a value out of bounds", CONFIG, ("fulmar.toml:1:", "threads"), text="threads = 100000\n"),
@@ -41,6 +45,13 @@ CASES = (
     Case("an unreadable certificate", CONFIG, ("{dir}/no-cert",),
          listen='tls = "starttls"\ncertificate = "{dir}/no-cert"\nprivate_key = "{dir}/no-key"\n'),
     Case("a port in use", CONFIG, ("127.0.0.1:{port}",), address="127.0.0.1:{port}"),
+    Case("a missing file with a relay's password", CONFIG, ("{dir}/no-auth",), text=relay_with("{dir}/no-auth")),
+    Case("a file without a relay's password", CONFIG, ("{dir}/garbage", "user:password"),
+         text=relay_with("{dir}/garbage")),
+    Case("a file with an empty password", CONFIG, ("{dir}/empty-password", "user:password"),
+         text=relay_with("{dir}/empty-password")),
+    Case("a password for a relay that needs to prove nothing", CONFIG, ("fulmar.toml:", "destination[0].tls"),
+         text=relay_with("{dir}/auth", 'tls = "may"\n')),
     Case("a control socket without a directory", CONFIG, ("{dir}/none/control.sock",), control="{dir}/none/control.sock"),
 )
 
@@ -79,6 +90,8 @@ def main() -> int:
                 folder = pathlib.Path(name)
                 (folder / "state").mkdir()
                 (folder / "garbage").write_text("neither a key nor a certificate\n")
+                (folder / "auth").write_text("user:secret\n")
+                (folder / "empty-password").write_text("user:\n")
                 problems = run(sys.argv[1], case, folder, taken.getsockname()[1])
             print(("FAIL " if problems else "ok   ") + case.name)
             for problem in problems:

@@ -1,0 +1,188 @@
+"""What is looked at or tried once more before it counts, and what [failure] says becomes of the mail then."""
+
+from __future__ import annotations
+
+from ca import SELF_SIGNED
+from expect import Delivered, equal
+from scenario import Scenario
+from sites import Host, Policy, Site, Smtp, StartTls, always
+from trial import Trial
+
+EE = ("3 1 1",)
+WRONG = ("3 1 1 wrong",)
+OTHER_RECORD = f"3 1 1 {'00' * 32}"
+FEW = Smtp(starttls=StartTls.FEW_GROUPS)
+RECORD = "_25._tcp.mx"
+LONG_TTL = 3600
+
+
+def action(name: str) -> dict[str, dict[str, dict[str, str]]]:
+    return {"failure": {name: {"action": "bounce"}}}
+
+
+async def _delivered_before(trial: Trial) -> None:
+    """A first message, so that the records are in the cache."""
+    await Delivered("dane", explained=False)(trial)
+    equal("lookups of the TLSA records", _lookups(trial), 1)
+
+
+def _lookups(trial: Trial) -> int:
+    return trial.world.dns.faulty.asked(f"{RECORD}.{trial.domain}", "TLSA")
+
+
+async def rolled_over(trial: Trial) -> None:
+    """Key and record change; the old record has an hour to live in the cache: the next message goes at once."""
+    await _delivered_before(trial)
+    issued = trial.world.renew(f"mx.{trial.domain}", SELF_SIGNED)
+    trial.world.dns.replace(trial.site, RECORD, "TLSA", issued.tlsa("3 1 1"))
+    recipient = await trial.send_one()
+    equal("tls= in the log", (await trial.attempt(recipient, "sent")).tls, "dane")
+    equal("attempts", len(trial.relay.log.attempts(recipient)), 1)
+    equal("lookups of the TLSA records", _lookups(trial), 2)
+
+
+async def stale_record(trial: Trial) -> None:
+    """The key changes and the record does not: one lookup more, then the mail waits, and both digests are named."""
+    await _delivered_before(trial)
+    issued = trial.world.renew(f"mx.{trial.domain}", SELF_SIGNED)
+    recipient = await trial.send_one()
+    attempt = await trial.attempt(recipient, "deferred")
+    equal("failed=", attempt.failed, "failed=dane-mismatch")
+    equal("lookups of the TLSA records", _lookups(trial), 2)
+    explanation = await trial.explain()
+    for record in (explanation["hosts"][0]["tlsa"]["records"][0], issued.tlsa("3 1 1")):
+        assert record in attempt.text, f"{record} is not in the log: {attempt.text}"
+    equal("hosts that took it", trial.accepted_by(recipient), [])
+
+
+async def another_wrong_record(trial: Trial) -> None:
+    """The fresh record is another one, and does not match either: it stays a mismatch."""
+    await _delivered_before(trial)
+    trial.world.renew(f"mx.{trial.domain}", SELF_SIGNED)
+    trial.world.dns.replace(trial.site, RECORD, "TLSA", OTHER_RECORD)
+    recipient = await trial.send_one()
+    attempt = await trial.attempt(recipient, "deferred")
+    equal("failed=", attempt.failed, "failed=dane-mismatch")
+    assert "00" * 32 in attempt.text, f"the log does not name the fresh record: {attempt.text}"
+    equal("hosts that took it", trial.accepted_by(recipient), [])
+
+
+async def gives_up_by_class(trial: Trial) -> None:
+    """The class waits as long as its entry says, and everything else as long as ever."""
+    recipient = await trial.send_one()
+    other = await trial.send_one(domain=trial.sites[1].zone)
+    attempt = await trial.attempt(recipient, "bounced")
+    equal("dsn= in the log", attempt.dsn, "5.7.5")
+    equal("did it wait first", trial.relay.log.attempts(recipient)[0].status, "deferred")
+    notice = await trial.notice(recipient, "failed")
+    equal("Status in the notice", notice.status, "5.7.5")
+    assert "time limit" in notice.raw.decode(), "the notice does not say that time ran out"
+    assert not trial.host().saw_mail(), "the host saw an envelope"
+    await trial.retry_now(other)
+    await trial.attempt(other, "deferred", count=len(trial.relay.log.attempts(other)) + 1)
+
+
+async def _certificate_goes_bad(trial: Trial) -> int:
+    """A policy that is known, and a host that no longer satisfies it; how often the policy was fetched."""
+    await Delivered("sts", explained=False)(trial)
+    fetched = len(trial.policy_host().requests)
+    assert fetched >= 1, "the policy was never fetched"
+    trial.world.renew(f"mx.{trial.domain}", SELF_SIGNED)
+    return fetched
+
+
+async def policy_was_withdrawn(trial: Trial) -> None:
+    """The policy host says "none" by now, under the same id: nothing comes back."""
+    before = await _certificate_goes_bad(trial)
+    trial.policy_host().text = "version: STSv1\nmode: none\nmax_age: 86400\n"
+    recipient = await trial.send_one()
+    equal("tls= in the log", (await trial.attempt(recipient, "sent")).tls, "encrypted")
+    equal("attempts", len(trial.relay.log.attempts(recipient)), 1)
+    equal("fetches of the policy for it", len(trial.policy_host().requests) - before, 1)
+
+
+async def waits_for_the_other(trial: Trial) -> None:
+    """One host fails DANE for good, the other is busy: it may still be delivered, so nothing comes back."""
+    recipient = await trial.send_one()
+    await trial.attempt(recipient, "deferred")
+    trial.host("mx2").behave(Smtp())
+    await trial.retry_now(recipient)
+    equal("tls= in the log", (await trial.attempt(recipient, "sent")).tls, "dane")
+    equal("hosts that took it", trial.accepted_by(recipient), [trial.site.absolute("mx2")])
+
+
+async def few_groups(trial: Trial, outcome: Delivered) -> None:
+    """Two connections for one attempt: the host hangs up on the first, and takes the second."""
+    recipient = await trial.send_one()
+    await outcome.check(trial, recipient)
+    equal("attempts", len(trial.relay.log.attempts(recipient)), 1)
+    groups = [visit.groups or 0 for visit in trial.host().visits[:2]]
+    assert groups[0] > 3 >= groups[1] > 0, f"groups offered: {groups}"
+    probe = (await trial.explain("--connect"))["hosts"][0]["connect"]
+    equal("explain: classical_groups", probe.get("classical_groups"), True)
+    assert not any(tls is False and line.upper().startswith("MAIL") for visit in trial.host().visits
+                   for tls, line in visit.lines), "an envelope was shown in clear"
+
+
+async def few_groups_sts(trial: Trial) -> None:
+    await few_groups(trial, Delivered("sts"))
+
+
+async def few_groups_dane(trial: Trial) -> None:
+    await few_groups(trial, Delivered("dane"))
+
+
+async def few_groups_plain(trial: Trial) -> None:
+    await few_groups(trial, Delivered("encrypted"))
+
+
+async def many_groups(trial: Trial) -> None:
+    """A host that takes the first ClientHello is asked once, and explain says nothing of groups."""
+    await Delivered("encrypted")(trial)
+    probe = (await trial.explain("--connect"))["hosts"][0]["connect"]
+    equal("explain: classical_groups", probe.get("classical_groups"), None)
+
+
+def rolling(zone: str) -> tuple[Site, ...]:
+    return (Site(zone, watched=True, ttl=LONG_TTL, hosts=(Host(cert=SELF_SIGNED, tlsa=EE),)),)
+
+
+ROLLOVER = (
+    Scenario("A new key and record while the old record is cached for an hour: delivered in the same attempt",
+             "pitfall-42 DANE-50", rolling("rollover-now.test"), rolled_over),
+    Scenario("A new key without a new record: one lookup more, then it waits, with both digests named",
+             "pitfall-42 DANE-31", rolling("rollover-stale.test"), stale_record),
+    Scenario("A new key with a record that is wrong again: waits", "pitfall-42 DANE-31",
+             rolling("rollover-wrong.test"), another_wrong_record),
+)
+
+FAILURE = (
+    Scenario("[failure] dane-mismatch = bounce: while another host is busy, mail waits for it", "DANE-53 pitfall-29",
+             (Site("bounce-other.test", hosts=(Host("mx1", 10, tlsa=WRONG),
+                                               Host("mx2", 20, tlsa=EE, smtp=Smtp(greeting=always("421 4.3.2 Busy"))))),
+              ), waits_for_the_other, settings=action("dane-mismatch")),
+    Scenario("[failure] give_up_after of a class ends the waiting of that class alone", "DANE-53 pitfall-104",
+             (Site("gives-up.test", hosts=(Host(tlsa=WRONG),)),
+              Site("waits-on.test", hosts=(Host(smtp=Smtp(rcpt=always("450 4.2.0 Later"))),))), gives_up_by_class,
+             settings={"failure": {"dane-mismatch": {"action": "defer", "give_up_after": "4s"}}}),
+    Scenario("[failure] sts-certificate = bounce: a policy that was withdrawn makes nothing come back",
+             "STS-34 STS-36 pitfall-25",
+             (Site("bounce-withdrawn.test", signed=False, policy=Policy()),), policy_was_withdrawn,
+             settings=action("sts-certificate")),
+)
+
+GROUPS = (
+    Scenario("A host that hangs up on a large ClientHello, under enforce: a small one, in the same attempt",
+             "pitfall-64 STS-32", (Site("few-groups-sts.test", signed=False, hosts=(Host(smtp=FEW),),
+                                               policy=Policy()),), few_groups_sts),
+    Scenario("A host that hangs up on a large ClientHello, with DANE: a small one, in the same attempt",
+             "pitfall-64 DANE-31",
+             (Site("few-groups-dane.test", hosts=(Host(cert=SELF_SIGNED, tlsa=EE, smtp=FEW),)),), few_groups_dane),
+    Scenario("A host that hangs up on a large ClientHello, with nothing owed: a small one, and nothing in clear",
+             "pitfall-64 STL-06", (Site("few-groups.test", signed=False, hosts=(Host(smtp=FEW),)),),
+             few_groups_plain),
+    Scenario("A host that takes a large ClientHello is asked once", "pitfall-64",
+             (Site("many-groups.test", signed=False),), many_groups),
+)
+
+SCENARIOS = (*ROLLOVER, *FAILURE, *GROUPS)
