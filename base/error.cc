@@ -48,6 +48,7 @@ constexpr std::array kTable = {
     Row{Errc::sts_certificate, "sts-certificate", Retry::next_host, {4, 7, 5}},
     Row{Errc::sts_no_tls, "sts-no-tls", Retry::next_host, {4, 7, 4}},
     Row{Errc::dane_required, "dane-required", Retry::next_host, {4, 7, 5}},
+    Row{Errc::sts_unknown, "sts-unknown", Retry::next_host, {4, 7, 5}},
     Row{Errc::sts_required, "sts-required", Retry::next_host, {4, 7, 5}},
     Row{Errc::rule_certificate, "rule-certificate", Retry::next_host, {4, 7, 5}},
     Row{Errc::rule_no_tls, "rule-no-tls", Retry::next_host, {4, 7, 4}},
@@ -57,6 +58,7 @@ constexpr std::array kTable = {
     Row{Errc::remote_temporary, "remote-temporary", Retry::later, {4, 0, 0}},
     Row{Errc::remote_permanent, "remote-permanent", Retry::never, {5, 0, 0}},
     Row{Errc::remote_protocol, "remote-protocol", Retry::next_host, {4, 5, 0}},
+    Row{Errc::relay_unusable, "relay-unusable", Retry::next_host, {4, 4, 3}},
     Row{Errc::relay_auth, "relay-auth", Retry::next_host, {4, 7, 8}},
     Row{Errc::message_too_big, "message-too-big", Retry::next_host, {5, 3, 4}},
     Row{Errc::eight_bit_unsupported, "eight-bit-unsupported", Retry::next_host, {5, 6, 3}},
@@ -134,6 +136,7 @@ bool is_security_failure(Errc code) {
     case Errc::sts_certificate:
     case Errc::sts_no_tls:
     case Errc::dane_required:
+    case Errc::sts_unknown:
     case Errc::sts_required:
     case Errc::rule_certificate:
     case Errc::rule_no_tls:

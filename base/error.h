@@ -82,6 +82,8 @@ enum class Errc : std::uint8_t {
   sts_certificate,   ///< MTA-STS enforce and the certificate does not verify.
   sts_no_tls,        ///< MTA-STS enforce and STARTTLS is not offered or the handshake fails.
   dane_required,     ///< An operator's rule demands DANE, and the host has no usable TLSA records.
+  sts_unknown,       ///< Whether the domain has an MTA-STS policy cannot be found out now, and it
+                     ///< matters.
   sts_required,      ///< An operator's rule demands MTA-STS, and the domain has no policy.
   rule_certificate,  ///< An operator's rule names certificates, and the host has another one.
   rule_no_tls,       ///< An operator's rule demands TLS, and it cannot be had.
@@ -94,6 +96,7 @@ enum class Errc : std::uint8_t {
   remote_temporary,  ///< 4yz.
   remote_permanent,  ///< 5yz.
   remote_protocol,   ///< Not SMTP, or out of order.
+  relay_unusable,    ///< The configured relay has no address, does not exist, or is ourselves.
   relay_auth,        ///< The configured relay takes no AUTH, or not this user and password.
 
   // the message does not fit the host

@@ -158,6 +158,13 @@ boost::asio::awaitable<TlsaLookup> lookup_tlsa(Resolver& resolver, std::vector<D
     }
     shortest = std::min(shortest.value_or(answer->ttl), answer->ttl);
     result.ttl = *shortest;
+    if (settings.source == TlsaSettings::Source::fresh && !answer->secure()) {
+      // What was proven before is replaced by what is proven now, and by nothing else.
+      result.status = TlsaStatus::lookup_failed;
+      result.base = base;
+      result.error = make_error(Errc::dane_lookup, "the fresh answer is not secured by DNSSEC");
+      co_return result;
+    }
     if (answer->existence != Existence::records || !answer->secure()) continue;
     result.base = base;
     result.published = std::move(answer->records);

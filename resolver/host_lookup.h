@@ -49,7 +49,7 @@ struct TlsaSettings {
 /// Asks `_<port>._tcp.<base>` for each candidate until one gives a secure RRset. Any lookup error
 /// on the way means lookup_failed (DANE-08); an insecure or absent answer means the next candidate
 /// (DANE-29). A fresh lookup that is not due is lookup_failed with Errc::limit: the caller keeps
-/// what it had.
+/// what it had. So is a fresh answer that is not secure.
 boost::asio::awaitable<TlsaLookup> lookup_tlsa(Resolver& resolver, std::vector<Domain> bases,
                                                std::uint16_t port, TlsaSettings settings);
 

@@ -1,16 +1,34 @@
 #include "resolver/unbound_fresh.h"
 
+#include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <fstream>
+#include <sstream>
 #include <utility>
 
 namespace fulmar::resolver {
 
 namespace asio = boost::asio;
 
+namespace {
+
+/// Empty when it cannot be read: then nothing compares equal to what was proven.
+std::string read_anchor(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream text;
+  text << file.rdbuf();
+  return file ? text.str() : std::string();
+}
+
+}  // namespace
+
 FreshLookups::FreshLookups(conf::Resolver config, asio::any_io_executor executor,
                            const Clock& clock)
-    : config_(std::move(config)), executor_(std::move(executor)), clock_(clock) {}
+    : config_(std::move(config)),
+      anchor_(read_anchor(config_.trust_anchor)),
+      executor_(std::move(executor)),
+      clock_(clock) {}
 
 asio::awaitable<Result<Answer<std::string>>> FreshLookups::ask(std::shared_ptr<FreshLookups> self,
                                                                Question question) {
@@ -21,9 +39,31 @@ asio::awaitable<Result<Answer<std::string>>> FreshLookups::ask(std::shared_ptr<F
 
 asio::awaitable<Result<Answer<std::string>>> FreshLookups::ask_at_home(
     std::shared_ptr<FreshLookups> self, Question question) {
+  if (const auto* known = self->recall(question.name)) co_return *known;
   FULMAR_CO_TRY(auto engine, self->board(question));
   const Seat seat(*self, question.name);
-  co_return co_await resolver::ask(std::move(engine), question);
+  auto answer = co_await resolver::ask(std::move(engine), question);
+  if (answer) self->remember(question.name, *answer);
+  co_return answer;
+}
+
+const Answer<std::string>* FreshLookups::recall(const Domain& name) {
+  const auto found = remembered_.find(name);
+  if (found == remembered_.end()) return nullptr;
+  if (clock_.steady_now() < found->second.until) return &found->second.answer;
+  remembered_.erase(found);
+  return nullptr;
+}
+
+/// Not past the TTL, and not past the minute after which the name may be asked for again.
+void FreshLookups::remember(const Domain& name, const Answer<std::string>& answer) {
+  const auto now = clock_.steady_now();
+  if (remembered_.size() >= FreshLimit::kMaxNames) {
+    std::erase_if(remembered_, [now](const auto& entry) { return entry.second.until <= now; });
+  }
+  if (remembered_.size() >= FreshLimit::kMaxNames) return;
+  const auto life = std::min<SteadyTime::duration>(answer.ttl, FreshLimit::kEach);
+  remembered_.insert_or_assign(name, Remembered{answer, now + life});
 }
 
 Result<std::shared_ptr<UnboundEngine>> FreshLookups::board(const Question& question) {
@@ -42,6 +82,11 @@ Result<std::shared_ptr<UnboundEngine>> FreshLookups::take_off(const Question& qu
   }
   if (!limit_.take(question.name, clock_.steady_now())) {
     return fail(Errc::limit, to_string(question) + ": looked up afresh a moment ago");
+  }
+  // An anchor that nobody has proven would make insecure what is secure.
+  if (anchor_.empty() || read_anchor(config_.trust_anchor) != anchor_) {
+    return fail(Errc::dns_servfail, to_string(question) + ": the trust anchor " +
+                                        config_.trust_anchor + " was changed since the start");
   }
   auto context = create_unbound_context(config_, ContextUse::one_lookup);
   if (!context) {

@@ -29,8 +29,10 @@ class FreshLookups {
   /// `executor` as for UnboundResolver; it and `clock` must outlive the last lookup.
   FreshLookups(conf::Resolver config, boost::asio::any_io_executor executor, const Clock& clock);
 
-  /// From any thread; resumes there. Who asks for a name that is being asked for shares that
-  /// lookup. Errors: those of a lookup, and Errc::limit.
+  /// From any thread; resumes there. Who asks for a name that is being asked for shares its
+  /// context; who asks within a minute after it, and within the TTL, gets the same answer. Errors:
+  /// those of a lookup, Errc::limit when nothing may be asked now and nothing is remembered, and
+  /// dns_servfail when the trust anchor's file is another one than was proven at the start.
   [[nodiscard]] static boost::asio::awaitable<Result<Answer<std::string>>> ask(
       std::shared_ptr<FreshLookups> self, Question question);
 
@@ -38,6 +40,10 @@ class FreshLookups {
   void stop();
 
  private:
+  struct Remembered {
+    Answer<std::string> answer;
+    SteadyTime until;
+  };
   struct Flight {
     std::shared_ptr<UnboundEngine> engine;
     std::size_t waiting = 0;
@@ -58,16 +64,20 @@ class FreshLookups {
 
   static boost::asio::awaitable<Result<Answer<std::string>>> ask_at_home(
       std::shared_ptr<FreshLookups> self, Question question);
+  const Answer<std::string>* recall(const Domain& name);
+  void remember(const Domain& name, const Answer<std::string>& answer);
   Result<std::shared_ptr<UnboundEngine>> board(const Question& question);
   Result<std::shared_ptr<UnboundEngine>> take_off(const Question& question);
   void leave(const Domain& name);
 
   conf::Resolver config_;
+  std::string anchor_;  // the file's octets when the program started
   boost::asio::any_io_executor executor_;
   const Clock& clock_;
   // On the executor's thread only.
   FreshLimit limit_;
   std::unordered_map<Domain, Flight> flights_;
+  std::unordered_map<Domain, Remembered> remembered_;
   bool stopped_ = false;
 };
 

@@ -54,12 +54,12 @@ TlsDecision decide_dane(const TlsPolicyInputs& inputs) {
 TlsDecision decide_sts(const TlsPolicyInputs& inputs) {
   const bool known = inputs.sts && inputs.sts->mode != StsMode::none;
   if (!known || inputs.kind == NextHopKind::address_literal) {
-    return explained(by_rule(skip(inputs, TlsLevel::sts,
-                                  make_error(Errc::sts_required, "no MTA-STS policy is known for " +
-                                                                     inputs.policy_domain.str()))),
-                     "rule-sts",
-                     "Our configuration demands MTA-STS for this destination, which has no policy.",
-                     "RFC 8461 §5");
+    Error failure = make_error(inputs.sts_unknown ? Errc::sts_unknown : Errc::sts_required,
+                               "no MTA-STS policy is known for " + inputs.policy_domain.str());
+    return explained(
+        by_rule(skip(inputs, TlsLevel::sts, std::move(failure))), "rule-sts",
+        "Our configuration demands MTA-STS for this destination, and no policy is at hand.",
+        "RFC 8461 §5");
   }
   TlsPolicyInputs enforced = inputs;
   enforced.sts->mode = StsMode::enforce;
@@ -68,10 +68,11 @@ TlsDecision decide_sts(const TlsPolicyInputs& inputs) {
 }
 
 /// The level that proves the host by a certificate, where the level so far proves nothing.
-TlsDecision raise_to_secure(TlsDecision decision, const TlsPolicyInputs& inputs) {
-  TlsDecision raised = use_secure(inputs, {DomainPattern::exactly(inputs.host)});
+TlsDecision raise_to_secure(const TlsDecision& decision, const TlsPolicyInputs& inputs,
+                            std::vector<DomainPattern> names) {
+  TlsDecision raised = use_secure(inputs, std::move(names));
   raised.sts_testing = decision.sts_testing;
-  raised.sts_testing_failure = std::move(decision.sts_testing_failure);
+  raised.sts_testing_failure = decision.sts_testing_failure;
   return raised;
 }
 
@@ -115,6 +116,7 @@ TlsDecision decide_by_rule(const TlsPolicyInputs& inputs) {
 
 TlsDecision demand_password_safety(TlsDecision decision, const TlsPolicyInputs& inputs) {
   const bool unproven = decision.level == TlsLevel::opportunistic ||
+                        decision.level == TlsLevel::dane_host_only ||
                         (decision.level == TlsLevel::encrypt && inputs.rule == TlsRule::automatic);
   if (decision.failure || !unproven) return decision;
   if (inputs.host.is_root()) {
@@ -125,36 +127,70 @@ TlsDecision demand_password_safety(TlsDecision decision, const TlsPolicyInputs& 
                      "password", "A password goes only to a host that proves who it is.",
                      "RFC 4954 §9");
   }
-  return explained(by_rule(raise_to_secure(std::move(decision), inputs)), "password",
+  // Names in MX records that nobody vouches for prove nothing: then the operator's own count.
+  auto names = is_host_proven(inputs) ? std::vector{DomainPattern::exactly(inputs.host)}
+                                      : secure_names(inputs);
+  return explained(by_rule(raise_to_secure(decision, inputs, std::move(names))), "password",
                    "A password goes only to a host whose certificate proves its name.",
                    "RFC 4954 §9");
 }
 
+namespace {
+
+/// Trouble that passes, as opposed to an answer. RFC 8689 §4.2.1
+bool is_passing(Errc code) {
+  return code == Errc::dane_lookup || code == Errc::sts_unknown || code == Errc::cancelled ||
+         code == Errc::limit;
+}
+
+/// DNSSEC, an enforced policy, or the operator names the host, and its certificate or TLSA record
+/// will prove it.
+bool satisfies_requiretls(const TlsDecision& decision, const TlsPolicyInputs& inputs) {
+  const bool enforced = inputs.sts && inputs.sts->mode == StsMode::enforce;
+  switch (decision.level) {
+    case TlsLevel::dane:
+    case TlsLevel::secure:
+      return true;
+    case TlsLevel::sts:
+      return enforced || is_host_proven(inputs);
+    case TlsLevel::dane_host_only:
+      return decision.sts_must_pass;
+    case TlsLevel::none:
+    case TlsLevel::opportunistic:
+    case TlsLevel::encrypt:
+      return false;
+  }
+  std::abort();  // every enumerator has its case
+}
+
+}  // namespace
+
 TlsDecision demand_requiretls(TlsDecision decision, const TlsPolicyInputs& inputs) {
+  decision.requiretls = true;
   if (decision.failure) {
-    // Trouble with lookups passes; the rest does not. RFC 8689 §4.2.1
-    const bool passing = decision.failure->code == Errc::dane_lookup ||
-                         decision.failure->code == Errc::cancelled ||
-                         decision.failure->code == Errc::limit;
-    decision.requiretls = true;
-    if (!passing) decision.failure = as_demanded(decision, *std::move(decision.failure));
+    if (!is_passing(decision.failure->code)) {
+      decision.failure = as_demanded(decision, *std::move(decision.failure));
+    }
     return decision;
   }
   if (decision.level == TlsLevel::none) {
     return fail_requiretls(inputs, "our configuration sends to this destination without TLS");
   }
-  const bool proven_host = decision.level == TlsLevel::dane || decision.level == TlsLevel::sts ||
-                           decision.level == TlsLevel::secure || decision.sts_must_pass;
-  if (proven_host) {
-    decision.requiretls = true;
+  if (satisfies_requiretls(decision, inputs)) return decision;
+  if (inputs.kind == NextHopKind::address_literal) {
+    return fail_requiretls(inputs, "the next hop is an address, which no certificate proves");
+  }
+  if (!is_host_proven(inputs)) {
+    const std::string what = " that " + inputs.host.str() + " serves " + inputs.policy_domain.str();
+    if (!inputs.sts_unknown) {
+      return fail_requiretls(inputs, "neither DNSSEC nor an enforced MTA-STS policy proves" + what);
+    }
+    decision = fail_requiretls(inputs, {});
+    decision.failure = make_error(
+        Errc::sts_unknown, "it cannot be found out now whether an MTA-STS policy proves" + what);
     return decision;
   }
-  // RFC 8689 §4.2.1: the name of the host needs DNSSEC or an enforced MTA-STS policy behind it.
-  if (inputs.kind == NextHopKind::address_literal || !is_host_proven(inputs)) {
-    return fail_requiretls(inputs, "neither DNSSEC nor an enforced MTA-STS policy proves that " +
-                                       inputs.host.str() + " serves " + inputs.policy_domain.str());
-  }
-  decision = raise_to_secure(std::move(decision), inputs);
+  decision = raise_to_secure(decision, inputs, {DomainPattern::exactly(inputs.host)});
   decision.requiretls = true;
   return explained(std::move(decision), "requiretls",
                    "The message demands REQUIRETLS; DNSSEC proves the host's name, and its "

@@ -166,8 +166,10 @@ TlsDecision decide_tls_policy(const TlsPolicyInputs& inputs) {
   TlsDecision decision = decide_by_rule(inputs);
   if (inputs.sends_password) decision = demand_password_safety(std::move(decision), inputs);
   if (inputs.demand == Demand::requiretls) return demand_requiretls(std::move(decision), inputs);
-  const bool waived = inputs.demand == Demand::tls_optional || inputs.rule == conf::TlsRule::may;
-  // A password is never at the mercy of a message.
+  // A message waives what the destination asks for, not what our operator demands (RFC 8689
+  // §4.2.2), and a password is at nobody's mercy.
+  const bool waived = inputs.rule == conf::TlsRule::may ||
+                      (inputs.demand == Demand::tls_optional && !decision.by_rule);
   return waived && !inputs.sends_password ? waive(std::move(decision)) : decision;
 }
 

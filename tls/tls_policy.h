@@ -49,6 +49,8 @@ struct TlsPolicyInputs {
   resolver::TlsaLookup tlsa;
   std::optional<StsPolicy>
       sts;  ///< The policy in force, cached or fresh; empty when none was ever known.
+  /// The policy could not be looked up, and none is in force: there may be one.
+  bool sts_unknown = false;
   bool dane_enabled = true;                       ///< [dane] enabled
   bool also_mta_sts = false;                      ///< [dane] also_mta_sts
   conf::TlsRule rule = conf::TlsRule::automatic;  ///< [[destination]] tls

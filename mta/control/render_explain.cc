@@ -80,7 +80,7 @@ std::string render_explain(const boost::json::value& explanation) {
                   view["deliverable"].is_true() ? "deliverable" : "NOT deliverable now");
   if (view["failure"].present()) text += "  " + failure_text(view["failure"]) + "\n";
   if (view["rule"].present()) text += "  " + view["rule"].rule_text() + "\n";
-  if (view["next_hop"].text() != view["domain"].text()) {
+  if (view["next_hop"].present() && view["next_hop"].text() != view["domain"].text()) {
     text += "  next hop: " + view["next_hop"].text() + "\n";
   }
   text += fmt::format("  MX: {}{}\n", view["mx"]["security"].text(),

@@ -34,6 +34,7 @@ Basis basis_of(const tls::TlsDecision& decision, Errc code) {
     case Errc::sts_certificate:
     case Errc::sts_no_tls:
     case Errc::sts_required:
+    case Errc::sts_unknown:
       return Basis::policy;
     case Errc::dane_mismatch:
       return Basis::records;
@@ -45,17 +46,24 @@ Basis basis_of(const tls::TlsDecision& decision, Errc code) {
   }
 }
 
-/// What protected the session, for the mail log. A session that fell short of what somebody waived
-/// says so.
+/// The session had less than the host was owed, and somebody waived it.
+bool fell_short(const Conversation& conversation, const tls::TlsDecision& decision) {
+  if (decision.enforced) return false;
+  const SessionReport& report = conversation.session;
+  const bool unproven = report.verified && report.verified->waived;
+  const bool in_clear = !report.result.tls && decision.level > tls::TlsLevel::opportunistic;
+  return decision.waived || unproven || in_clear;
+}
+
+/// What protected the session, for the mail log.
 std::string session_label(const Conversation& conversation, const tls::TlsDecision& decision) {
   const SessionReport& report = conversation.session;
   std::string label = "none";
   if (report.result.tls) {
     label = achieved_label(report.verified ? report.verified->achieved : tls::TlsLevel::encrypt);
   }
-  const bool fell_short = conversation.downgraded_after || decision.waived ||
-                          (report.verified && report.verified->waived);
-  return fell_short ? label + ":downgraded" : label;
+  const bool less = conversation.downgraded_after || fell_short(conversation, decision);
+  return less ? label + ":downgraded" : label;
 }
 
 /// A message that was taken with a demand keeps it, whatever the settings say by now. REQ-02
@@ -122,33 +130,39 @@ class Attempt {
   asio::awaitable<void> walk_hosts() {
     for (std::size_t position = 0; position < host_count(route_) && may_go_on(); ++position) {
       HostPlan plan = co_await parts_.planner.plan_host(route_, position, Source::cache);
-      const Held held = co_await try_host(position, std::move(plan));
+      Held held = co_await try_host(position, std::move(plan));
       // Before it counts, it is looked up again. RFC 8461 §5, RFC 7671 §8.1
-      if (held.by_policy && !ledger_.all_decided()) co_await try_fresh_policy(position);
+      if (held.by_policy && may_go_on()) held = co_await try_fresh_policy(position, held);
       if (held.by_records && may_go_on()) co_await try_fresh_records(position, held);
     }
   }
 
-  /// The host again, if the policy is another one by now. Asked for once an attempt.
-  asio::awaitable<void> try_fresh_policy(std::size_t position) {
-    if (std::exchange(rechecked_, true)) co_return;
+  /// The host again, if the policy is another one by now; asked for once an attempt. What it was
+  /// held back by at last.
+  asio::awaitable<Held> try_fresh_policy(std::size_t position, Held held) {
+    if (std::exchange(rechecked_, true)) co_return held;
     Route fresh = co_await parts_.planner.recheck_policy(route_);
-    // Only a policy that was fetched replaces the one in force: trouble on the way never lowers
-    // what is owed. STS-26
-    if (fresh.sts.source != tls::StsLookup::Source::fetched) co_return;
+    // Only a policy that was fetched, for this message or since for another, replaces the one in
+    // force: trouble on the way never lowers what is owed. STS-26
+    const bool newer = fresh.sts.source == tls::StsLookup::Source::fetched ||
+                       fresh.sts.entry.fetched_at > route_.sts.entry.fetched_at;
+    if (!newer) co_return held;
     const bool changed = fresh.sts.policy != route_.sts.policy;
     route_ = std::move(fresh);
-    if (!changed) co_return;
+    if (!changed) co_return held;
     ledger_.forget_policy_failures();
     HostPlan plan = co_await parts_.planner.plan_host(route_, position, Source::cache);
-    co_await try_host(position, std::move(plan));
+    co_return co_await try_host(position, std::move(plan));
   }
 
   /// The host again, if its TLSA records are others by now.
   asio::awaitable<void> try_fresh_records(std::size_t position, Held held) {
     HostPlan plan = co_await parts_.planner.plan_host(route_, position, Source::fresh);
-    // A lookup that fails, or is not due yet, leaves what is known.
-    if (plan.tlsa.status == resolver::TlsaStatus::lookup_failed) co_return;
+    if (plan.tlsa.status == resolver::TlsaStatus::lookup_failed) {
+      // What nobody could look at again holds the mail back, but never ends it.
+      ledger_.leave_open(position);
+      co_return;
+    }
     if (plan.tlsa.published == held.published) co_return;
     ledger_.forget_host(position);
     co_await try_host(position, std::move(plan));
@@ -207,6 +221,7 @@ class Attempt {
           result.failure ? basis_of(plan.decision, result.failure->code) : Basis::fact;
       const Ledger::Session session{.host = position,
                                     .basis = basis,
+                                    .shown_unproven = fell_short(*conversation, plan.decision),
                                     .label = host_label(plan, address),
                                     .tls = session_label(*conversation, plan.decision)};
       const Ledger::Again again = ledger_.merge(session, result);

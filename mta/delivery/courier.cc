@@ -248,8 +248,8 @@ asio::awaitable<void> Courier::settle(Job job, std::vector<notice::NoticeRecipie
     parts_.line.add({notice->message.id, notice->delivery.destination},
                     notice->delivery.next_attempt);
   } else if (owes_notice) {
-    log_warn("undeliverable notice dropped: it has the null reverse-path",
-             {{"id", job.id().str()}});
+    log_error("undeliverable notice dropped: it has the null reverse-path",
+              {{"id", job.id().str()}});
   }
   if (!done) {
     give_back(job);

@@ -98,20 +98,21 @@ class Driver {
     co_return lost(written.error());
   }
 
-  /// The class of failure when the handshake itself does not come about.
-  [[nodiscard]] Error handshake_error(Error error) const {
-    if (!decision_.tls_required()) return make_error(Errc::tls_handshake, std::move(error.detail));
-    return make_error(tls::no_tls_failure(decision_), std::move(error.detail));
+  /// The class of failure when the handshake itself does not come about. The session names it after
+  /// what is owed: name_missing_tls().
+  [[nodiscard]] ClientEvent handshake_failed(Error error) {
+    refused_by_protocol_ = error.code == Errc::tls_handshake;
+    return TlsRefused{.why = make_error(Errc::tls_handshake, std::move(error.detail))};
   }
 
   asio::awaitable<ClientEvent> do_start_tls() {
     auto session = parts_.context.new_smtp_session(decision_, parts_.groups);
-    if (!session) co_return TlsRefused{.why = handshake_error(std::move(session).error())};
+    if (!session) co_return handshake_failed(std::move(session).error());
     const auto shaken =
         co_await stream_.handshake_client(*std::move(session), parts_.timeouts.command);
     if (!shaken) {
       hello_unanswered_ = tls::is_unanswered(stream_.ssl());
-      co_return TlsRefused{.why = handshake_error(shaken.error())};
+      co_return handshake_failed(shaken.error());
     }
     verified_ = tls::verify_session(stream_.ssl(), decision_, parts_.context);
     if (verified_->failure) {
@@ -131,13 +132,13 @@ class Driver {
     co_return BodyChunk{.bytes = chunk_};
   }
 
-  /// Under REQUIRETLS "not now" is trouble that may pass, and "no" is an answer (RFC 8689 §4.2.1).
+  /// Under REQUIRETLS a host that has no TLS is an answer, and mail comes back; "not now" and a
+  /// connection that breaks may pass, and could be somebody else's doing (RFC 8689 §4.2.1).
   [[nodiscard]] bool may_pass(const SessionResult& result) const {
-    return decision_.requiretls &&
-           std::ranges::any_of(result.recipients, [](const RecipientOutcome& recipient) {
-             return recipient.stage == Stage::starttls && recipient.reply &&
-                    recipient.reply->transient();
-           });
+    if (!decision_.requiretls || !result.tls_failed || refused_by_protocol_) return false;
+    return std::ranges::none_of(result.recipients, [](const RecipientOutcome& recipient) {
+      return recipient.reply && recipient.reply->permanent();
+    });
   }
 
   /// The session knows that TLS was required, not by whom: here the failure gets the class of the
@@ -161,7 +162,8 @@ class Driver {
   std::uint32_t next_chunk_ = 0;
   bool in_body_ = false;
   bool hello_unanswered_ = false;
-  std::string chunk_;  // holds what the last BodyChunk event points at
+  bool refused_by_protocol_ = false;  // the handshake, by one of the two sides
+  std::string chunk_;                 // holds what the last BodyChunk event points at
 };
 
 }  // namespace

@@ -25,6 +25,28 @@ Result<MailHost> parse_target(std::string_view target) {
   return parsed->host;
 }
 
+namespace {
+
+using Source = resolver::TlsaSettings::Source;
+
+struct LookedAt {
+  json::object record;  ///< One element of "hosts".
+  std::optional<Error> failure;
+};
+
+asio::awaitable<LookedAt> look_at(AttemptParts parts, AttemptSettings settings, HostPlan plan,
+                                  control::Connect connect) {
+  LookedAt result{.record = to_json(plan), .failure = plan.failure};
+  result.record["connect"] = nullptr;
+  if (plan.failure || connect == control::Connect::no) co_return result;
+  Probe probe = co_await probe_host(parts, std::move(settings), std::move(plan));
+  result.failure = std::move(probe.failure);
+  result.record["connect"] = std::move(probe.record);
+  co_return result;
+}
+
+}  // namespace
+
 asio::awaitable<json::object> explain(AttemptParts parts, AttemptSettings settings,
                                       MailHost destination, control::Connect connect) {
   const Route route = co_await parts.planner.find_route(std::move(destination));
@@ -33,19 +55,19 @@ asio::awaitable<json::object> explain(AttemptParts parts, AttemptSettings settin
   std::vector<HostFailure> failures;
   bool deliverable = false;
   for (std::size_t position = 0; position < host_count(route); ++position) {
-    const HostPlan plan = co_await parts.planner.plan_host(route, position);
-    json::object host = to_json(plan);
-    host["connect"] = nullptr;
-    bool usable = !plan.failure.has_value();
-    if (plan.failure) failures.push_back({.error = *plan.failure});
-    if (usable && connect == control::Connect::yes) {
-      json::object probe = co_await probe_host(parts, settings, plan);
-      usable = probe["ok"].as_bool();
-      if (!usable) answer["failure"] = probe["failure"];
-      host["connect"] = std::move(probe);
+    HostPlan plan = co_await parts.planner.plan_host(route, position, Source::cache);
+    const auto published = plan.tlsa.published;
+    LookedAt host = co_await look_at(parts, settings, std::move(plan), connect);
+    if (host.failure && host.failure->code == Errc::dane_mismatch) {
+      // As delivery does: a mismatch counts after a look past the cache.
+      HostPlan fresh = co_await parts.planner.plan_host(route, position, Source::fresh);
+      const bool other = fresh.tlsa.status != resolver::TlsaStatus::lookup_failed &&
+                         fresh.tlsa.published != published;
+      if (other) host = co_await look_at(parts, settings, std::move(fresh), connect);
     }
-    deliverable = deliverable || usable;
-    hosts.emplace_back(std::move(host));
+    deliverable = deliverable || !host.failure;
+    if (host.failure) failures.push_back({.error = *host.failure});
+    hosts.emplace_back(std::move(host.record));
   }
   if (deliverable) {
     answer["failure"] = nullptr;

@@ -26,6 +26,16 @@ queue::Exposure as_exposure(smtp::Shown shown) {
   return queue::Exposure::content;
 }
 
+/// A failure that would end the matter, as one that waits: what it rests on could not be looked up
+/// again.
+HostFailure opened(HostFailure failure, const conf::Failure& rules) {
+  if (conf::rule_for(rules, failure.error.code).action == conf::FailureAction::defer) {
+    return failure;
+  }
+  failure.error = make_error(Errc::dane_lookup, "not looked up again: " + failure.error.detail);
+  return failure;
+}
+
 RecipientResult refused(HostFailure failure) {
   const bool final = failure.error.retry == Retry::never;
   std::string label = failure_label(failure);
@@ -44,12 +54,13 @@ bool Ledger::all_decided() const {
 
 void Ledger::note_failure(std::size_t host, Basis basis, const HostFailure& failure) {
   for (Entry& entry : entries_) {
-    if (!entry.result) entry.failures.push_back({host, basis, failure});
+    if (!entry.result) entry.failures.push_back({.host = host, .basis = basis, .failure = failure});
   }
 }
 
 Ledger::Again Ledger::merge(const Session& session, const smtp::SessionResult& result) {
-  const queue::Exposure shown = as_exposure(result.shown_in_clear);
+  queue::Exposure shown = as_exposure(result.shown_in_clear);
+  if (session.shown_unproven && result.stage >= smtp::Stage::mail) shown = queue::Exposure::content;
   Again again = Again::no;
   auto outcome = result.recipients.begin();
   for (Entry& entry : entries_) {
@@ -76,7 +87,8 @@ void Ledger::settle(Entry& entry, const Session& session, const smtp::RecipientO
     failure.reply = outcome.reply->verbatim();
   }
   if (failure.error.retry == Retry::next_host) {
-    entry.failures.push_back({session.host, session.basis, std::move(failure)});
+    entry.failures.push_back(
+        {.host = session.host, .basis = session.basis, .failure = std::move(failure)});
   } else {
     entry.result = refused(std::move(failure));
   }
@@ -88,6 +100,14 @@ void Ledger::forget_policy_failures() {
   }
 }
 
+void Ledger::leave_open(std::size_t host) {
+  for (Entry& entry : entries_) {
+    for (Noted& noted : entry.failures) {
+      if (noted.host == host && noted.basis == Basis::records) noted.open = true;
+    }
+  }
+}
+
 void Ledger::forget_host(std::size_t host) {
   for (Entry& entry : entries_)
     std::erase_if(entry.failures, [host](const Noted& noted) { return noted.host == host; });
@@ -96,7 +116,7 @@ void Ledger::forget_host(std::size_t host) {
 RecipientResult Ledger::give_up(const Entry& entry, const conf::Failure& rules) {
   std::vector<HostFailure> failures;
   for (const Noted& noted : entry.failures)
-    failures.push_back(noted.failure);
+    failures.push_back(noted.open ? opened(noted.failure, rules) : noted.failure);
   // Only a cap that was reached, or a policy that was looked up again without a retry, leaves no
   // reason at all.
   if (failures.empty()) {

@@ -52,6 +52,8 @@ class Ledger {
   struct Session {
     std::size_t host = 0;
     Basis basis = Basis::fact;  ///< Of the failure that ended it, if one did.
+    /// It went under TLS, but not to whom it was owed: as good as in clear.
+    bool shown_unproven = false;
     std::string label;
     std::string tls;
   };
@@ -60,6 +62,9 @@ class Ledger {
 
   /// The policy is another one: what rested on it no longer stands, at any host.
   void forget_policy_failures();
+  /// What is held against the host rests on records that could not be looked up again: no reason to
+  /// give up.
+  void leave_open(std::size_t host);
   /// The host's records are others.
   void forget_host(std::size_t host);
 
@@ -71,6 +76,7 @@ class Ledger {
     std::size_t host = 0;
     Basis basis = Basis::fact;
     HostFailure failure;
+    bool open = false;
   };
   struct Entry {
     std::optional<RecipientResult> result;  // once decided

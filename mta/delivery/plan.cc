@@ -20,6 +20,23 @@ bool is_named_relay(const Route& route) {
          route.rule->entry.relay->lookup == conf::Relay::Lookup::address;
 }
 
+/// What would be the end of mail to a destination is a slip of our operator's where a relay is
+/// concerned, and mail waits until it is mended.
+Error as_relay_trouble(const Route& route, Error failure) {
+  if (route.rule == nullptr || !route.rule->entry.relay) return failure;
+  switch (failure.code) {
+    case Errc::domain_not_found:
+    case Errc::null_mx:
+    case Errc::mail_loop:
+    case Errc::no_addresses:
+    case Errc::address_refused:
+      return make_error(Errc::relay_unusable, "relay " + route.rule->entry.relay->str() + " (" +
+                                                  route.rule->entry.where + "): " + failure.detail);
+    default:
+      return failure;
+  }
+}
+
 /// What a rule says of the connection itself.
 void apply_rule(const Route& route, HostPlan& plan) {
   if (route.rule == nullptr || !route.rule->entry.relay) return;
@@ -64,7 +81,10 @@ asio::awaitable<Route> Planner::find_route(MailHost destination, tls::Demand dem
     co_return route;
   }
   if (route.kind != tls::NextHopKind::relay) route = co_await find_mx(std::move(route));
-  if (route.failure) co_return route;
+  if (route.failure) {
+    route.failure = as_relay_trouble(route, *std::move(route.failure));
+    co_return route;
+  }
   // Finished before the first connection: no message slips out while a policy is being fetched.
   route.sts = co_await parts_.mta_sts.lookup(policy_domain(route));
   co_return route;
@@ -83,8 +103,7 @@ Route Planner::take_relay(Route route) const {
               .expanded = *name};
   if (*name == settings_.own_name) {
     route.failure =
-        make_error(Errc::mail_loop, "the relay configured at " + route.rule->entry.where +
-                                        " is this very host, " + name->str());
+        make_error(Errc::mail_loop, "the relay is this very host, " + settings_.own_name.str());
   }
   return route;
 }
@@ -147,6 +166,7 @@ tls::TlsDecision Planner::decide(const Route& route, const HostPlan& plan) const
                               .host = plan.host,
                               .tlsa = plan.tlsa,
                               .sts = route.sts.policy,
+                              .sts_unknown = route.sts.trouble && !route.sts.policy,
                               .dane_enabled = wants_dane(route),
                               .also_mta_sts = settings_.dane.also_mta_sts,
                               .sends_password = plan.credentials.has_value(),
@@ -182,7 +202,10 @@ asio::awaitable<HostPlan> Planner::plan_host(Route route, std::size_t position,
                                                settings);
     tls::drop_unparsable(plan.tlsa);
   }
-  if (wants_dane(route) && !plan.lookup.error) dane_memory_.note(plan.host, plan.port, plan.tlsa);
+  // A fresh answer may be ahead of the cache, and would be told of again and again.
+  if (wants_dane(route) && !plan.lookup.error && source == resolver::TlsaSettings::Source::cache) {
+    dane_memory_.note(plan.host, plan.port, plan.tlsa);
+  }
   plan.decision = decide(route, plan);
   plan.addresses = dialable(route, plan.lookup.addresses);
   if (plan.lookup.error) {
@@ -194,6 +217,7 @@ asio::awaitable<HostPlan> Planner::plan_host(Route route, std::size_t position,
         make_error(Errc::address_refused, plan.host.str() + " has no public address, only " +
                                               plan.lookup.addresses.front().str());
   }
+  if (plan.failure) plan.failure = as_relay_trouble(route, *std::move(plan.failure));
   co_return plan;
 }
 

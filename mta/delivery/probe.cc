@@ -14,11 +14,11 @@ constexpr std::chrono::minutes kProbeLimit{5};
 
 }  // namespace
 
-asio::awaitable<json::object> probe_host(AttemptParts parts, AttemptSettings settings,
-                                         HostPlan plan) {
-  json::object record{{"address", nullptr}, {"ok", false}, {"tls", "none"}, {"failure", nullptr}};
+asio::awaitable<Probe> probe_host(AttemptParts parts, AttemptSettings settings, HostPlan plan) {
+  Probe probe;
   for (const IpAddress& address : addresses_of_turn(plan, 0)) {
-    record = {{"address", address.str()}, {"ok", false}, {"tls", "none"}, {"failure", nullptr}};
+    probe.record = {
+        {"address", address.str()}, {"ok", false}, {"tls", "none"}, {"failure", nullptr}};
     const ConverseParts with{.context = parts.context,
                              .clock = parts.clock,
                              .body = {},
@@ -29,14 +29,16 @@ asio::awaitable<json::object> probe_host(AttemptParts parts, AttemptSettings set
                             .envelope = {}};
     const auto conversation = co_await converse(with, settings.converse, std::move(request));
     if (!conversation) {
-      record["failure"] = to_json(conversation.error());
+      probe.record["failure"] = to_json(conversation.error());
+      probe.failure = conversation.error();
       continue;
     }
-    describe_conversation(*conversation, record);
-    record["ok"] = !conversation->session.result.failure;
-    if (record["ok"].as_bool()) co_return record;
+    describe_conversation(*conversation, probe.record);
+    probe.failure = conversation->session.result.failure;
+    probe.record["ok"] = !probe.failure;
+    if (!probe.failure) co_return probe;
   }
-  co_return record;
+  co_return probe;
 }
 
 }  // namespace fulmar::delivery

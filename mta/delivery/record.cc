@@ -67,6 +67,12 @@ json::value rule_json(const DestinationRule* rule) {
   return result;
 }
 
+/// Null members where no MX was looked up.
+json::object mx_json(const Route& route) {
+  if (route.kind == tls::NextHopKind::relay) return {{"security", nullptr}, {"implicit", false}};
+  return {{"security", name(route.mx.security)}, {"implicit", route.mx.implicit}};
+}
+
 std::string_view name(tls::Demand demand) {
   switch (demand) {
     case tls::Demand::nothing:
@@ -131,7 +137,7 @@ json::object to_json(const Route& route) {
           {"rule", rule_json(route.rule)},
           {"demand", name(route.demand)},
           {"failure", optional_error(route.failure)},
-          {"mx", {{"security", name(route.mx.security)}, {"implicit", route.mx.implicit}}},
+          {"mx", mx_json(route)},
           {"mta_sts", policy_json(route.sts)}};
 }
 

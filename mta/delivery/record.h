@@ -35,6 +35,10 @@ void describe_conversation(const Conversation& conversation, boost::json::object
 inline constexpr std::size_t kMaxRecord = 8 * 1024;
 [[nodiscard]] std::string serialize_record(boost::json::object record);
 
+/// The relay that a rule put in the place of the destination's hosts; empty without one, and for
+/// bytes that are no record.
+[[nodiscard]] std::string relay_of(std::string_view record);
+
 /// For the technical part of a notice: who published what, what was found, host by host. Empty for
 /// bytes that are no record.
 [[nodiscard]] std::vector<std::string> technical_lines(std::string_view record);

@@ -56,6 +56,9 @@ asio::awaitable<std::optional<SpooledNotice>> ReportBack::make(
                             .last_attempt = now};
   if (!delivery.history.empty()) {
     facts.technical = technical_lines(delivery.history.back().decision);
+    const std::string relay = relay_of(delivery.history.back().decision);
+    for (notice::NoticeRecipient& recipient : facts.recipients)
+      recipient.relay = relay;
     facts.last_attempt = delivery.history.back().at;
   }
   if (kind == notice::NoticeKind::delayed) {

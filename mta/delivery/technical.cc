@@ -45,7 +45,6 @@ void add_rule(const json::object& rule, std::vector<std::string>& lines) {
   std::string line = "Our rule at " + text_at(rule, "where") + ": tls " + text_at(rule, "tls");
   if (const std::string relay = text_at(rule, "relay"); !relay.empty()) line += ", relay " + relay;
   if (const std::string until = text_at(rule, "until"); !until.empty()) line += ", until " + until;
-  if (const std::string why = text_at(rule, "comment"); !why.empty()) line += " (" + why + ')';
   lines.push_back(std::move(line));
 }
 
@@ -107,6 +106,15 @@ void add_host(const json::object& host, std::vector<std::string>& lines) {
 
 }  // namespace
 
+std::string relay_of(std::string_view record) {
+  boost::system::error_code ec;
+  const json::value parsed = json::parse(record, ec);
+  const json::object* root = ec ? nullptr : parsed.if_object();
+  const auto* rule = root == nullptr ? nullptr : object_at(*root, "rule");
+  if (rule == nullptr || text_at(*rule, "relay").empty()) return {};
+  return text_at(*root, "next_hop");
+}
+
 std::vector<std::string> technical_lines(std::string_view record) {
   boost::system::error_code ec;
   const json::value parsed = json::parse(record, ec);
@@ -117,7 +125,8 @@ std::vector<std::string> technical_lines(std::string_view record) {
   if (text_at(*root, "demand") == "requiretls") {
     lines.emplace_back("The message demands REQUIRETLS (RFC 8689)");
   }
-  if (const auto* mx = object_at(*root, "mx"))
+  const auto* mx = object_at(*root, "mx");
+  if (mx != nullptr && !text_at(*mx, "security").empty())
     lines.push_back("MX records: DNSSEC " + text_at(*mx, "security"));
   if (const auto* failure = object_at(*root, "failure"))
     lines.push_back("Routing: " + failure_words(*failure));

@@ -34,6 +34,7 @@ int rank(const Error& error) {
     case Errc::remote_temporary:
     case Errc::remote_protocol:
     case Errc::relay_auth:
+    case Errc::relay_unusable:
     case Errc::tls_handshake:
       return 2;
     case Errc::connection_lost:

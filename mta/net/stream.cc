@@ -101,13 +101,17 @@ asio::awaitable<boost::system::error_code> handshake(TlsStream& tls,
   co_return ec;
 }
 
-/// OpenSSL's words for a failed handshake, without Asio's category in brackets behind them.
-std::string handshake_words(const boost::system::error_code& ec) {
+/// A handshake that ended by itself, as opposed to one that was cut off with its connection.
+Error handshake_failure(const boost::system::error_code& ec) {
   if (ec == asio::ssl::error::stream_truncated || ec == asio::error::eof) {
-    return "the other side closed the connection during the TLS handshake";
+    return make_error(Errc::connection_lost,
+                      "the other side closed the connection during the TLS handshake");
   }
+  // OpenSSL's words, without Asio's category in brackets behind them.
   const std::string message = ec.message();
-  return message.substr(0, message.find(" ("));
+  const bool by_openssl = ec.category() == asio::error::get_ssl_category();
+  return make_error(by_openssl ? Errc::tls_handshake : Errc::connection_lost,
+                    message.substr(0, message.find(" (")));
 }
 
 }  // namespace
@@ -120,7 +124,7 @@ asio::awaitable<Result<>> Stream::handshake_client(tls::SslPtr session, millisec
   const auto ec = co_await handshake(*state.tls, asio::ssl::stream_base::client);
   if (!ec) co_return Result<>{};
   if (state.expired() || !state.socket.is_open()) co_return fail(state.lost(ec));
-  co_return fail(Errc::tls_handshake, handshake_words(ec));
+  co_return fail(handshake_failure(ec));
 }
 
 asio::awaitable<Result<>> Stream::handshake_server(tls::SslPtr session, milliseconds limit) {
@@ -131,7 +135,7 @@ asio::awaitable<Result<>> Stream::handshake_server(tls::SslPtr session, millisec
   const auto ec = co_await handshake(*state.tls, asio::ssl::stream_base::server);
   if (!ec) co_return Result<>{};
   if (state.expired() || !state.socket.is_open()) co_return fail(state.lost(ec));
-  co_return fail(Errc::tls_handshake, handshake_words(ec));
+  co_return fail(handshake_failure(ec));
 }
 
 SSL* Stream::ssl() const {

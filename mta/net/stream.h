@@ -33,7 +33,8 @@ class Stream {
   boost::asio::awaitable<Result<>> write(std::string_view bytes, milliseconds limit);
 
   /// TLS handshake as client or server. Takes the session. Errc::tls_handshake with OpenSSL's words
-  /// when it fails, beside the errors above. REQUIRES: not yet under TLS.
+  /// when the two sides cannot agree; a connection that breaks meanwhile is one of the errors
+  /// above. REQUIRES: not yet under TLS.
   boost::asio::awaitable<Result<>> handshake_client(tls::SslPtr session, milliseconds limit);
   boost::asio::awaitable<Result<>> handshake_server(tls::SslPtr session, milliseconds limit);
   /// The session under TLS, owned by the stream; null in clear.

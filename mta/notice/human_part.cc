@@ -22,6 +22,7 @@ using Group = std::vector<const NoticeRecipient*>;
 
 /// As the sender wrote it: "münchen.example" says more than its A-label.
 std::string domain_of(const NoticeRecipient& recipient) {
+  if (!recipient.relay.empty()) return recipient.relay;
   const Mailbox& address = recipient.address;
   if (address.text.size() <= address.local_part.size() + 1) return to_string(address.host);
   return address.text.substr(address.local_part.size() + 1);

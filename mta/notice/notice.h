@@ -25,6 +25,9 @@ enum class NoticeKind : std::uint8_t { failed, delayed };
 
 struct NoticeRecipient {
   Mailbox address;
+  /// The relay that takes mail for this address by our operator's rule; empty without one. The
+  /// words are about its servers then, not about those of the recipient's domain.
+  std::string relay;
   Error failure;         ///< The cause; for `failed` its status is the permanent form already.
   bool expired = false;  ///< Waiting reached its limit: the text says so, the status is that of the
                          ///< last cause.

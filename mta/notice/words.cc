@@ -27,14 +27,13 @@ constexpr std::string_view kNothingAgainstRule =
     "we never do with less.";
 constexpr std::string_view kNothingAgainstWish =
     "Nothing was sent without protection: you asked for it, and we never do with less.";
-// In the place of a claim about all attempts. A server without a demand for protection is given
-// mail in clear when it offers nothing better.
+// In the place of a claim about all attempts: nothing was owed then, or somebody had waived it.
 constexpr std::string_view kEnvelopeShown =
-    "A server of {domain} that asks for no protection was told sender and recipient without it, "
-    "but not the message.";
+    "A server of {domain} was told sender and recipient without protection, but not the message.";
 constexpr std::string_view kContentShown =
-    "An earlier attempt gave the message without protection to a server of {domain} that asked for "
-    "none, and got no confirmation that it was taken.";
+    "An earlier attempt gave the message without proven protection to a server of {domain}, and "
+    "got "
+    "no confirmation that it was taken.";
 constexpr std::string_view kNotTaken =
     "The other server did not take the message, so nothing was delivered to this address.";
 constexpr std::string_view kTheirOperator =
@@ -174,6 +173,16 @@ constexpr auto kRows = std::to_array<Row>({
       "Our operator ({postmaster}) can mend this by another rule, or the operator of {domain} by "
       "such an announcement.",
       Claim::always}},
+    {Errc::sts_unknown,
+     {},
+     {},
+     {"We could not find out what protection {domain} offers, and without knowing it we do not "
+      "send "
+      "this message.",
+      "Nothing was sent without protection; your message waited here instead.",
+      "The operator of {domain} can mend this; if other protected domains fail too, it is our "
+      "operator ({postmaster}).",
+      Claim::always}},
     {Errc::sts_required,
      {},
      {},
@@ -284,6 +293,13 @@ constexpr auto kRows = std::to_array<Row>({
      {},
      {"The mail server of {domain} gave answers that our server cannot understand.", kNotTaken,
       kTheirOperator}},
+    {Errc::relay_unusable,
+     {},
+     {},
+     {"Our server sends mail for this address by way of {domain}, and cannot find that server or "
+      "may "
+      "not use it.",
+      kNothingLeft, "Our operator ({postmaster}) can mend this."}},
     {Errc::relay_auth,
      {},
      {},

@@ -22,7 +22,8 @@ void check_tlsa(std::string_view rdata) {
   const auto record = parse_tlsa_rdata(rdata);
   FULMAR_CHECK(record.has_value() == (rdata.size() >= 3));
   if (!record) return;
-  FULMAR_CHECK(select_usable({*record}).size() == (is_usable(*record) ? 1U : 0U));
+  FULMAR_CHECK(select_usable({*record}, fulmar::conf::Dane{}.digests).size() ==
+               (is_usable(*record) ? 1U : 0U));
   FULMAR_CHECK(to_string(*record).size() >= 2 * record->data.size() + 6);
 }
 

@@ -51,7 +51,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view rest(reinterpret_cast<const char*>(data + 3), size - 3);
   const resolver::TlsaRecord record{
       .usage = data[0], .selector = data[1], .matching_type = data[2], .data = std::string(rest)};
-  if (auto usable = resolver::select_usable({record}); !usable.empty()) {
+  if (auto usable = resolver::select_usable({record}, conf::Dane{}.digests); !usable.empty()) {
     check_session(std::move(usable));
   }
   const unsigned char* der = data + 3;

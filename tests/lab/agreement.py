@@ -57,7 +57,8 @@ def _differences(attempt: Attempt, record: Optional[dict[str, Any]], explanation
     """A sentence for each."""
     if record is not None:
         yield from _of_routes(record, explanation)
-        for host in record["hosts"]:
+        # A host that was looked at again after a mismatch has two entries; the last one counts.
+        for host in {host["host"]: host for host in record["hosts"]}.values():
             yield from _of_hosts(host, explanation)
     expected = attempt.status == "sent" or _is_their_word(attempt, record)
     if explanation["deliverable"] != expected:

@@ -20,8 +20,9 @@ from sites import Host, Policy, Site, Smtp
 from smtp_host import SmtpHost
 
 # On the loopback device a whole network becomes ours with one address of it.
-NETWORKS = ("192.0.2.1/24", "198.51.100.1/24", "203.0.113.1/24", "2001:db8::1/128")
-MAIL_NETWORKS = (("198.51.100", 2), ("192.0.2", 100))  # with the first last octet that is free
+NETWORKS = ("192.0.2.1/24", "198.51.100.1/24", "203.0.113.1/24", "198.18.0.1/24",
+            "2001:db8::1/128")
+MAIL_NETWORKS = (("198.51.100", 2), ("192.0.2", 100), ("198.18.0", 2))  # with the first last octet that is free
 ORIGIN = Site("origin.test", hosts=(Host("mx"),), records=("relay.origin.test. IN A 192.0.2.25",))
 ORIGIN_HOST = "mx.origin.test"
 RELAY = "relay.origin.test"

@@ -326,9 +326,40 @@ const std::vector<Case> kDemands = {
     {"REQ_08_TLS_Required_No_is_not_held_back_by_a_failed_lookup",
      demanding(Demand::tls_optional, failed),
      {.rule = "tlsa-lookup-failed", .enforced = false, .waived = Errc::dane_lookup}},
-    {"REQ_08_TLS_Required_No_is_not_held_back_by_a_rule",
+    {"redteam_12_TLS_Required_No_does_not_waive_what_the_operator_demands",
      demanding(Demand::tls_optional, ruled(TlsRule::dane_only)),
-     {.rule = "rule-dane-only", .enforced = false, .by_rule = true, .waived = Errc::dane_required}},
+     {.rule = "rule-dane-only",
+      .level = TlsLevel::dane,
+      .failure = Errc::dane_required,
+      .by_rule = true}},
+    {"redteam_5_REQUIRETLS_waits_while_the_policy_cannot_be_looked_up",
+     demanding(Demand::requiretls,
+               [](TlsPolicyInputs& in) {
+                 insecure(in);
+                 in.sts_unknown = true;
+               }),
+     {.rule = "requiretls-unmet",
+      .level = TlsLevel::secure,
+      .failure = Errc::sts_unknown,
+      .requiretls = true}},
+    {"redteam_5_rule_sts_waits_while_the_policy_cannot_be_looked_up",
+     demanding(Demand::requiretls,
+               ruled(TlsRule::sts, [](TlsPolicyInputs& in) { in.sts_unknown = true; })),
+     {.rule = "rule-sts",
+      .level = TlsLevel::sts,
+      .failure = Errc::sts_unknown,
+      .requiretls = true,
+      .by_rule = true}},
+    {"redteam_15_REQ_07_rule_sts_with_a_testing_policy_does_not_satisfy_it",
+     demanding(Demand::requiretls, ruled(TlsRule::sts,
+                                         [](TlsPolicyInputs& in) {
+                                           insecure(in);
+                                           in.sts = policy(StsMode::testing);
+                                         })),
+     {.rule = "requiretls-unmet",
+      .level = TlsLevel::secure,
+      .failure = Errc::requiretls_unmet,
+      .requiretls = true}},
 };
 INSTANTIATE_TEST_SUITE_P(Demands, TlsDemandsTable, ::testing::ValuesIn(kDemands),
                          [](const auto& row) { return std::string(row.param.name); });
@@ -364,6 +395,25 @@ const std::vector<Case> kPasswords = {
      {.rule = "password",
       .level = TlsLevel::secure,
       .pkix_names = {"mx.example.net"},
+      .by_rule = true}},
+    {"redteam_1_a_name_in_forged_MX_records_is_not_the_relays",
+     [](TlsPolicyInputs& in) {
+       insecure(in);
+       in.sends_password = true;
+     },
+     {.rule = "password",
+      .level = TlsLevel::secure,
+      .pkix_names = {"example.com", ".example.com"},
+      .by_rule = true}},
+    {"redteam_1_nor_are_the_TLSA_records_of_such_a_host",
+     [](TlsPolicyInputs& in) {
+       insecure(in);
+       usable(in);
+       in.sends_password = true;
+     },
+     {.rule = "password",
+      .level = TlsLevel::secure,
+      .pkix_names = {"example.com", ".example.com"},
       .by_rule = true}},
     {"an_address_proves_nothing",
      with_password([](TlsPolicyInputs& in) {
@@ -401,6 +451,8 @@ TEST(TlsDemands, REQ_04_no_combination_lets_REQUIRETLS_go_unproven) {
             EXPECT_TRUE(got.requiretls && got.enforced && got.tls_required());
             EXPECT_GE(got.level, TlsLevel::secure);
             EXPECT_TRUE(got.level != TlsLevel::dane_host_only || got.sts_must_pass);
+            EXPECT_TRUE(got.level != TlsLevel::sts || mode == StsMode::enforce ||
+                        security == Security::secure || kind == NextHopKind::relay);
           }
         }
       }

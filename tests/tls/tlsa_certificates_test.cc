@@ -21,7 +21,7 @@ using ::testing::IsEmpty;
 TlsaLookup lookup_of(std::vector<TlsaRecord> records) {
   TlsaLookup lookup;
   lookup.published = records;
-  lookup.usable = resolver::select_usable(records);
+  lookup.usable = resolver::select_usable(records, conf::Dane{}.digests);
   lookup.status = lookup.usable.empty() ? TlsaStatus::unusable : TlsaStatus::usable;
   return lookup;
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ca import SELF_SIGNED
-from expect import Delivered, equal
+from expect import Bounced, Delivered, equal
 from scenario import Scenario
 from sites import Host, Policy, Site, Smtp, StartTls, always
 from trial import Trial
@@ -39,6 +39,29 @@ async def rolled_over(trial: Trial) -> None:
     equal("tls= in the log", (await trial.attempt(recipient, "sent")).tls, "dane")
     equal("attempts", len(trial.relay.log.attempts(recipient)), 1)
     equal("lookups of the TLSA records", _lookups(trial), 2)
+
+
+async def rolled_over_for_all(trial: Trial) -> None:
+    """Not the first message alone: every one that finds the old record in the cache is delivered at once."""
+    await rolled_over(trial)
+    again = await trial.send_one()
+    equal("tls= of the next", (await trial.attempt(again, "sent")).tls, "dane")
+    equal("attempts for the next", len(trial.relay.log.attempts(again)), 1)
+
+
+async def returned_only_when_fresh(trial: Trial) -> None:
+    """dane-mismatch = bounce and a key rollover: the stale record in the cache makes nothing come back."""
+    await rolled_over_for_all(trial)
+    trial.world.renew(f"mx.{trial.domain}", SELF_SIGNED)
+    recipient = await trial.send_one()
+    equal("dsn= with a record that is wrong at its source", (await trial.attempt(recipient, "bounced")).dsn, "5.7.5")
+
+
+async def rolled_over_for_requiretls(trial: Trial) -> None:
+    """REQUIRETLS comes back at once when DANE fails: never for a record that only our cache still has."""
+    await rolled_over(trial)
+    demanding = (await trial.send(requiretls=True))[0]
+    equal("tls= with REQUIRETLS", (await trial.attempt(demanding, "sent")).tls, "dane")
 
 
 async def stale_record(trial: Trial) -> None:
@@ -89,6 +112,21 @@ async def _certificate_goes_bad(trial: Trial) -> int:
     assert fetched >= 1, "the policy was never fetched"
     trial.world.renew(f"mx.{trial.domain}", SELF_SIGNED)
     return fetched
+
+
+async def policy_fetched_before_the_bounce(trial: Trial) -> None:
+    before = await _certificate_goes_bad(trial)
+    recipient = await trial.send_one()
+    await Bounced("5.7.5").check(trial, recipient)
+    equal("attempts", len(trial.relay.log.attempts(recipient)), 1)
+    equal("fetches of the policy for it", len(trial.policy_host().requests) - before, 1)
+
+
+async def most_telling(trial: Trial) -> None:
+    """explain --connect names the failure that delivery names."""
+    recipient = await trial.send_one()
+    equal("failed=", (await trial.attempt(recipient, "deferred")).failed, "failed=dane-mismatch")
+    equal("explain: class", (await trial.explain("--connect"))["failure"]["class"], "dane-mismatch")
 
 
 async def policy_was_withdrawn(trial: Trial) -> None:
@@ -148,6 +186,11 @@ def rolling(zone: str) -> tuple[Site, ...]:
 
 
 ROLLOVER = (
+    Scenario("REQUIRETLS: a record that is stale in the cache alone makes nothing come back", "pitfall-42 REQ-05",
+             (Site("rollover-req.test", watched=True, ttl=LONG_TTL,
+                   hosts=(Host(cert=SELF_SIGNED, tlsa=EE, smtp=Smtp(requiretls=True)),)),), rolled_over_for_requiretls),
+    Scenario("A new key and record while the old record is cached: the messages after the first go at once, too",
+             "pitfall-42 DANE-50", rolling("rollover-all.test"), rolled_over_for_all),
     Scenario("A new key and record while the old record is cached for an hour: delivered in the same attempt",
              "pitfall-42 DANE-50", rolling("rollover-now.test"), rolled_over),
     Scenario("A new key without a new record: one lookup more, then it waits, with both digests named",
@@ -157,6 +200,18 @@ ROLLOVER = (
 )
 
 FAILURE = (
+    Scenario("[failure] dane-mismatch = bounce: comes back at once, 5.7.5", "DANE-53 design-2",
+             (Site("bounce-mismatch.test", hosts=(Host(tlsa=WRONG),)),), Bounced("5.7.5", text="dane-mismatch"),
+             settings=action("dane-mismatch")),
+    Scenario("[failure] dane-mismatch = bounce: a record that is stale in the cache alone makes nothing come back",
+             "pitfall-42 DANE-53", rolling("bounce-rollover.test"), returned_only_when_fresh,
+             settings=action("dane-mismatch")),
+    Scenario("[failure] sts-certificate = bounce: only after the policy was fetched afresh", "STS-34 pitfall-25",
+             (Site("bounce-certificate.test", signed=False, policy=Policy()),), policy_fetched_before_the_bounce,
+             settings=action("sts-certificate")),
+    Scenario("Two hosts that fail differently: explain and delivery name the same failure", "pitfall-125",
+             (Site("two-failures.test", hosts=(Host("mx1", 10, tlsa=WRONG),
+                                               Host("mx2", 20, listening=False))),), most_telling),
     Scenario("[failure] dane-mismatch = bounce: while another host is busy, mail waits for it", "DANE-53 pitfall-29",
              (Site("bounce-other.test", hosts=(Host("mx1", 10, tlsa=WRONG),
                                                Host("mx2", 20, tlsa=EE, smtp=Smtp(greeting=always("421 4.3.2 Busy"))))),

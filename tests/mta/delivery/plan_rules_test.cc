@@ -110,14 +110,26 @@ TEST_F(PlanRules, the_guard_stands_before_what_a_relays_MX_records_name) {
   rules({entry("*", TlsRule::automatic, "partner.example")});
   resolver_.add_mx("partner.example", 10, "mx1.partner.example");
   resolver_.add_a("mx1.partner.example", {"10.0.0.5"});
-  EXPECT_EQ(plan(find("b.example")).failure->code, Errc::address_refused);
+  const HostPlan host = plan(find("b.example"));
+  EXPECT_EQ(host.failure->code, Errc::relay_unusable);
+  EXPECT_THAT(host.failure->detail, HasSubstr("10.0.0.5"));
 }
 
-TEST_F(PlanRules, a_relay_that_is_ourselves_is_a_loop) {
+TEST_F(PlanRules, redteam_4_pitfall_46_a_relay_that_cannot_be_found_is_waited_for) {
+  rules({entry("b.example", TlsRule::automatic, "nowhere.example"),
+         entry("*", TlsRule::automatic, "[nowhere.example]")});
+  const Route route = find("b.example");
+  ASSERT_TRUE(route.failure);
+  EXPECT_EQ(route.failure->code, Errc::relay_unusable);
+  EXPECT_NE(route.failure->retry, Retry::never);
+  EXPECT_EQ(plan(find("c.example")).failure->code, Errc::relay_unusable);
+}
+
+TEST_F(PlanRules, a_relay_that_is_ourselves_is_told_and_waited_for) {
   rules({entry("*", TlsRule::automatic, "[relay.example]:587")});
   const Route route = find("b.example");
   ASSERT_TRUE(route.failure);
-  EXPECT_EQ(route.failure->code, Errc::mail_loop);
+  EXPECT_EQ(route.failure->code, Errc::relay_unusable);
   EXPECT_THAT(route.failure->detail, HasSubstr("f.toml:7"));
 }
 

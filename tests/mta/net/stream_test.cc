@@ -248,13 +248,13 @@ TEST_F(TlsStreamTest, a_client_that_does_not_speak_tls_fails_the_servers_handsha
   EXPECT_EQ(result.error().code, Errc::tls_handshake);
 }
 
-TEST_F(TlsStreamTest, a_peer_that_hangs_up_fails_the_handshake) {
+TEST_F(TlsStreamTest, redteam_6_a_peer_that_hangs_up_is_no_failed_handshake_but_a_lost_connection) {
   auto shaken = start(ours_->handshake_client(client_session(), kLong));
   auto closing = start(close_soon(*theirs_));
   run_all();
   const auto result = shaken.get();
   ASSERT_FALSE(result.has_value());
-  EXPECT_EQ(result.error().code, Errc::tls_handshake);
+  EXPECT_EQ(result.error().code, Errc::connection_lost);
 }
 
 TEST_F(TlsStreamTest, a_silent_peer_times_the_handshake_out) {

@@ -290,12 +290,13 @@ TEST(Notice, claims_no_more_protection_than_there_was) {
         EXPECT_THAT(line, Not(HasSubstr("Nothing was sent;")));
       }
       if (!is_security_failure(code) && code != Errc::tls_handshake) continue;
-      EXPECT_EQ(envelope,
-                "A server of b.example that asks for no protection was told sender and recipient "
-                "without it, but not the message.");
+      EXPECT_EQ(
+          envelope,
+          "A server of b.example was told sender and recipient without protection, but not the "
+          "message.");
       EXPECT_EQ(content,
-                "An earlier attempt gave the message without protection to a server of b.example "
-                "that asked for none, and got no confirmation that it was taken.");
+                "An earlier attempt gave the message without proven protection to a server of "
+                "b.example, and got no confirmation that it was taken.");
     }
   }
 }

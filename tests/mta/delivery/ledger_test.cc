@@ -1,0 +1,98 @@
+// What becomes of the recipients of one attempt, by what its hosts said.
+#include "mta/delivery/ledger.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace fulmar::delivery {
+namespace {
+
+using ::testing::HasSubstr;
+
+HostFailure failed(Errc code) {
+  return {.error = make_error(code, "because"), .host = {}, .reply = {}};
+}
+
+smtp::RecipientOutcome outcome(std::optional<Errc> failure) {
+  smtp::RecipientOutcome result;
+  result.delivered = !failure;
+  if (failure) result.failure = make_error(*failure, "because");
+  return result;
+}
+
+smtp::SessionResult session_of(std::vector<smtp::RecipientOutcome> recipients) {
+  smtp::SessionResult result;
+  result.recipients = std::move(recipients);
+  return result;
+}
+
+TEST(Ledger, each_recipient_has_its_own_end) {
+  Ledger ledger(3);
+  const auto again =
+      ledger.merge({.label = "mx1", .tls = "dane"},
+                   session_of({outcome(std::nullopt), outcome(Errc::remote_permanent),
+                               outcome(Errc::connection_lost)}));
+  EXPECT_EQ(again, Ledger::Again::no);
+  EXPECT_FALSE(ledger.all_decided());
+  EXPECT_TRUE(ledger.is_decided(0));
+  EXPECT_FALSE(ledger.is_decided(2));
+  ledger.merge({.host = 1, .label = "mx2", .tls = "encrypted"},
+               session_of({outcome(std::nullopt)}));
+  ASSERT_TRUE(ledger.all_decided());
+  const auto results = std::move(ledger).conclude({});
+  EXPECT_EQ(results[0].state, RecipientState::delivered);
+  EXPECT_EQ(results[0].tls, "dane");
+  EXPECT_EQ(results[1].state, RecipientState::bounced);
+  EXPECT_EQ(results[2].host, "mx2");
+}
+
+TEST(Ledger, another_policy_takes_back_what_rested_on_the_old_one_at_any_host) {
+  Ledger ledger(1);
+  ledger.note_failure(0, Basis::policy, failed(Errc::sts_mx_mismatch));
+  ledger.note_failure(1, Basis::fact, failed(Errc::connect_failed));
+  ledger.note_failure(2, Basis::policy, failed(Errc::requiretls_unmet));
+  ledger.forget_policy_failures();
+  EXPECT_EQ(std::move(ledger).conclude({})[0].failure.error.code, Errc::connect_failed);
+}
+
+TEST(Ledger, other_records_take_back_what_was_held_against_their_host_alone) {
+  Ledger ledger(1);
+  ledger.note_failure(0, Basis::records, failed(Errc::dane_mismatch));
+  ledger.note_failure(1, Basis::fact, failed(Errc::connect_failed));
+  ledger.forget_host(0);
+  EXPECT_EQ(std::move(ledger).conclude({})[0].failure.error.code, Errc::connect_failed);
+}
+
+TEST(Ledger, redteam_7_what_could_not_be_looked_up_again_ends_nothing) {
+  for (const Errc code : {Errc::requiretls_unmet, Errc::dane_mismatch}) {
+    conf::Failure rules;
+    rules.dane_mismatch.action = conf::FailureAction::bounce;
+    Ledger open(1);
+    open.note_failure(0, Basis::records, failed(code));
+    open.leave_open(0);
+    const auto waiting = std::move(open).conclude(rules);
+    EXPECT_EQ(waiting[0].state, RecipientState::deferred);
+    EXPECT_EQ(waiting[0].failure.error.code, Errc::dane_lookup);
+    EXPECT_THAT(waiting[0].failure.error.detail, HasSubstr("because"));
+    Ledger closed(1);
+    closed.note_failure(0, Basis::records, failed(code));
+    EXPECT_EQ(std::move(closed).conclude(rules)[0].state, RecipientState::bounced);
+  }
+}
+
+TEST(Ledger, redteam_10_content_shown_to_a_host_that_proved_nothing_counts_as_shown) {
+  Ledger ledger(1);
+  smtp::SessionResult result = session_of({outcome(Errc::connection_lost)});
+  result.stage = smtp::Stage::final_dot;
+  ledger.merge({.shown_unproven = true, .label = "mx1", .tls = "encrypted:downgraded"}, result);
+  EXPECT_EQ(std::move(ledger).conclude({})[0].exposure, queue::Exposure::content);
+}
+
+TEST(Ledger, without_any_reason_there_is_still_an_end) {
+  const auto results = Ledger(1).conclude({});
+  EXPECT_EQ(results[0].state, RecipientState::deferred);
+  EXPECT_EQ(results[0].failure.error.code, Errc::connect_failed);
+}
+
+}  // namespace
+}  // namespace fulmar::delivery
