@@ -329,15 +329,34 @@ TEST_F(UnboundResolverTest, pitfall_42_a_fresh_lookup_passes_the_cache_and_leave
   EXPECT_EQ(responder_.queries(), queries + 1);
 }
 
-TEST_F(UnboundResolverTest, a_fresh_lookup_is_due_once_a_minute_and_name) {
-  const auto resolver = create(config());
-  EXPECT_TRUE(run(resolver->fresh_tlsa(domain(kTlsaName))));
-  const auto error = run(resolver->fresh_tlsa(domain(kTlsaName))).error();
-  EXPECT_EQ(error.code, Errc::limit);
-  EXPECT_THAT(error.detail, HasSubstr("TLSA "s + kTlsaName));
-  EXPECT_TRUE(run(resolver->fresh_tlsa(domain("_25._tcp.other.b.test"))));
+TEST_F(UnboundResolverTest, redteam_7_a_fresh_answer_is_remembered_for_a_minute) {
+  auto settings = config();
+  settings.timeout = 300ms;
+  const auto resolver = create(settings);
+  const auto first = run(resolver->fresh_tlsa(domain(kTlsaName)));
+  ASSERT_TRUE(first);
+  responder_.fall_silent();
+  const auto again = run(resolver->fresh_tlsa(domain(kTlsaName)));
+  ASSERT_TRUE(again);
+  EXPECT_EQ(again->records, first->records);
   clock_.advance(60s);
-  EXPECT_TRUE(run(resolver->fresh_tlsa(domain(kTlsaName))));
+  const auto late = run(resolver->fresh_tlsa(domain(kTlsaName)));
+  ASSERT_FALSE(late);
+  EXPECT_EQ(late.error().code, Errc::dns_timeout) << "asked anew";
+}
+
+TEST_F(UnboundResolverTest, a_fresh_lookup_that_failed_is_due_once_a_minute) {
+  auto settings = config();
+  settings.timeout = 300ms;
+  const auto resolver = create(settings);
+  responder_.fall_silent();
+  const auto first = run(resolver->fresh_tlsa(domain(kTlsaName)));
+  ASSERT_FALSE(first);
+  EXPECT_EQ(first.error().code, Errc::dns_timeout);
+  const auto again = run(resolver->fresh_tlsa(domain(kTlsaName)));
+  ASSERT_FALSE(again);
+  EXPECT_EQ(again.error().code, Errc::limit);
+  EXPECT_THAT(again.error().detail, HasSubstr("TLSA "s + kTlsaName));
 }
 
 TEST_F(UnboundResolverTest, fresh_lookups_validate) {
@@ -384,6 +403,18 @@ TEST_F(UnboundResolverTest, a_fresh_lookup_that_cannot_begin_is_a_failed_one) {
   const auto error = run(resolver->fresh_tlsa(domain(kTlsaName))).error();
   EXPECT_EQ(error.code, Errc::dns_servfail);
   EXPECT_THAT(error.detail, AllOf(HasSubstr(kTlsaName), HasSubstr(anchor->path())));
+}
+
+TEST_F(UnboundResolverTest, redteam_8_a_fresh_lookup_trusts_no_anchor_but_the_one_of_the_start) {
+  auto settings = config();
+  const auto anchor = std::make_unique<TempFile>(kAnchor);
+  settings.trust_anchor = anchor->path();
+  const auto resolver = create(settings);
+  std::ofstream(anchor->path()) << "other.example. IN DS 4711 8 2 " << std::string(64, '0') << '\n';
+  const auto answer = run(resolver->fresh_tlsa(domain(kTlsaName)));
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().code, Errc::dns_servfail);
+  EXPECT_THAT(answer.error().detail, HasSubstr("was changed since the start"));
 }
 
 TEST_F(UnboundResolverTest, fresh_lookups_from_other_threads_come_back_there) {
