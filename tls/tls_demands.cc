@@ -115,8 +115,9 @@ TlsDecision decide_by_rule(const TlsPolicyInputs& inputs) {
 }
 
 TlsDecision demand_password_safety(TlsDecision decision, const TlsPolicyInputs& inputs) {
-  const bool unproven = decision.level == TlsLevel::opportunistic ||
-                        decision.level == TlsLevel::dane_host_only ||
+  // Beside an enforced policy that lists the host, DANE for the host alone is proof enough.
+  const bool host_only = decision.level == TlsLevel::dane_host_only && !decision.sts_must_pass;
+  const bool unproven = decision.level == TlsLevel::opportunistic || host_only ||
                         (decision.level == TlsLevel::encrypt && inputs.rule == TlsRule::automatic);
   if (decision.failure || !unproven) return decision;
   if (inputs.host.is_root()) {

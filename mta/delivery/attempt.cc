@@ -48,8 +48,8 @@ Basis basis_of(const tls::TlsDecision& decision, Errc code) {
 
 /// The session had less than the host was owed, and somebody waived it.
 bool fell_short(const Conversation& conversation, const tls::TlsDecision& decision) {
-  if (decision.enforced) return false;
   const SessionReport& report = conversation.session;
+  if (decision.enforced || report.result.stage < smtp::Stage::mail) return false;
   const bool unproven = report.verified && report.verified->waived;
   const bool in_clear = !report.result.tls && decision.level > tls::TlsLevel::opportunistic;
   return decision.waived || unproven || in_clear;
@@ -144,8 +144,9 @@ class Attempt {
     Route fresh = co_await parts_.planner.recheck_policy(route_);
     // Only a policy that was fetched, for this message or since for another, replaces the one in
     // force: trouble on the way never lowers what is owed. STS-26
-    const bool newer = fresh.sts.source == tls::StsLookup::Source::fetched ||
-                       fresh.sts.entry.fetched_at > route_.sts.entry.fetched_at;
+    const bool fetched_since = fresh.sts.source == tls::StsLookup::Source::cached &&
+                               fresh.sts.entry.fetched_at > route_.sts.entry.fetched_at;
+    const bool newer = fresh.sts.source == tls::StsLookup::Source::fetched || fetched_since;
     if (!newer) co_return held;
     const bool changed = fresh.sts.policy != route_.sts.policy;
     route_ = std::move(fresh);
@@ -163,7 +164,7 @@ class Attempt {
       ledger_.leave_open(position);
       co_return;
     }
-    if (plan.tlsa.published == held.published) co_return;
+    if (!has_other_records(plan, held.published)) co_return;
     ledger_.forget_host(position);
     co_await try_host(position, std::move(plan));
   }

@@ -61,9 +61,8 @@ asio::awaitable<json::object> explain(AttemptParts parts, AttemptSettings settin
     if (host.failure && host.failure->code == Errc::dane_mismatch) {
       // As delivery does: a mismatch counts after a look past the cache.
       HostPlan fresh = co_await parts.planner.plan_host(route, position, Source::fresh);
-      const bool other = fresh.tlsa.status != resolver::TlsaStatus::lookup_failed &&
-                         fresh.tlsa.published != published;
-      if (other) host = co_await look_at(parts, settings, std::move(fresh), connect);
+      if (has_other_records(fresh, published))
+        host = co_await look_at(parts, settings, std::move(fresh), connect);
     }
     deliverable = deliverable || !host.failure;
     if (host.failure) failures.push_back({.error = *host.failure});

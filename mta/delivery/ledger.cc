@@ -60,7 +60,7 @@ void Ledger::note_failure(std::size_t host, Basis basis, const HostFailure& fail
 
 Ledger::Again Ledger::merge(const Session& session, const smtp::SessionResult& result) {
   queue::Exposure shown = as_exposure(result.shown_in_clear);
-  if (session.shown_unproven && result.stage >= smtp::Stage::mail) shown = queue::Exposure::content;
+  if (session.shown_unproven) shown = queue::Exposure::content;
   Again again = Again::no;
   auto outcome = result.recipients.begin();
   for (Entry& entry : entries_) {

@@ -64,6 +64,11 @@ std::vector<IpAddress> addresses_of_turn(const HostPlan& plan, std::uint32_t att
   return turn;
 }
 
+bool has_other_records(const HostPlan& fresh, const std::vector<resolver::TlsaRecord>& published) {
+  return fresh.tlsa.status != resolver::TlsaStatus::lookup_failed &&
+         fresh.tlsa.published != published;
+}
+
 const Domain& policy_domain(const Route& route) {
   return std::get<Domain>(route.next_hop);
 }

@@ -121,6 +121,10 @@ inline constexpr std::size_t kAddressesPerHost = 4;
 [[nodiscard]] std::vector<IpAddress> addresses_of_turn(const HostPlan& plan,
                                                        std::uint32_t attempts);
 
+/// A fresh look found other TLSA records than those a host was held to; one that failed finds none.
+[[nodiscard]] bool has_other_records(const HostPlan& fresh,
+                                     const std::vector<resolver::TlsaRecord>& published);
+
 /// The domain whose policies apply: that of the next hop. REQUIRES: not an address literal.
 [[nodiscard]] const Domain& policy_domain(const Route& route);
 

@@ -415,6 +415,14 @@ const std::vector<Case> kPasswords = {
       .level = TlsLevel::secure,
       .pkix_names = {"example.com", ".example.com"},
       .by_rule = true}},
+    {"DANE_59_DANE_for_the_host_and_an_enforced_policy_both_stay_owed",
+     [](TlsPolicyInputs& in) {
+       insecure(in);
+       usable(in);
+       in.sts = policy(StsMode::enforce);
+       in.sends_password = true;
+     },
+     {.rule = "dane-host-only", .level = TlsLevel::dane_host_only}},
     {"an_address_proves_nothing",
      with_password([](TlsPolicyInputs& in) {
        in.kind = NextHopKind::address_literal;
