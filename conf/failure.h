@@ -30,6 +30,10 @@ struct Failure {
   FailureRule connect;
 };
 
+/// A class of failures: the key of the table that speaks for them; nullptr for those without one.
+using FailureClass = FailureRule Failure::*;
+[[nodiscard]] FailureClass class_of(Errc code);
+
 /// The rule for `code`; an ordinary one for classes without a key.
 [[nodiscard]] FailureRule rule_for(const Failure& failure, Errc code);
 

@@ -21,6 +21,17 @@ bool tried_since(const Delivery& delivery, UtcTime when) {
   return !delivery.history.empty() && delivery.history.back().at >= when;
 }
 
+/// A time of its own that a class has counts from when mail began to fail that way: trouble that
+/// comes late must not end what waited for another reason. Failures that take turns start it anew,
+/// so arrival bounds the whole.
+UtcTime patience_ends(const Recipient& recipient, UtcTime arrived, const conf::Retry& retry) {
+  const UtcTime end = arrived + retry.give_up_after;
+  if (!recipient.last_failure) return end;
+  const auto own = conf::rule_for(retry.failure, recipient.last_failure->code).give_up_after;
+  if (!own) return end;
+  return std::min(recipient.failing_since + *own, std::max(end, arrived + *own));
+}
+
 }  // namespace
 
 UtcTime next_attempt(std::uint32_t attempts, UtcTime now, const conf::Retry& retry,
@@ -32,16 +43,12 @@ UtcTime next_attempt(std::uint32_t attempts, UtcTime now, const conf::Retry& ret
 }
 
 UtcTime expires_at(const Delivery& delivery, const conf::Retry& retry) {
-  std::optional<std::chrono::milliseconds> longest;
+  std::optional<UtcTime> latest;
   for (const Recipient& recipient : delivery.recipients) {
-    auto patience = retry.give_up_after;
-    if (recipient.last_failure) {
-      const auto rule = conf::rule_for(retry.failure, recipient.last_failure->code);
-      patience = rule.give_up_after.value_or(patience);
-    }
-    longest = std::max(longest.value_or(patience), patience);
+    const UtcTime end = patience_ends(recipient, delivery.arrived, retry);
+    latest = std::max(latest.value_or(end), end);
   }
-  return delivery.arrived + longest.value_or(retry.give_up_after);
+  return latest.value_or(delivery.arrived + retry.give_up_after);
 }
 
 std::optional<UtcTime> delay_notice_at(const Delivery& delivery, const conf::Notify& notify) {

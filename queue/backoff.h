@@ -17,9 +17,10 @@ namespace fulmar::queue {
 [[nodiscard]] UtcTime next_attempt(std::uint32_t attempts, UtcTime now, const conf::Retry& retry,
                                    Random& random);
 
-/// arrived + give_up_after: that of the class of the last failure where [failure] has one, the
-/// longest of them when recipients failed differently. From then on the delivery gets one last
-/// attempt, and is then bounced with its last cause.
+/// arrived + give_up_after. Where [failure] has one for the class of the last failure, that long
+/// after mail began to fail that way, but not past either limit counted from arrival. The latest of
+/// them when recipients failed differently. From then on the delivery gets one last attempt, and is
+/// then bounced with its last cause.
 [[nodiscard]] UtcTime expires_at(const Delivery& delivery, const conf::Retry& retry);
 
 /// When the next notice of delay is due: security_delay_after or delay_after past arrival, by the

@@ -10,8 +10,8 @@ namespace {
 
 constexpr std::uint8_t kMessageTag = 'M';
 constexpr std::uint8_t kDeliveryTag = 'D';
-constexpr std::uint8_t kMessageVersion = 2;  // 1 ends with the header
-constexpr std::uint8_t kDeliveryVersion = 1;
+constexpr std::uint8_t kMessageVersion = 2;   // 1 ends with the header
+constexpr std::uint8_t kDeliveryVersion = 2;  // 1 lacks "failing since"
 
 constexpr char kHostDomain = 'd';
 constexpr char kHostV4 = '4';
@@ -19,7 +19,8 @@ constexpr char kHostV6 = '6';
 
 // The fewest octets an element can have: bounds what a count may claim before anything is allocated
 // for it.
-constexpr std::size_t kSmallestRecipient = 4 + 4 + 4 + 1 + 4 + 4 + 1;
+constexpr std::size_t kSmallestRecipientV1 = 4 + 4 + 4 + 1 + 4 + 4 + 1;
+constexpr std::size_t kSmallestRecipient = kSmallestRecipientV1 + 8;
 constexpr std::size_t kSmallestAttempt = 8 + 4;
 
 std::string host_text(const MailHost& host) {
@@ -107,9 +108,10 @@ void put_recipient(Writer& out, const Recipient& recipient) {
   out.text(recipient.last_host);
   out.text(recipient.last_reply);
   out.u8(std::to_underlying(recipient.exposure));
+  out.time(recipient.failing_since);
 }
 
-Result<Recipient> get_recipient(Reader& in) {
+Result<Recipient> get_recipient_v1(Reader& in) {
   Recipient recipient;
   FULMAR_TRY(recipient.address, get_mailbox(in));
   FULMAR_TRY(const bool failed, in.flag());
@@ -123,6 +125,12 @@ Result<Recipient> get_recipient(Reader& in) {
     return fail(Errc::corrupt, "unknown exposure");
   }
   recipient.exposure = static_cast<Exposure>(exposure);
+  return recipient;
+}
+
+Result<Recipient> get_recipient(Reader& in) {
+  FULMAR_TRY(Recipient recipient, get_recipient_v1(in));
+  FULMAR_TRY(recipient.failing_since, in.time());
   return recipient;
 }
 
@@ -232,7 +240,7 @@ std::string encode(const Delivery& delivery) {
 
 Result<Delivery> decode_delivery(std::string_view bytes) {
   Reader in(bytes);
-  FULMAR_TRY_VOID(check_head(in, kDeliveryTag, kDeliveryVersion));
+  FULMAR_TRY(const std::uint8_t version, check_head(in, kDeliveryTag, kDeliveryVersion));
   Delivery delivery;
   FULMAR_TRY(delivery.message, in.id());
   FULMAR_TRY(const std::string_view host, in.text());
@@ -241,7 +249,13 @@ Result<Delivery> decode_delivery(std::string_view bytes) {
   FULMAR_TRY(delivery.next_attempt, in.time());
   FULMAR_TRY(delivery.attempts, in.u32());
   FULMAR_TRY(delivery.delay_notices, in.u32());
-  FULMAR_TRY(delivery.recipients, get_list(in, kSmallestRecipient, &get_recipient));
+  if (version >= 2) {
+    FULMAR_TRY(delivery.recipients, get_list(in, kSmallestRecipient, &get_recipient));
+  } else {
+    FULMAR_TRY(delivery.recipients, get_list(in, kSmallestRecipientV1, &get_recipient_v1));
+    for (Recipient& recipient : delivery.recipients)
+      recipient.failing_since = delivery.arrived;
+  }
   FULMAR_TRY(delivery.history, get_list(in, kSmallestAttempt, &get_attempt));
   FULMAR_TRY_VOID(check_end(in));
   return delivery;

@@ -55,6 +55,9 @@ struct Recipient {
   Mailbox address;
   /// The last word about this recipient while it waits; empty before the first attempt.
   std::optional<Error> last_failure;
+  /// When the first of the attempts began that have failed since then with failures of this class,
+  /// one key of [failure]; means nothing without a last failure.
+  UtcTime failing_since{};
   std::string
       last_host;  ///< "mx1.b.example[192.0.2.7]:25" that gave it; empty when no host took part.
   std::string

@@ -47,6 +47,7 @@ Delivery schedule_part(Delivery full) {
     Recipient& kept = part.recipients.emplace_back();
     kept.address = std::move(recipient.address);
     kept.exposure = recipient.exposure;
+    kept.failing_since = recipient.failing_since;
     if (recipient.last_failure) {
       const Error& failure = *recipient.last_failure;
       kept.last_failure.emplace();

@@ -16,6 +16,7 @@
 #include "tls/mta_sts_memory.h"
 #include "tls/once_an_hour.h"
 #include "tls/policy_events.h"
+#include "tls/sts_discovery.h"
 
 namespace fulmar::tls {
 namespace {
@@ -56,19 +57,6 @@ struct Flight {
 // Flights are shared by the fetch and by every waiter, whichever ends last.
 using FlightPtr = std::shared_ptr<Flight>;
 
-/// One TXT lookup on its way, and all who wait for it. Lives on the service's executor. The
-/// resolver keeps the deadline.
-struct Question {
-  explicit Question(const asio::any_io_executor& executor)
-      : answered(executor, SteadyTime::max()) {}
-
-  std::optional<Result<LiveId>> answer;
-  asio::steady_timer answered;  ///< Cancelled when the answer is there.
-};
-
-// Shared like flights.
-using QuestionPtr = std::shared_ptr<Question>;
-
 class MtaStsService final : public MtaSts {
  public:
   MtaStsService(MtaStsParts parts, const conf::MtaSts& config, asio::any_io_executor executor,
@@ -76,6 +64,7 @@ class MtaStsService final : public MtaSts {
       : parts_(parts),
         config_(config),
         executor_(std::move(executor)),
+        discovery_(parts.resolver, executor_),
         pause_(executor_),
         memory_(parts.memory_octets) {
     for (StsCacheEntry& entry : known) {
@@ -114,8 +103,7 @@ class MtaStsService final : public MtaSts {
       pause_.cancel();
       for (const auto& [domain, flight] : flights_)
         flight->landing.cancel();
-      for (const auto& [domain, question] : questions_)
-        question->answered.cancel();
+      discovery_.stop();
     });
   }
 
@@ -134,7 +122,7 @@ class MtaStsService final : public MtaSts {
   asio::awaitable<StsLookup> look_up_here(Domain domain, Purpose purpose) {
     StsLookup result;
     if (!stopping_) {
-      auto live = co_await find_live_id(domain);
+      auto live = co_await discovery_.find_live_id(domain);
       if (live) {
         result.live_id = *std::move(live);
       } else {
@@ -186,47 +174,6 @@ class MtaStsService final : public MtaSts {
   Error waited_in_vain() const {
     return stopping_ ? make_error(Errc::cancelled, "stopped while the policy was being fetched")
                      : make_error(Errc::timeout, "the policy fetch did not end in time");
-  }
-
-  /// Joins the lookup of the domain that is on its way, or starts one. STS-42
-  asio::awaitable<Result<LiveId>> find_live_id(Domain domain) {
-    const QuestionPtr question = question_for(domain);
-    if (!question->answer) {
-      co_await question->answered.async_wait(asio::as_tuple(asio::use_awaitable));
-    }
-    if (question->answer) co_return *question->answer;
-    co_return fail(Errc::cancelled, "stopped while the MTA-STS record was being looked up");
-  }
-
-  /// It may be answered when this returns.
-  QuestionPtr question_for(const Domain& domain) {
-    if (const auto asked = questions_.find(domain); asked != questions_.end()) {
-      return asked->second;
-    }
-    auto question = std::make_shared<Question>(executor_);
-    questions_.emplace(domain, question);
-    // As with flights: a caller that gives up must not take the others' answer along.
-    asio::co_spawn(executor_, ask(domain),
-                   [this, domain, question](std::exception_ptr thrown, Result<LiveId> answer) {
-                     if (thrown) answer = fail(report_thrown(std::move(thrown)));
-                     question->answer = std::move(answer);
-                     questions_.erase(domain);
-                     question->answered.cancel();
-                   });
-    return question;
-  }
-
-  /// A record that is absent is an answer; one that is malformed, or cannot be looked up, is
-  /// trouble. RFC 8461 §3.1
-  asio::awaitable<Result<LiveId>> ask(Domain domain) {
-    const auto name = Domain::parse(domain.with_prefix("_mta-sts").str());
-    if (!name) co_return LiveId{};  // the prefix made it too long to exist
-    const auto answer = co_await parts_.resolver.txt(*name);
-    if (!answer) co_return fail(answer.error());
-    auto record = parse_sts_record(answer->records);
-    if (record) co_return LiveId{std::move(record->id)};
-    if (record.error().code == Errc::not_found) co_return LiveId{};
-    co_return fail(std::move(record).error());
   }
 
   /// The fetch to wait for: one on its way, a new one, or none when none is due. STS-42
@@ -436,7 +383,7 @@ class MtaStsService final : public MtaSts {
 
   // Touched on executor_ only.
   std::map<Domain, FlightPtr> flights_;
-  std::map<Domain, QuestionPtr> questions_;
+  StsDiscovery discovery_;
   std::deque<Domain> due_;     ///< Refreshes not yet begun.
   std::size_t refreshes_ = 0;  ///< Running refresh_in_turn().
   asio::steady_timer pause_;

@@ -45,6 +45,13 @@ Counter& delivered_counter(Metrics& metrics, std::string_view label) {
   return metrics.delivered_in_clear;
 }
 
+void note_failure(queue::Recipient& recipient, const Error& failure, UtcTime began) {
+  const bool as_before = recipient.last_failure && conf::class_of(recipient.last_failure->code) ==
+                                                       conf::class_of(failure.code);
+  if (!as_before) recipient.failing_since = began;
+  recipient.last_failure = failure;
+}
+
 notice::NoticeRecipient as_notice(const queue::Recipient& recipient) {
   const Error cause =
       recipient.last_failure.value_or(make_error(Errc::expired, "no attempt could be finished"));
@@ -194,6 +201,7 @@ void Courier::log_results(const Job& job, const AttemptResult& result, UtcTime d
 std::vector<notice::NoticeRecipient> Courier::apply(Job& job, const AttemptResult& result) {
   std::vector<queue::Recipient> waiting;
   std::vector<notice::NoticeRecipient> bounced;
+  const UtcTime began = job.delivery.history.back().at;
   for (std::size_t i = 0; i < result.recipients.size(); ++i) {
     const RecipientResult& outcome = result.recipients[i];
     queue::Recipient recipient = job.delivery.recipients[i];
@@ -203,7 +211,7 @@ std::vector<notice::NoticeRecipient> Courier::apply(Job& job, const AttemptResul
       continue;
     }
     if (is_security_failure(outcome.failure.error.code)) parts_.metrics.security_failures.add();
-    recipient.last_failure = outcome.failure.error;
+    note_failure(recipient, outcome.failure.error, began);
     recipient.last_host = outcome.failure.host;
     recipient.last_reply = outcome.failure.reply;
     recipient.exposure = std::max(recipient.exposure, outcome.exposure);

@@ -16,6 +16,7 @@ const conf::Notify kNotify;  // 15 min for security, 4 h for the rest
 Recipient failed_with(Errc code) {
   Recipient recipient;
   recipient.last_failure = make_error(code, "detail");
+  recipient.failing_since = kArrived;
   return recipient;
 }
 
@@ -82,6 +83,22 @@ TEST(Backoff, a_class_of_failure_may_have_a_time_of_its_own) {
   EXPECT_EQ(expires_at(delivery, retry), kArrived + std::chrono::days(5)) << "nobody loses time";
   delivery.recipients.push_back(failed_with(Errc::connect_failed));
   EXPECT_EQ(expires_at(delivery, retry), kArrived + std::chrono::days(9));
+}
+
+TEST(Backoff, late_trouble_of_another_class_does_not_end_what_waited) {
+  conf::Retry retry = kRetry;
+  retry.failure.dns.give_up_after = 1h;
+  retry.failure.connect.give_up_after = std::chrono::days(9);
+  Delivery delivery = deferred();
+  Recipient& recipient = delivery.recipients[0];
+  recipient = failed_with(Errc::dns_timeout);
+  recipient.failing_since = kArrived + 20h;
+  EXPECT_EQ(expires_at(delivery, retry), kArrived + 21h) << "an hour of this trouble";
+  recipient.failing_since = kArrived + 119h + 30min;
+  EXPECT_EQ(expires_at(delivery, retry), kArrived + std::chrono::days(5)) << "taking turns";
+  recipient = failed_with(Errc::connect_failed);
+  recipient.failing_since = kArrived + 20h;
+  EXPECT_EQ(expires_at(delivery, retry), kArrived + std::chrono::days(9)) << "from arrival at most";
 }
 
 struct NoticeCase {

@@ -109,6 +109,20 @@ TEST(Codec, a_message_of_version_1_demands_and_waives_nothing) {
   }
 }
 
+TEST(Codec, a_delivery_of_version_1_has_failed_since_it_arrived) {
+  RandomRecords records(11);
+  Delivery delivery = records.delivery();
+  delivery.recipients.resize(1);
+  delivery.history.clear();
+  std::string bytes = encode(delivery);
+  ASSERT_EQ(bytes[1], 2);
+  bytes[1] = 1;
+  EXPECT_EQ(decode_delivery(bytes).error().code, Errc::corrupt) << "the time is left over";
+  bytes.erase(bytes.size() - 12, 8);  // the recipient's last field, before an empty history
+  delivery.recipients[0].failing_since = delivery.arrived;
+  EXPECT_EQ(decode_delivery(bytes), delivery);
+}
+
 TEST(Codec, REQ_02_what_the_sender_asked_for_comes_back) {
   for (const bool requiretls : {false, true}) {
     for (const bool tls_optional : {false, true}) {

@@ -97,6 +97,7 @@ class RandomRecords {
       recipient.last_failure->retry = static_cast<Retry>(random_->below(3));
       recipient.last_failure->status.detail = static_cast<std::uint16_t>(random_->below(1'000));
     }
+    recipient.failing_since = UtcTime{std::chrono::milliseconds(random_->below(1ULL << 40))};
     recipient.last_host = text(60);
     recipient.last_reply = text(500);
     return recipient;

@@ -167,6 +167,25 @@ TEST_F(CourierAttempt, intervals_grow_and_eight_attempts_are_remembered) {
   }
 }
 
+TEST_F(CourierAttempt, failing_since_is_the_first_attempt_of_one_class_in_a_row) {
+  const MessageId id = accept("", {"you@b.example"});
+  const auto failing_since = [&] {
+    EXPECT_TRUE(step());
+    const auto delivery = delivery_of(id, "b.example");
+    clock_.advance(delivery->next_attempt - clock_.utc_now());
+    return delivery->recipients.front().failing_since;
+  };
+  const UtcTime first = clock_.utc_now();
+  EXPECT_EQ(failing_since(), first);
+  resolver_.fail("b.example", RecordType::mx, Errc::dns_timeout);
+  EXPECT_EQ(failing_since(), first) << "the same key of [failure]";
+  resolver_.forget("b.example");
+  resolver_.add_mx("b.example", 10, "mx1.b.example");
+  resolver_.add_a("mx1.b.example", {"127.77.0.1"});
+  const UtcTime third = clock_.utc_now();
+  EXPECT_EQ(failing_since(), third);
+}
+
 TEST_F(CourierAttempt, hosts_that_cannot_be_reached_wait) {
   resolver_.add_mx("c.example", 10, "mx1.c.example");
   resolver_.add_a("mx1.c.example", {"127.77.0.1", "127.77.0.2"});
