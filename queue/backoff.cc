@@ -26,7 +26,8 @@ bool tried_since(const Delivery& delivery, UtcTime when) {
 /// so arrival bounds the whole.
 UtcTime patience_ends(const Recipient& recipient, UtcTime arrived, const conf::Retry& retry) {
   const UtcTime end = arrived + retry.give_up_after;
-  if (!recipient.last_failure) return end;
+  // With another cause at another host, waiting is not about this class alone.
+  if (!recipient.last_failure || !recipient.one_cause) return end;
   const auto own = conf::rule_for(retry.failure, recipient.last_failure->code).give_up_after;
   if (!own) return end;
   return std::min(recipient.failing_since + *own, std::max(end, arrived + *own));

@@ -11,7 +11,7 @@ namespace {
 constexpr std::uint8_t kMessageTag = 'M';
 constexpr std::uint8_t kDeliveryTag = 'D';
 constexpr std::uint8_t kMessageVersion = 2;   // 1 ends with the header
-constexpr std::uint8_t kDeliveryVersion = 2;  // 1 lacks "failing since"
+constexpr std::uint8_t kDeliveryVersion = 2;  // 1 lacks what 2 puts in
 
 constexpr char kHostDomain = 'd';
 constexpr char kHostV4 = '4';
@@ -20,7 +20,7 @@ constexpr char kHostV6 = '6';
 // The fewest octets an element can have: bounds what a count may claim before anything is allocated
 // for it.
 constexpr std::size_t kSmallestRecipientV1 = 4 + 4 + 4 + 1 + 4 + 4 + 1;
-constexpr std::size_t kSmallestRecipient = kSmallestRecipientV1 + 8;
+constexpr std::size_t kSmallestRecipient = kSmallestRecipientV1 + 8 + 1;
 constexpr std::size_t kSmallestAttempt = 8 + 4;
 
 std::string host_text(const MailHost& host) {
@@ -109,6 +109,7 @@ void put_recipient(Writer& out, const Recipient& recipient) {
   out.text(recipient.last_reply);
   out.u8(std::to_underlying(recipient.exposure));
   out.time(recipient.failing_since);
+  out.flag(recipient.one_cause);
 }
 
 Result<Recipient> get_recipient_v1(Reader& in) {
@@ -131,6 +132,7 @@ Result<Recipient> get_recipient_v1(Reader& in) {
 Result<Recipient> get_recipient(Reader& in) {
   FULMAR_TRY(Recipient recipient, get_recipient_v1(in));
   FULMAR_TRY(recipient.failing_since, in.time());
+  FULMAR_TRY(recipient.one_cause, in.flag());
   return recipient;
 }
 
@@ -227,6 +229,7 @@ std::string encode(const Delivery& delivery) {
   out.time(delivery.next_attempt);
   out.u32(delivery.attempts);
   out.u32(delivery.delay_notices);
+  out.u32(delivery.first_host);
   out.u32(static_cast<std::uint32_t>(delivery.recipients.size()));
   for (const Recipient& recipient : delivery.recipients)
     put_recipient(out, recipient);
@@ -250,11 +253,14 @@ Result<Delivery> decode_delivery(std::string_view bytes) {
   FULMAR_TRY(delivery.attempts, in.u32());
   FULMAR_TRY(delivery.delay_notices, in.u32());
   if (version >= 2) {
+    FULMAR_TRY(delivery.first_host, in.u32());
     FULMAR_TRY(delivery.recipients, get_list(in, kSmallestRecipient, &get_recipient));
   } else {
     FULMAR_TRY(delivery.recipients, get_list(in, kSmallestRecipientV1, &get_recipient_v1));
-    for (Recipient& recipient : delivery.recipients)
+    for (Recipient& recipient : delivery.recipients) {
       recipient.failing_since = delivery.arrived;
+      recipient.one_cause = recipient.last_failure.has_value();
+    }
   }
   FULMAR_TRY(delivery.history, get_list(in, kSmallestAttempt, &get_attempt));
   FULMAR_TRY_VOID(check_end(in));

@@ -58,6 +58,8 @@ struct Recipient {
   /// When the first of the attempts began that have failed since then with failures of this class,
   /// one key of [failure]; means nothing without a last failure.
   UtcTime failing_since{};
+  bool one_cause =
+      false;  ///< Every host failed for the class of `last_failure`, not this one alone.
   std::string
       last_host;  ///< "mx1.b.example[192.0.2.7]:25" that gave it; empty when no host took part.
   std::string
@@ -85,6 +87,8 @@ struct Delivery {
                            ///< crash during the attempt cannot become a tight loop.
   std::uint32_t attempts = 0;       ///< Started, the running one included.
   std::uint32_t delay_notices = 0;  ///< Sent so far.
+  std::uint32_t first_host = 0;     ///< Where the next attempt begins among the hosts: the last one
+                                    ///< had to stop before it.
   std::vector<Attempt> history;
   friend bool operator==(const Delivery&, const Delivery&) = default;
 };

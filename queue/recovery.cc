@@ -48,6 +48,7 @@ Delivery schedule_part(Delivery full) {
     kept.address = std::move(recipient.address);
     kept.exposure = recipient.exposure;
     kept.failing_since = recipient.failing_since;
+    kept.one_cause = recipient.one_cause;
     if (recipient.last_failure) {
       const Error& failure = *recipient.last_failure;
       kept.last_failure.emplace();

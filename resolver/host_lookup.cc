@@ -139,6 +139,31 @@ boost::asio::awaitable<HostLookup> lookup_host(Resolver& resolver, Domain host) 
   co_return result;
 }
 
+namespace {
+
+TlsaLookup failed_lookup(const Domain& base, Error why) {
+  TlsaLookup result;
+  result.status = TlsaStatus::lookup_failed;
+  result.base = base;
+  result.error = std::move(why);
+  return result;
+}
+
+/// Why an answer cannot be gone by, if so.
+std::optional<Error> distrust(const Answer<TlsaRecord>& answer, TlsaSettings::Source source) {
+  if (source == TlsaSettings::Source::fresh && !answer.secure()) {
+    // What was proven before is replaced by what is proven now, and by nothing else.
+    return make_error(Errc::dane_lookup, "the fresh answer is not secured by DNSSEC");
+  }
+  if (answer.secure() && answer.records.size() > kMaxTlsaRecords) {
+    return make_error(Errc::dane_lookup, "there are " + std::to_string(answer.records.size()) +
+                                             " TLSA records, more than are looked at");
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
 boost::asio::awaitable<TlsaLookup> lookup_tlsa(Resolver& resolver, std::vector<Domain> bases,
                                                std::uint16_t port, TlsaSettings settings) {
   const std::string prefix = tlsa_prefix(port);
@@ -150,21 +175,11 @@ boost::asio::awaitable<TlsaLookup> lookup_tlsa(Resolver& resolver, std::vector<D
     auto asked = settings.source == TlsaSettings::Source::fresh ? resolver.fresh_tlsa(name)
                                                                 : resolver.tlsa(name);
     auto answer = co_await std::move(asked);
-    if (!answer) {
-      result.status = TlsaStatus::lookup_failed;
-      result.base = base;
-      result.error = as_dane_error(std::move(answer).error());
-      co_return result;
-    }
+    if (!answer) co_return failed_lookup(base, as_dane_error(std::move(answer).error()));
+    if (auto why = distrust(*answer, settings.source))
+      co_return failed_lookup(base, *std::move(why));
     shortest = std::min(shortest.value_or(answer->ttl), answer->ttl);
     result.ttl = *shortest;
-    if (settings.source == TlsaSettings::Source::fresh && !answer->secure()) {
-      // What was proven before is replaced by what is proven now, and by nothing else.
-      result.status = TlsaStatus::lookup_failed;
-      result.base = base;
-      result.error = make_error(Errc::dane_lookup, "the fresh answer is not secured by DNSSEC");
-      co_return result;
-    }
     if (answer->existence != Existence::records || !answer->secure()) continue;
     result.base = base;
     result.published = std::move(answer->records);

@@ -1,6 +1,7 @@
 // Is this TLSA RRset usable, and which of its records count? Pure.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string_view>
@@ -21,6 +22,11 @@ enum class TlsaStatus : std::uint8_t {
 };
 
 [[nodiscard]] std::string_view to_string(TlsaStatus status);
+
+/// The most records of one RRset. More prove nothing that these could not, and would cost time in
+/// every attempt: such a set counts as a lookup that failed, so that nobody gains by publishing
+/// one.
+inline constexpr std::size_t kMaxTlsaRecords = 100;
 
 /// What is known about TLSA for one MX host and port.
 struct TlsaLookup {

@@ -1,5 +1,7 @@
 #include "resolver/unbound_fresh.h"
 
+#include "resolver/tlsa.h"
+
 #include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -57,6 +59,7 @@ const Answer<std::string>* FreshLookups::recall(const Domain& name) {
 
 /// Not past the TTL, and not past the minute after which the name may be asked for again.
 void FreshLookups::remember(const Domain& name, const Answer<std::string>& answer) {
+  if (answer.records.size() > kMaxTlsaRecords) return;  // a lookup that failed, to who asked
   const auto now = clock_.steady_now();
   if (remembered_.size() >= FreshLimit::kMaxNames) {
     std::erase_if(remembered_, [now](const auto& entry) { return entry.second.until <= now; });

@@ -129,6 +129,8 @@ class MtaStsService final : public MtaSts {
         result.trouble = std::move(live).error();
         warn_of_unknown(domain, *result.trouble);
       }
+    } else {
+      result.trouble = waited_in_vain();
     }
     std::optional<StsPolicy> fetched;
     for (int i = 0; i < kMaxFlightsPerLookup; ++i) {
@@ -140,6 +142,7 @@ class MtaStsService final : public MtaSts {
       if (flight->removed) continue;
       // A second fetch that fails does not take back what the first one got.
       if (flight->policy) fetched = flight->policy;
+      result.fetch_tried = true;
       if (flight->failure) result.trouble = flight->failure;
       if (flight->live == result.live_id) break;
       purpose = Purpose::lookup;
@@ -167,6 +170,11 @@ class MtaStsService final : public MtaSts {
     } else if (is_in_force(result.entry, parts_.clock.utc_now())) {
       result.policy = result.entry.policy;
       result.source = StsLookup::Source::cached;
+    }
+    // The policy of the live id cannot be had now: that is trouble, not the absence of a policy.
+    const bool failing = result.entry.failures > 0 && result.live_id == result.entry.failed_id;
+    if (failing && !result.trouble) {
+      result.trouble = make_error(Errc::io, "the last fetch failed: " + result.entry.last_error);
     }
     return result;
   }

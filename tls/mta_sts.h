@@ -47,7 +47,10 @@ struct StsLookup {
   enum class Source : std::uint8_t { none, fetched, cached } source = Source::none;
   StsCacheEntry entry;  ///< Everything remembered, for explain, notices and reports.
   LiveId live_id;
-  std::optional<Error> trouble;  ///< Discovery or fetch failed on the way (never lowers `policy`).
+  /// Discovery or fetch failed, now or so lately that nothing is tried again yet (never lowers
+  /// `policy`).
+  std::optional<Error> trouble;
+  bool fetch_tried = false;  ///< A fetch ended, well or not, while this lookup waited for it.
 };
 
 class MtaSts {

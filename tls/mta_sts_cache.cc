@@ -15,6 +15,8 @@ constexpr std::size_t kMaxErrorText = 512;
 constexpr std::string_view kCutMark = "\n[cut here]\n";
 // Back-off doubles up to here, so that a policy host that comes back is found within the hour.
 constexpr milliseconds kMaxBackoff = std::chrono::hours(1);
+// The longest that may be configured, with its jitter.
+constexpr milliseconds kLongestBackoff = std::chrono::hours(29);
 
 /// The id a fetch stands for: the live one, or without any the one under which the policy is known.
 const std::string& fetch_id(const StsCacheEntry& entry, const LiveId& live) {
@@ -23,7 +25,9 @@ const std::string& fetch_id(const StsCacheEntry& entry, const LiveId& live) {
 
 /// After a failed fetch, no other one for the same id for a while. RFC 8461 §3.3
 bool is_backing_off(const StsCacheEntry& entry, const LiveId& live, UtcTime now) {
-  return entry.failures > 0 && entry.failed_id == fetch_id(entry, live) && now < entry.retry_at;
+  // A time out of reach is left over from a clock that was wrong.
+  return entry.failures > 0 && entry.failed_id == fetch_id(entry, live) && now < entry.retry_at &&
+         entry.retry_at - now <= kLongestBackoff;
 }
 
 milliseconds backoff(std::uint32_t failures, const conf::MtaSts& config, Random& random) {

@@ -76,11 +76,12 @@ TlsDecision raise_to_secure(const TlsDecision& decision, const TlsPolicyInputs& 
   return raised;
 }
 
-TlsDecision fail_requiretls(const TlsPolicyInputs& inputs, std::string detail) {
+TlsDecision fail_requiretls(const TlsPolicyInputs& inputs, std::string detail,
+                            std::string_view rule = "requiretls-unmet") {
   TlsDecision decision =
       skip(inputs, TlsLevel::secure, make_error(Errc::requiretls_unmet, std::move(detail)));
   decision.requiretls = true;
-  return explained(std::move(decision), "requiretls-unmet",
+  return explained(std::move(decision), rule,
                    "The message demands REQUIRETLS, and what it asks for cannot be had here.",
                    "RFC 8689 §4.2.1");
 }
@@ -184,9 +185,10 @@ TlsDecision demand_requiretls(TlsDecision decision, const TlsPolicyInputs& input
   if (!is_host_proven(inputs)) {
     const std::string what = " that " + inputs.host.str() + " serves " + inputs.policy_domain.str();
     if (!inputs.sts_unknown) {
-      return fail_requiretls(inputs, "neither DNSSEC nor an enforced MTA-STS policy proves" + what);
+      return fail_requiretls(inputs, "neither DNSSEC nor an enforced MTA-STS policy proves" + what,
+                             kRequireTlsUnproven);
     }
-    decision = fail_requiretls(inputs, {});
+    decision = fail_requiretls(inputs, {}, kRequireTlsUnproven);
     decision.failure = make_error(
         Errc::sts_unknown, "it cannot be found out now whether an MTA-STS policy proves" + what);
     return decision;

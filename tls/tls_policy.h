@@ -49,7 +49,7 @@ struct TlsPolicyInputs {
   resolver::TlsaLookup tlsa;
   std::optional<StsPolicy>
       sts;  ///< The policy in force, cached or fresh; empty when none was ever known.
-  /// The policy could not be looked up, and none is in force: there may be one.
+  /// The policy could not be looked up, and none that is enforced is known: there may be one.
   bool sts_unknown = false;
   bool dane_enabled = true;                       ///< [dane] enabled
   bool also_mta_sts = false;                      ///< [dane] also_mta_sts
@@ -104,6 +104,9 @@ struct TlsDecision {
   /// The message must not be sent without TLS, even when TLS cannot be had.
   [[nodiscard]] bool tls_required() const { return enforced && level > TlsLevel::opportunistic; }
 };
+
+/// TlsDecision::rule where REQUIRETLS fails because nothing that is published proves the host.
+inline constexpr std::string_view kRequireTlsUnproven = "requiretls-unproven";
 
 [[nodiscard]] TlsDecision decide_tls_policy(const TlsPolicyInputs& inputs);
 

@@ -14,9 +14,10 @@ namespace json = boost::json;
 
 namespace {
 
-/// Sessions held in one attempt at most; what is left gets its turn in the next one, equal hosts in
-/// another order.
+/// Sessions held and connections tried in one attempt at most; the next one begins with the hosts
+/// that are left.
 constexpr std::size_t kMaxSessions = 20;
+constexpr std::size_t kMaxConnects = 100;
 /// How long one attempt may take, so that hosts which stall at every step give their slot back; and
 /// the rate below which a body counts as stalling, too.
 constexpr std::chrono::minutes kAttemptLimit{30};
@@ -25,25 +26,6 @@ constexpr std::uint64_t kSlowestOctetsPerSecond = 4096;
 std::string host_label(const HostPlan& plan, const IpAddress& address) {
   const std::string name = plan.host.is_root() ? std::string() : plan.host.str();
   return name + '[' + address.str() + "]:" + std::to_string(plan.port);
-}
-
-/// What another lookup might take back.
-Basis basis_of(const tls::TlsDecision& decision, Errc code) {
-  switch (code) {
-    case Errc::sts_mx_mismatch:
-    case Errc::sts_certificate:
-    case Errc::sts_no_tls:
-    case Errc::sts_required:
-    case Errc::sts_unknown:
-      return Basis::policy;
-    case Errc::dane_mismatch:
-      return Basis::records;
-    case Errc::requiretls_unmet:
-      if (!decision.tlsa.empty()) return Basis::records;
-      return decision.level == tls::TlsLevel::sts ? Basis::policy : Basis::fact;
-    default:
-      return Basis::fact;
-  }
 }
 
 /// The session had less than the host was owed, and somebody waived it.
@@ -88,6 +70,7 @@ class Attempt {
         message_(std::move(message)),
         delivery_(std::move(delivery)),
         ledger_(delivery_.recipients.size()),
+        began_(parts_.clock.utc_now()),
         deadline_(parts_.clock.steady_now() + kAttemptLimit +
                   std::chrono::seconds(message_.size / kSlowestOctetsPerSecond)) {}
 
@@ -114,6 +97,7 @@ class Attempt {
     bool by_policy = false;
     bool by_records = false;
     std::vector<resolver::TlsaRecord> published;  ///< Its TLSA records, as looked up.
+    Source source = Source::cache;                ///< Where they were looked up.
   };
 
   /// An exception in force is told wherever it has effect.
@@ -127,60 +111,89 @@ class Attempt {
               {"tls", std::string(conf::to_string(entry.tls))}});
   }
 
+  /// From where the last attempt had to stop, once around.
   asio::awaitable<void> walk_hosts() {
-    for (std::size_t position = 0; position < host_count(route_) && may_go_on(); ++position) {
+    const std::size_t count = host_count(route_);
+    for (std::size_t i = 0; i < count && !ledger_.all_decided(); ++i) {
+      const std::size_t position = (delivery_.first_host + i) % count;
+      if (!may_go_on()) {
+        ledger_.cut_short();
+        next_host_ = static_cast<std::uint32_t>(position);
+        break;
+      }
       HostPlan plan = co_await parts_.planner.plan_host(route_, position, Source::cache);
-      Held held = co_await try_host(position, std::move(plan));
-      // Before it counts, it is looked up again. RFC 8461 §5, RFC 7671 §8.1
-      if (held.by_policy && may_go_on()) held = co_await try_fresh_policy(position, held);
-      if (held.by_records && may_go_on()) co_await try_fresh_records(position, held);
+      Held held = co_await try_host(position, std::move(plan), Source::cache);
+      co_await look_again(position, std::move(held));
     }
+    if (!policy_confirmed_) ledger_.leave_policy_open();
+  }
+
+  /// Before a failure counts, what it rests on is looked up again. RFC 8461 §5, RFC 7671 §8.1
+  asio::awaitable<void> look_again(std::size_t position, Held held) {
+    if (held.by_policy) held = co_await try_fresh_policy(position, std::move(held));
+    if (held.by_records) held = co_await try_fresh_records(position, std::move(held));
+    // Other records may have left the host to the policy.
+    if (held.by_policy) held = co_await try_fresh_policy(position, std::move(held));
   }
 
   /// The host again, if the policy is another one by now; asked for once an attempt. What it was
   /// held back by at last.
   asio::awaitable<Held> try_fresh_policy(std::size_t position, Held held) {
-    if (std::exchange(rechecked_, true)) co_return held;
+    if (!may_go_on() || std::exchange(rechecked_, true)) co_return held;
+    if (route_.sts.fetch_tried) {
+      policy_confirmed_ = route_.sts.source == tls::StsLookup::Source::fetched;
+      co_return held;
+    }
     Route fresh = co_await parts_.planner.recheck_policy(route_);
-    // Only a policy that was fetched, for this message or since for another, replaces the one in
-    // force: trouble on the way never lowers what is owed. STS-26
-    const bool fetched_since = fresh.sts.source == tls::StsLookup::Source::cached &&
-                               fresh.sts.entry.fetched_at > route_.sts.entry.fetched_at;
-    const bool newer = fresh.sts.source == tls::StsLookup::Source::fetched || fetched_since;
-    if (!newer) co_return held;
+    policy_confirmed_ = is_confirmed(fresh.sts);
+    if (!has_newer_policy(fresh.sts, route_.sts)) co_return held;
     const bool changed = fresh.sts.policy != route_.sts.policy;
     route_ = std::move(fresh);
     if (!changed) co_return held;
     ledger_.forget_policy_failures();
-    HostPlan plan = co_await parts_.planner.plan_host(route_, position, Source::cache);
-    co_return co_await try_host(position, std::move(plan));
+    HostPlan plan = co_await parts_.planner.plan_host(route_, position, held.source);
+    co_return co_await try_host(position, std::move(plan), held.source);
+  }
+
+  /// Somebody fetched the policy since this attempt began, or nothing is published.
+  [[nodiscard]] bool is_confirmed(const tls::StsLookup& fresh) const {
+    const bool fetched = fresh.source == tls::StsLookup::Source::fetched ||
+                         (fresh.policy && fresh.entry.fetched_at >= began_);
+    const bool absent = !fresh.policy && !fresh.live_id && !fresh.trouble;
+    return fetched || absent;
   }
 
   /// The host again, if its TLSA records are others by now.
-  asio::awaitable<void> try_fresh_records(std::size_t position, Held held) {
+  asio::awaitable<Held> try_fresh_records(std::size_t position, Held held) {
+    if (held.source == Source::fresh) co_return held;
+    if (!may_go_on()) {
+      ledger_.leave_records_open(position);
+      co_return held;
+    }
     HostPlan plan = co_await parts_.planner.plan_host(route_, position, Source::fresh);
     if (plan.tlsa.status == resolver::TlsaStatus::lookup_failed) {
       // What nobody could look at again holds the mail back, but never ends it.
-      ledger_.leave_open(position);
-      co_return;
+      ledger_.leave_records_open(position);
+      co_return held;
     }
-    if (!has_other_records(plan, held.published)) co_return;
+    if (!has_other_records(plan, held.published)) co_return held;
     ledger_.forget_host(position);
-    co_await try_host(position, std::move(plan));
+    co_return co_await try_host(position, std::move(plan), Source::fresh);
   }
 
   [[nodiscard]] bool may_go_on() const {
-    return !ledger_.all_decided() && sessions_ < kMaxSessions &&
+    return !ledger_.all_decided() && sessions_ < kMaxSessions && connects_ < kMaxConnects &&
            parts_.clock.steady_now() < deadline_;
   }
 
-  asio::awaitable<Held> try_host(std::size_t position, HostPlan plan) {
+  asio::awaitable<Held> try_host(std::size_t position, HostPlan plan, Source source) {
     json::object& record = hosts_.emplace_back(to_json(plan)).as_object();
-    Held held{.published = plan.tlsa.published};
+    Held held{.published = plan.tlsa.published, .source = source};
     if (plan.failure) {
       const Basis basis = basis_of(plan.decision, plan.failure->code);
       ledger_.note_failure(position, basis, {.error = *plan.failure});
       held.by_policy = basis == Basis::policy;
+      held.by_records = basis == Basis::records;
       co_return held;
     }
     json::array tried;
@@ -208,6 +221,7 @@ class Attempt {
           .deadline = deadline_};
       ConverseRequest request{
           .plan = plan, .address = address, .purpose = Purpose::deliver, .envelope = envelope()};
+      ++connects_;
       const auto conversation = co_await converse(parts, settings_.converse, std::move(request));
       if (!conversation) {
         record["failure"] = to_json(conversation.error());
@@ -223,6 +237,7 @@ class Attempt {
       const Ledger::Session session{.host = position,
                                     .basis = basis,
                                     .shown_unproven = fell_short(*conversation, plan.decision),
+                                    .may_pass = conversation->session.tls_may_pass,
                                     .label = host_label(plan, address),
                                     .tls = session_label(*conversation, plan.decision)};
       const Ledger::Again again = ledger_.merge(session, result);
@@ -250,6 +265,7 @@ class Attempt {
     result.decision["hosts"] = std::move(hosts_);
     result.sending = sending_;
     result.connecting = total - sending_;
+    result.next_host = next_host_;
     result.recipients = std::move(ledger_).conclude(settings_.failure);
     return result;
   }
@@ -262,8 +278,12 @@ class Attempt {
   Route route_;
   json::array hosts_;
   std::size_t sessions_ = 0;
+  std::size_t connects_ = 0;
+  UtcTime began_;
   SteadyTime deadline_;
+  std::uint32_t next_host_ = 0;
   bool rechecked_ = false;
+  bool policy_confirmed_ = false;
   std::chrono::milliseconds sending_{0};
 };
 

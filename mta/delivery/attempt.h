@@ -41,6 +41,7 @@ struct AttemptResult {
   boost::json::object decision;             ///< The decision record; shape as in docs/control.md.
   std::chrono::milliseconds connecting{0};  ///< Spent on DNS, policies and connections.
   std::chrono::milliseconds sending{0};     ///< Spent in dialogues.
+  std::uint32_t next_host = 0;  ///< Where the next attempt begins: behind 0 when hosts are left.
 };
 
 /// Never fails as a whole: every recipient gets exactly one state. RFC 5321 §5.1

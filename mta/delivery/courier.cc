@@ -45,10 +45,13 @@ Counter& delivered_counter(Metrics& metrics, std::string_view label) {
   return metrics.delivered_in_clear;
 }
 
-void note_failure(queue::Recipient& recipient, const Error& failure, UtcTime began) {
-  const bool as_before = recipient.last_failure && conf::class_of(recipient.last_failure->code) ==
-                                                       conf::class_of(failure.code);
+void note_failure(queue::Recipient& recipient, const RecipientResult& outcome, UtcTime began) {
+  const Error& failure = outcome.failure.error;
+  const bool as_before =
+      recipient.last_failure && recipient.one_cause &&
+      conf::class_of(recipient.last_failure->code) == conf::class_of(failure.code);
   if (!as_before) recipient.failing_since = began;
+  recipient.one_cause = outcome.one_cause;
   recipient.last_failure = failure;
 }
 
@@ -165,7 +168,8 @@ asio::awaitable<void> Courier::attempt(Job job) {
   const AttemptResult result =
       co_await attempt_delivery(parts_.attempt, settings_.attempt, job.message, job.delivery);
   job.delivery.history.back().decision = serialize_record(result.decision);
-  log_results(job, result, due);
+  job.delivery.first_host = result.next_host;
+  log_results(job, result, std::min(due, started));
   // An attempt may take longer than its interval: the wait counts from its end.
   const UtcTime ended = parts_.clock.utc_now();
   job.delivery.next_attempt =
@@ -211,7 +215,7 @@ std::vector<notice::NoticeRecipient> Courier::apply(Job& job, const AttemptResul
       continue;
     }
     if (is_security_failure(outcome.failure.error.code)) parts_.metrics.security_failures.add();
-    note_failure(recipient, outcome.failure.error, began);
+    note_failure(recipient, outcome, began);
     recipient.last_host = outcome.failure.host;
     recipient.last_reply = outcome.failure.reply;
     recipient.exposure = std::max(recipient.exposure, outcome.exposure);
@@ -300,6 +304,7 @@ asio::awaitable<void> Courier::expire(Job job) {
                           .recipient = recipient.address.text,
                           .relay = recipient.last_host,
                           .delay = now - job.delivery.arrived,
+                          .delays = {now - job.delivery.arrived, {}, {}, {}},  // all of it waiting
                           .tls = failure_label({.error = told.failure}),
                           .dsn = told.failure.status,
                           .status = DeliveryStatus::bounced,

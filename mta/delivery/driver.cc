@@ -33,6 +33,7 @@ class Driver {
     SessionReport report{.result = session.result(),
                          .verified = std::move(verified_),
                          .hello_unanswered = hello_unanswered_};
+    report.tls_may_pass = may_pass(report.result);
     name_missing_tls(report.result);
     co_return report;
   }
@@ -132,10 +133,9 @@ class Driver {
     co_return BodyChunk{.bytes = chunk_};
   }
 
-  /// Under REQUIRETLS a host that has no TLS is an answer, and mail comes back; "not now" and a
-  /// connection that breaks may pass, and could be somebody else's doing (RFC 8689 §4.2.1).
+  /// A host that has no TLS is an answer; "not now" and a connection that breaks are none.
   [[nodiscard]] bool may_pass(const SessionResult& result) const {
-    if (!decision_.requiretls || !result.tls_failed || refused_by_protocol_) return false;
+    if (!result.tls_failed || refused_by_protocol_) return false;
     return std::ranges::none_of(result.recipients, [](const RecipientOutcome& recipient) {
       return recipient.reply && recipient.reply->permanent();
     });
@@ -144,7 +144,9 @@ class Driver {
   /// The session knows that TLS was required, not by whom: here the failure gets the class of the
   /// decision.
   void name_missing_tls(SessionResult& result) const {
-    if (!decision_.tls_required() || may_pass(result)) return;
+    if (!decision_.tls_required()) return;
+    // Under REQUIRETLS mail comes back for want of TLS, but not for this. RFC 8689 §4.2.1
+    if (decision_.requiretls && may_pass(result)) return;
     const auto rename = [&](std::optional<Error>& failure) {
       if (!failure || failure->code != Errc::tls_handshake) return;
       failure = make_error(tls::no_tls_failure(decision_), std::move(failure->detail));

@@ -48,6 +48,9 @@ struct SessionReport {
   /// What the handshake proved; empty when none was completed.
   std::optional<tls::VerifyOutcome> verified;
   bool hello_unanswered = false;  ///< TLS was begun, and not one octet came back.
+  /// TLS was offered and did not come about, for a reason that may pass: "not now", or a connection
+  /// that broke, which could be anybody's doing on the way.
+  bool tls_may_pass = false;
 };
 
 /// Ends with the connection closed. Failures are in the report: a session that cannot be held to

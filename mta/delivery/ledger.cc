@@ -26,13 +26,12 @@ queue::Exposure as_exposure(smtp::Shown shown) {
   return queue::Exposure::content;
 }
 
-/// A failure that would end the matter, as one that waits: what it rests on could not be looked up
-/// again.
-HostFailure opened(HostFailure failure, const conf::Failure& rules) {
+/// A failure that would end the matter, as one that waits.
+HostFailure opened(HostFailure failure, Errc as, const conf::Failure& rules) {
   if (conf::rule_for(rules, failure.error.code).action == conf::FailureAction::defer) {
     return failure;
   }
-  failure.error = make_error(Errc::dane_lookup, "not looked up again: " + failure.error.detail);
+  failure.error = make_error(as, "not settled yet: " + failure.error.detail);
   return failure;
 }
 
@@ -60,7 +59,9 @@ void Ledger::note_failure(std::size_t host, Basis basis, const HostFailure& fail
 
 Ledger::Again Ledger::merge(const Session& session, const smtp::SessionResult& result) {
   queue::Exposure shown = as_exposure(result.shown_in_clear);
-  if (session.shown_unproven) shown = queue::Exposure::content;
+  if (session.shown_unproven) {
+    shown = result.stage < smtp::Stage::body ? queue::Exposure::envelope : queue::Exposure::content;
+  }
   Again again = Again::no;
   auto outcome = result.recipients.begin();
   for (Entry& entry : entries_) {
@@ -87,8 +88,9 @@ void Ledger::settle(Entry& entry, const Session& session, const smtp::RecipientO
     failure.reply = outcome.reply->verbatim();
   }
   if (failure.error.retry == Retry::next_host) {
-    entry.failures.push_back(
-        {.host = session.host, .basis = session.basis, .failure = std::move(failure)});
+    Noted noted{.host = session.host, .basis = session.basis, .failure = std::move(failure)};
+    if (session.may_pass) noted.open_as = Errc::tls_handshake;
+    entry.failures.push_back(std::move(noted));
   } else {
     entry.result = refused(std::move(failure));
   }
@@ -100,10 +102,18 @@ void Ledger::forget_policy_failures() {
   }
 }
 
-void Ledger::leave_open(std::size_t host) {
+void Ledger::leave_policy_open() {
   for (Entry& entry : entries_) {
     for (Noted& noted : entry.failures) {
-      if (noted.host == host && noted.basis == Basis::records) noted.open = true;
+      if (noted.basis == Basis::policy) noted.open_as = Errc::sts_unknown;
+    }
+  }
+}
+
+void Ledger::leave_records_open(std::size_t host) {
+  for (Entry& entry : entries_) {
+    for (Noted& noted : entry.failures) {
+      if (noted.host == host && noted.basis == Basis::records) noted.open_as = Errc::dane_lookup;
     }
   }
 }
@@ -113,17 +123,27 @@ void Ledger::forget_host(std::size_t host) {
     std::erase_if(entry.failures, [host](const Noted& noted) { return noted.host == host; });
 }
 
-RecipientResult Ledger::give_up(const Entry& entry, const conf::Failure& rules) {
+RecipientResult Ledger::give_up(const Entry& entry, const conf::Failure& rules) const {
   std::vector<HostFailure> failures;
-  for (const Noted& noted : entry.failures)
-    failures.push_back(noted.open ? opened(noted.failure, rules) : noted.failure);
+  for (const Noted& noted : entry.failures) {
+    failures.push_back(noted.open_as ? opened(noted.failure, *noted.open_as, rules)
+                                     : noted.failure);
+  }
   // Only a cap that was reached, or a policy that was looked up again without a retry, leaves no
   // reason at all.
   if (failures.empty()) {
     failures.push_back(
         {.error = make_error(Errc::connect_failed, "no host could be tried in this attempt")});
   }
-  return refused(most_telling(failures, rules));
+  const auto hosts = cut_short_ ? HostsTried::some : HostsTried::all;
+  HostFailure told = most_telling(failures, rules, hosts);
+  const auto same_class = [&](const HostFailure& failure) {
+    return conf::class_of(failure.error.code) == conf::class_of(told.error.code);
+  };
+  const bool one_cause = !cut_short_ && std::ranges::all_of(failures, same_class);
+  RecipientResult result = refused(std::move(told));
+  result.one_cause = one_cause;
+  return result;
 }
 
 std::vector<RecipientResult> Ledger::conclude(const conf::Failure& rules) && {

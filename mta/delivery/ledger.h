@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "conf/config.h"
+#include "mta/delivery/basis.h"
 #include "mta/delivery/verdict.h"
 #include "mta/smtp/client_session.h"
 #include "queue/message.h"
@@ -19,18 +20,12 @@ enum class RecipientState : std::uint8_t { delivered, deferred, bounced };
 
 struct RecipientResult {
   RecipientState state = RecipientState::deferred;
-  HostFailure failure;  ///< Unless delivered.
-  std::string host;     ///< Who took it: "mx1.b.example[192.0.2.7]:25"; empty unless delivered.
-  std::string reply;    ///< Its words, one line; empty unless delivered.
+  HostFailure failure;     ///< Unless delivered.
+  bool one_cause = false;  ///< Every host was tried and failed for the class of `failure`.
+  std::string host;        ///< Who took it: "mx1.b.example[192.0.2.7]:25"; empty unless delivered.
+  std::string reply;       ///< Its words, one line; empty unless delivered.
   std::string tls = "none";                             ///< The mail log's label.
   queue::Exposure exposure = queue::Exposure::nothing;  ///< What this attempt showed in clear.
-};
-
-/// What a failure rests on, and so what takes it back.
-enum class Basis : std::uint8_t {
-  fact,     ///< Nothing that is looked up again.
-  policy,   ///< The MTA-STS policy of the route.
-  records,  ///< The TLSA records of the host.
 };
 
 /// A host is named by its position in the route.
@@ -54,6 +49,8 @@ class Ledger {
     Basis basis = Basis::fact;  ///< Of the failure that ended it, if one did.
     /// It went under TLS, but not to whom it was owed: as good as in clear.
     bool shown_unproven = false;
+    /// There was no TLS, for a reason that may pass: "not now", a connection that broke.
+    bool may_pass = false;
     std::string label;
     std::string tls;
   };
@@ -62,9 +59,11 @@ class Ledger {
 
   /// The policy is another one: what rested on it no longer stands, at any host.
   void forget_policy_failures();
-  /// What is held against the host rests on records that could not be looked up again: no reason to
-  /// give up.
-  void leave_open(std::size_t host);
+  // What rests on something that could not be looked up again, or might be otherwise for a host
+  // that was not tried, is no reason to give up.
+  void leave_policy_open();
+  void leave_records_open(std::size_t host);
+  void cut_short() { cut_short_ = true; }
   /// The host's records are others.
   void forget_host(std::size_t host);
 
@@ -76,7 +75,7 @@ class Ledger {
     std::size_t host = 0;
     Basis basis = Basis::fact;
     HostFailure failure;
-    bool open = false;
+    std::optional<Errc> open_as;  // no reason to give up yet: under this class then
   };
   struct Entry {
     std::optional<RecipientResult> result;  // once decided
@@ -85,9 +84,10 @@ class Ledger {
   };
 
   static void settle(Entry& entry, const Session& session, const smtp::RecipientOutcome& outcome);
-  static RecipientResult give_up(const Entry& entry, const conf::Failure& rules);
+  [[nodiscard]] RecipientResult give_up(const Entry& entry, const conf::Failure& rules) const;
 
   std::vector<Entry> entries_;
+  bool cut_short_ = false;  // not every host was tried
 };
 
 }  // namespace fulmar::delivery

@@ -37,6 +37,10 @@ Error as_relay_trouble(const Route& route, Error failure) {
   }
 }
 
+bool is_enforced(const std::optional<tls::StsPolicy>& policy) {
+  return policy && policy->mode == tls::StsMode::enforce;
+}
+
 /// What a rule says of the connection itself.
 void apply_rule(const Route& route, HostPlan& plan) {
   if (route.rule == nullptr || !route.rule->entry.relay) return;
@@ -62,6 +66,13 @@ std::vector<IpAddress> addresses_of_turn(const HostPlan& plan, std::uint32_t att
       turn, turn.begin() + static_cast<std::ptrdiff_t>(before * kAddressesPerHost % turn.size()));
   if (turn.size() > kAddressesPerHost) turn.resize(kAddressesPerHost);
   return turn;
+}
+
+bool has_newer_policy(const tls::StsLookup& fresh, const tls::StsLookup& held) {
+  using Source = tls::StsLookup::Source;
+  const bool fetched_since =
+      fresh.source == Source::cached && fresh.entry.fetched_at > held.entry.fetched_at;
+  return fresh.source == Source::fetched || fetched_since;
 }
 
 bool has_other_records(const HostPlan& fresh, const std::vector<resolver::TlsaRecord>& published) {
@@ -171,7 +182,7 @@ tls::TlsDecision Planner::decide(const Route& route, const HostPlan& plan) const
                               .host = plan.host,
                               .tlsa = plan.tlsa,
                               .sts = route.sts.policy,
-                              .sts_unknown = route.sts.trouble && !route.sts.policy,
+                              .sts_unknown = route.sts.trouble && !is_enforced(route.sts.policy),
                               .dane_enabled = wants_dane(route),
                               .also_mta_sts = settings_.dane.also_mta_sts,
                               .sends_password = plan.credentials.has_value(),

@@ -121,6 +121,10 @@ inline constexpr std::size_t kAddressesPerHost = 4;
 [[nodiscard]] std::vector<IpAddress> addresses_of_turn(const HostPlan& plan,
                                                        std::uint32_t attempts);
 
+/// A fresh look found a policy that was fetched, for this caller or since for another. Nothing else
+/// replaces the one in force: trouble on the way never lowers what is owed. STS-26
+[[nodiscard]] bool has_newer_policy(const tls::StsLookup& fresh, const tls::StsLookup& held);
+
 /// A fresh look found other TLSA records than those a host was held to; one that failed finds none.
 [[nodiscard]] bool has_other_records(const HostPlan& fresh,
                                      const std::vector<resolver::TlsaRecord>& published);

@@ -1,6 +1,8 @@
 #include "mta/delivery/record.h"
 
+#include <algorithm>
 #include <boost/json/serialize.hpp>
+#include <span>
 
 #include "base/clock.h"
 
@@ -9,6 +11,8 @@ namespace fulmar::delivery {
 namespace json = boost::json;
 
 namespace {
+
+constexpr std::size_t kMaxTlsaShown = 20;
 
 json::value optional_error(const std::optional<Error>& error) {
   return error ? to_json(*error) : json::value(nullptr);
@@ -85,13 +89,18 @@ std::string_view name(tls::Demand demand) {
   return "none";
 }
 
+/// The first ones; nobody reads more.
+json::array tlsa_records_json(const std::vector<resolver::TlsaRecord>& published) {
+  const auto shown = std::min(published.size(), kMaxTlsaShown);
+  return shape_all(std::span(published).first(shown),
+                   [](const resolver::TlsaRecord& record) { return resolver::to_string(record); });
+}
+
 json::object tlsa_json(const resolver::TlsaLookup& tlsa) {
   return {{"status", resolver::to_string(tlsa.status)},
           {"base", tlsa.base.str()},
-          {"records", shape_all(tlsa.published,
-                                [](const resolver::TlsaRecord& record) {
-                                  return resolver::to_string(record);
-                                })},
+          {"records", tlsa_records_json(tlsa.published)},
+          {"published", tlsa.published.size()},
           {"failure", optional_error(tlsa.error)}};
 }
 
@@ -179,6 +188,19 @@ void describe_conversation(const Conversation& conversation, json::object& recor
   if (verified.testing_failure) record["testing_failure"] = to_json(*verified.testing_failure);
 }
 
+namespace {
+
+/// As many as have `excess` octets together: the last ones are the least preferred.
+void drop_last_hosts(json::array& hosts, std::size_t excess) {
+  std::size_t dropped = 0;
+  while (dropped < excess && !hosts.empty()) {
+    dropped += json::serialize(hosts.back()).size();
+    hosts.pop_back();
+  }
+}
+
+}  // namespace
+
 std::string serialize_record(json::object record) {
   std::string text = json::serialize(record);
   if (text.size() <= kMaxRecord) return text;
@@ -191,10 +213,9 @@ std::string serialize_record(json::object record) {
     text = json::serialize(record);
   }
   auto* hosts = record["hosts"].if_array();
-  // The last hosts are the least preferred ones.
-  while (text.size() > kMaxRecord && hosts != nullptr && !hosts->empty()) {
-    hosts->pop_back();
+  if (text.size() > kMaxRecord && hosts != nullptr) {
     record["hosts_left_out"] = true;
+    drop_last_hosts(*hosts, json::serialize(record).size() - kMaxRecord);
     text = json::serialize(record);
   }
   return text.size() <= kMaxRecord ? text : std::string("{}");

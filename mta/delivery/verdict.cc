@@ -58,15 +58,17 @@ std::string failure_label(const HostFailure& failure) {
   return "none:failed=" + std::string(to_string(failure.error.code));
 }
 
-HostFailure most_telling(const std::vector<HostFailure>& failures, const conf::Failure& rules) {
+HostFailure most_telling(const std::vector<HostFailure>& failures, const conf::Failure& rules,
+                         HostsTried hosts) {
   FULMAR_CHECK(!failures.empty());
-  const bool hopeless = std::ranges::all_of(
+  const bool all_final = std::ranges::all_of(
       failures, [&](const HostFailure& failure) { return is_final(failure.error, rules); });
+  const bool hopeless = all_final && hosts == HostsTried::all;
   const auto* best = &failures.front();
   for (const HostFailure& candidate : failures) {
     // While one host may still help, the hosts that cannot are not the reason for waiting.
-    const bool counts = hopeless || !is_final(candidate.error, rules);
-    const bool best_counts = hopeless || !is_final(best->error, rules);
+    const bool counts = all_final || !is_final(candidate.error, rules);
+    const bool best_counts = all_final || !is_final(best->error, rules);
     if (counts && (!best_counts || rank(candidate.error) < rank(best->error))) best = &candidate;
   }
   HostFailure chosen = *best;

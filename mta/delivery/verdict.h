@@ -2,6 +2,7 @@
 // which reason? Pure.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -27,9 +28,12 @@ struct HostFailure {
 /// cannot help at any host: no host has an address, every one is refused by the address guard,
 /// lacks an extension the message needs, or failed for a reason that `rules` say to bounce. A host
 /// that refuses all mail (5yz greeting) may be mended, so it never ends the matter (docs/codes.md).
+/// Nor is anything ended while there are hosts that were not tried.
 /// Among several the most telling counts: owed protection, then a server's words, then lost and
 /// failed connections, then DNS. REQUIRES: not empty.
+enum class HostsTried : std::uint8_t { all, some };
 [[nodiscard]] HostFailure most_telling(const std::vector<HostFailure>& failures,
-                                       const conf::Failure& rules);
+                                       const conf::Failure& rules,
+                                       HostsTried hosts = HostsTried::all);
 
 }  // namespace fulmar::delivery

@@ -17,6 +17,7 @@ Recipient failed_with(Errc code) {
   Recipient recipient;
   recipient.last_failure = make_error(code, "detail");
   recipient.failing_since = kArrived;
+  recipient.one_cause = true;
   return recipient;
 }
 
@@ -99,6 +100,15 @@ TEST(Backoff, late_trouble_of_another_class_does_not_end_what_waited) {
   recipient = failed_with(Errc::connect_failed);
   recipient.failing_since = kArrived + 20h;
   EXPECT_EQ(expires_at(delivery, retry), kArrived + std::chrono::days(9)) << "from arrival at most";
+}
+
+TEST(Backoff, redteam_18_a_class_alone_ends_nothing_while_another_host_is_only_busy) {
+  conf::Retry retry = kRetry;
+  retry.failure.dns.give_up_after = 1h;
+  Delivery delivery = deferred();
+  delivery.recipients = {failed_with(Errc::dns_timeout)};
+  delivery.recipients[0].one_cause = false;
+  EXPECT_EQ(expires_at(delivery, retry), kArrived + std::chrono::days(5));
 }
 
 struct NoticeCase {

@@ -112,14 +112,20 @@ TEST(Codec, a_message_of_version_1_demands_and_waives_nothing) {
 TEST(Codec, a_delivery_of_version_1_has_failed_since_it_arrived) {
   RandomRecords records(11);
   Delivery delivery = records.delivery();
+  delivery.destination = Domain::parse("b.example").value();
   delivery.recipients.resize(1);
   delivery.history.clear();
   std::string bytes = encode(delivery);
   ASSERT_EQ(bytes[1], 2);
   bytes[1] = 1;
   EXPECT_EQ(decode_delivery(bytes).error().code, Errc::corrupt) << "the time is left over";
-  bytes.erase(bytes.size() - 12, 8);  // the recipient's last field, before an empty history
+  bytes.erase(bytes.size() - 13, 9);  // the recipient's last fields, before an empty history
+  // Behind the destination's text and two times, two counts.
+  const std::size_t first_host = 2 + MessageId::kBytes + 4 + 1 + 9 + 8 + 8 + 4 + 4;
+  bytes.erase(first_host, 4);
+  delivery.first_host = 0;
   delivery.recipients[0].failing_since = delivery.arrived;
+  delivery.recipients[0].one_cause = delivery.recipients[0].last_failure.has_value();
   EXPECT_EQ(decode_delivery(bytes), delivery);
 }
 

@@ -38,6 +38,7 @@ class RandomRecords {
     delivery.next_attempt = time();
     delivery.attempts = static_cast<std::uint32_t>(random_->next());
     delivery.delay_notices = static_cast<std::uint32_t>(random_->next());
+    delivery.first_host = static_cast<std::uint32_t>(random_->next());
     const std::uint64_t recipients = 1 + random_->below(4);
     for (std::uint64_t i = 0; i < recipients; ++i)
       delivery.recipients.push_back(recipient());
@@ -98,6 +99,7 @@ class RandomRecords {
       recipient.last_failure->status.detail = static_cast<std::uint16_t>(random_->below(1'000));
     }
     recipient.failing_since = UtcTime{std::chrono::milliseconds(random_->below(1ULL << 40))};
+    recipient.one_cause = coin();
     recipient.last_host = text(60);
     recipient.last_reply = text(500);
     return recipient;

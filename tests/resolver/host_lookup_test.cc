@@ -404,6 +404,18 @@ TEST(LookupTlsa, DANE_38_the_order_of_digests_reaches_the_choice) {
   EXPECT_EQ(look_up_tlsa(dns, {domain("mx.test")}).usable.at(0).matching_type, 2);
 }
 
+TEST(LookupTlsa, redteam_15_more_records_than_anybody_needs_are_a_failed_lookup) {
+  FakeResolver dns;
+  for (std::size_t i = 0; i < kMaxTlsaRecords; ++i)
+    dns.add_tlsa("_25._tcp.mx.test", {3, 1, 1, std::string(31, 'x') + static_cast<char>(i)});
+  EXPECT_EQ(look_up_tlsa(dns, {domain("mx.test")}).usable.size(), kMaxTlsaRecords);
+  dns.add_tlsa("_25._tcp.mx.test", good_tlsa());
+  const auto tlsa = look_up_tlsa(dns, {domain("mx.test")});
+  EXPECT_EQ(tlsa.status, TlsaStatus::lookup_failed);
+  EXPECT_EQ(tlsa.error.value().code, Errc::dane_lookup);
+  EXPECT_THAT(tlsa.usable, IsEmpty());
+}
+
 TEST(LookupTlsa, pitfall_42_a_fresh_lookup_finds_what_the_cache_does_not) {
   FakeResolver dns;
   const TlsaRecord renewed{3, 1, 1, std::string(32, 'y')};

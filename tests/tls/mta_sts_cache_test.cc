@@ -150,6 +150,12 @@ TEST_F(StsCache, a_back_off_set_above_an_hour_is_kept) {
   EXPECT_LE(entry.retry_at - now(), minutes(216));
 }
 
+TEST_F(StsCache, redteam_24_a_clock_that_was_set_back_does_not_prolong_the_back_off) {
+  StsCacheEntry entry = failed({}, "1");
+  entry.retry_at = now() + hours(24 * 400);
+  EXPECT_EQ(fetch_need(entry, "1", now()), FetchNeed::new_policy);
+}
+
 TEST_F(StsCache, another_id_starts_the_back_off_anew) {
   const StsCacheEntry entry = failed(failed(failed({}, "1"), "1"), "2");
   EXPECT_EQ(entry.failures, 1U);

@@ -224,6 +224,20 @@ TEST_F(MtaStsTest, STS_18_pitfall_12_five_hundred_messages_and_two_restarts_are_
   EXPECT_EQ(fetcher_.fetches, 2);
 }
 
+TEST_F(MtaStsTest, redteam_14_a_fetch_that_is_not_tried_again_yet_is_trouble_and_not_an_absence) {
+  fetcher_.answer = fail(Errc::io, "HTTP status 404");
+  EXPECT_TRUE(lookup().fetch_tried);
+  for (const bool restarted : {false, true}) {
+    if (restarted) restart();
+    const StsLookup later = lookup();
+    EXPECT_FALSE(later.policy);
+    EXPECT_FALSE(later.fetch_tried);
+    ASSERT_TRUE(later.trouble);
+    EXPECT_THAT(later.trouble->detail, testing::HasSubstr("HTTP status 404"));
+  }
+  EXPECT_EQ(fetcher_.fetches, 1);
+}
+
 TEST_F(MtaStsTest, STS_26_a_new_id_with_a_failing_fetch_keeps_the_old_policy) {
   lookup();
   publish("2");

@@ -247,13 +247,13 @@ const std::vector<Case> kDemands = {
                  insecure(in);
                  in.sts = policy(StsMode::testing);
                }),
-     {.rule = "requiretls-unmet",
+     {.rule = "requiretls-unproven",
       .level = TlsLevel::secure,
       .failure = Errc::requiretls_unmet,
       .requiretls = true}},
     {"REQ_04_an_insecure_MX_without_a_policy_cannot_satisfy_it",
      demanding(Demand::requiretls, insecure),
-     {.rule = "requiretls-unmet",
+     {.rule = "requiretls-unproven",
       .level = TlsLevel::secure,
       .failure = Errc::requiretls_unmet,
       .requiretls = true}},
@@ -263,7 +263,7 @@ const std::vector<Case> kDemands = {
                  usable(in);
                  insecure(in);
                }),
-     {.rule = "requiretls-unmet",
+     {.rule = "requiretls-unproven",
       .level = TlsLevel::secure,
       .failure = Errc::requiretls_unmet,
       .requiretls = true}},
@@ -338,7 +338,7 @@ const std::vector<Case> kDemands = {
                  insecure(in);
                  in.sts_unknown = true;
                }),
-     {.rule = "requiretls-unmet",
+     {.rule = "requiretls-unproven",
       .level = TlsLevel::secure,
       .failure = Errc::sts_unknown,
       .requiretls = true}},
@@ -356,7 +356,7 @@ const std::vector<Case> kDemands = {
                                            insecure(in);
                                            in.sts = policy(StsMode::testing);
                                          })),
-     {.rule = "requiretls-unmet",
+     {.rule = "requiretls-unproven",
       .level = TlsLevel::secure,
       .failure = Errc::requiretls_unmet,
       .requiretls = true}},

@@ -69,7 +69,7 @@ TEST(Ledger, redteam_7_what_could_not_be_looked_up_again_ends_nothing) {
     rules.dane_mismatch.action = conf::FailureAction::bounce;
     Ledger open(1);
     open.note_failure(0, Basis::records, failed(code));
-    open.leave_open(0);
+    open.leave_records_open(0);
     const auto waiting = std::move(open).conclude(rules);
     EXPECT_EQ(waiting[0].state, RecipientState::deferred);
     EXPECT_EQ(waiting[0].failure.error.code, Errc::dane_lookup);
@@ -78,6 +78,62 @@ TEST(Ledger, redteam_7_what_could_not_be_looked_up_again_ends_nothing) {
     closed.note_failure(0, Basis::records, failed(code));
     EXPECT_EQ(std::move(closed).conclude(rules)[0].state, RecipientState::bounced);
   }
+}
+
+TEST(Ledger, redteam_17_a_policy_that_could_not_be_looked_up_again_ends_nothing) {
+  conf::Failure rules;
+  rules.sts_certificate.action = conf::FailureAction::bounce;
+  Ledger open(1);
+  open.note_failure(0, Basis::policy, failed(Errc::sts_certificate));
+  open.leave_policy_open();
+  const auto waiting = std::move(open).conclude(rules);
+  EXPECT_EQ(waiting[0].state, RecipientState::deferred);
+  EXPECT_EQ(waiting[0].failure.error.code, Errc::sts_unknown);
+  Ledger closed(1);
+  closed.note_failure(0, Basis::policy, failed(Errc::sts_certificate));
+  EXPECT_EQ(std::move(closed).conclude(rules)[0].state, RecipientState::bounced);
+}
+
+TEST(Ledger, redteam_16_hosts_that_were_not_tried_end_nothing) {
+  Ledger ledger(1);
+  ledger.note_failure(0, Basis::fact, failed(Errc::requiretls_unsupported));
+  ledger.cut_short();
+  const auto results = std::move(ledger).conclude({});
+  EXPECT_EQ(results[0].state, RecipientState::deferred);
+  EXPECT_EQ(results[0].failure.error.code, Errc::requiretls_unsupported);
+  EXPECT_EQ(results[0].failure.error.status.klass, 4);
+  EXPECT_FALSE(results[0].one_cause);
+}
+
+TEST(Ledger, redteam_20_missing_TLS_that_may_pass_ends_nothing) {
+  conf::Failure rules;
+  rules.sts_no_tls.action = conf::FailureAction::bounce;
+  for (const bool may_pass : {true, false}) {
+    Ledger ledger(1);
+    ledger.merge({.may_pass = may_pass, .label = "mx1", .tls = "none"},
+                 session_of({outcome(Errc::sts_no_tls)}));
+    const auto results = std::move(ledger).conclude(rules);
+    EXPECT_EQ(results[0].state, may_pass ? RecipientState::deferred : RecipientState::bounced);
+  }
+}
+
+TEST(Ledger, redteam_18_one_cause_is_when_every_host_failed_for_the_same_class) {
+  Ledger alike(1);
+  alike.note_failure(0, Basis::fact, failed(Errc::connect_failed));
+  alike.note_failure(1, Basis::fact, failed(Errc::connection_lost));
+  EXPECT_TRUE(std::move(alike).conclude({})[0].one_cause);
+  Ledger unlike(1);
+  unlike.note_failure(0, Basis::records, failed(Errc::dane_mismatch));
+  unlike.note_failure(1, Basis::fact, failed(Errc::remote_temporary));
+  EXPECT_FALSE(std::move(unlike).conclude({})[0].one_cause);
+}
+
+TEST(Ledger, redteam_10_an_envelope_shown_to_a_host_that_proved_nothing_is_no_content) {
+  Ledger ledger(1);
+  smtp::SessionResult result = session_of({outcome(Errc::connection_lost)});
+  result.stage = smtp::Stage::rcpt;
+  ledger.merge({.shown_unproven = true, .label = "mx1", .tls = "encrypted:downgraded"}, result);
+  EXPECT_EQ(std::move(ledger).conclude({})[0].exposure, queue::Exposure::envelope);
 }
 
 TEST(Ledger, redteam_10_content_shown_to_a_host_that_proved_nothing_counts_as_shown) {

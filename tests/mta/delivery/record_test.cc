@@ -126,7 +126,7 @@ TEST_F(RecordTest, a_host_under_dane) {
   json::value want = json::parse(R"({
     "host": "mx1.b.example", "preference": 10, "addresses": ["9.9.9.1"],
     "address_security": "secure",
-    "tlsa": {"status": "usable", "base": "mx1.b.example", "failure": null,
+    "tlsa": {"status": "usable", "base": "mx1.b.example", "published": 1, "failure": null,
              "records": ["3 1 1 0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a"]},
     "action": "use", "port": 25, "level": "dane", "enforced": true, "waived": null,
     "rule": "dane", "failure": null})");
@@ -269,6 +269,16 @@ TEST_F(RecordTest, then_the_least_preferred_hosts_go_and_it_says_so) {
   ASSERT_LT(left.size(), 60U);
   EXPECT_EQ(left.front().at("host"), "mx1.b.example");
   EXPECT_EQ(left.back().at("host").as_string(), "mx" + std::to_string(left.size()) + ".b.example");
+}
+
+TEST_F(RecordTest, redteam_15_of_many_TLSA_records_the_first_are_shown) {
+  HostPlan plan;
+  for (int i = 0; i < 50; ++i)
+    plan.tlsa.published.push_back({3, 1, 1, std::string(32, 'x')});
+  const json::object record = to_json(plan);
+  const json::value& tlsa = record.at("tlsa");
+  EXPECT_EQ(tlsa.at("records").as_array().size(), 20U);
+  EXPECT_EQ(tlsa.at("published"), 50U);
 }
 
 TEST_F(RecordTest, a_policy_with_a_long_list_of_hosts_does_not_cost_the_whole_record) {
