@@ -33,9 +33,13 @@ class Places:
         self.issued: dict[str, Issued] = {}
 
 
+def _soa_data(ttl: int) -> str:
+    return f"ns.lab. hostmaster.lab. 1 3600 600 86400 {ttl}"
+
+
 def _soa(zone: str, ttl: int) -> list[str]:
     origin = f"{zone}." if zone else "."
-    return [f"$TTL {ttl}", f"{origin} {ttl} IN SOA ns.lab. hostmaster.lab. 1 3600 600 86400 {ttl}"]
+    return [f"$TTL {ttl}", f"{origin} {ttl} IN SOA {_soa_data(ttl)}"]
 
 
 def _host_lines(site: Site, host: Host, places: Places) -> list[str]:
@@ -140,9 +144,21 @@ class DnsWorld:
 
     def replace(self, site: Site, name: str, kind: str, *rdata: str) -> None:
         """From now on the zone, which is signed and watched, has these records of that name and type instead."""
-        records = dns.rrset.from_text(f"{site.absolute(name)}.", site.ttl, "IN", kind, *rdata)
+        self.faulty.answer_with(site.absolute(name), kind, *self._signed(site, f"{site.absolute(name)}.", kind, *rdata))
+
+    def remove(self, site: Site, name: str, kind: str) -> None:
+        """From now on the zone, which is signed and watched, proves that the name, which has no other records, has
+        none of that type."""
+        owner = f"{site.absolute(name)}."
+        self.faulty.deny_with(site.absolute(name), kind,
+                              *self._signed(site, f"{site.zone}.", "SOA", _soa_data(site.ttl)),
+                              *self._signed(site, owner, "NSEC", f"\\000.{owner} RRSIG NSEC"))
+
+    def _signed(self, site: Site, owner: str, kind: str, *rdata: str) -> tuple[dns.rrset.RRset, dns.rrset.RRset]:
+        """The records, and their signature."""
+        records = dns.rrset.from_text(owner, site.ttl, "IN", kind, *rdata)
         made = signature(records.name, records, self._keys[site.zone], dns.name.from_text(site.zone))
-        self.faulty.answer_with(site.absolute(name), kind, records, dns.rrset.from_rdata(records.name, site.ttl, made))
+        return records, dns.rrset.from_rdata(records.name, site.ttl, made)
 
     async def start(self) -> None:
         await asyncio.gather(*(server.start() for server in (*self._servers, *self._upstreams)), self.faulty.start())

@@ -9,8 +9,8 @@ from typing import Any, Mapping, Optional, Union
 from trial import Trial
 
 SECURITY = ("dane-lookup", "dane-mismatch", "dane-no-tls", "sts-mx-mismatch", "sts-certificate", "sts-no-tls",
-            "dane-required", "sts-required", "rule-certificate", "rule-no-tls", "requiretls-unsupported",
-            "requiretls-unmet")
+            "dane-required", "sts-required", "sts-unknown", "rule-certificate", "rule-no-tls",
+            "requiretls-unsupported", "requiretls-unmet")
 
 
 def equal(what: str, got: object, want: object) -> None:

@@ -29,6 +29,7 @@ class FaultyDns:
         self._pulse = pulse
         self._faults: dict[Question, Fault] = {}
         self._overrides: dict[Question, list[dns.rrset.RRset]] = {}
+        self._denials: dict[Question, list[dns.rrset.RRset]] = {}
         self._udp: Optional[asyncio.DatagramTransport] = None
         self._tcp: Optional[asyncio.AbstractServer] = None
         self._pending: set[asyncio.Task[None]] = set()
@@ -61,6 +62,10 @@ class FaultyDns:
     def answer_with(self, name: str, kind: str, *answer: dns.rrset.RRset) -> None:
         """From now on answers this question with just these, signatures included."""
         self._overrides[(name.lower(), kind)] = list(answer)
+
+    def deny_with(self, name: str, kind: str, *authority: dns.rrset.RRset) -> None:
+        """From now on says that there is no such record, with this proof."""
+        self._denials[(name.lower(), kind)] = list(authority)
 
     def asked(self, name: str, kind: str) -> int:
         return self.queries.count((name.lower(), kind))
@@ -102,17 +107,19 @@ class FaultyDns:
             return None
         if fault is not None:
             return self._made_up(query, dns.rcode.SERVFAIL if fault is Fault.SERVFAIL else dns.rcode.REFUSED)
-        if key in self._overrides:
-            return self._made_up(query, dns.rcode.NOERROR, self._overrides[key])
+        if key in self._overrides or key in self._denials:
+            return self._made_up(query, dns.rcode.NOERROR, self._overrides.get(key), self._denials.get(key))
         return await (self._relay_tcp(wire) if over_tcp else self._relay_udp(wire))
 
     @staticmethod
     def _made_up(query: dns.message.Message, rcode: dns.rcode.Rcode,
-                 answer: Optional[list[dns.rrset.RRset]] = None) -> bytes:
+                 answer: Optional[list[dns.rrset.RRset]] = None,
+                 authority: Optional[list[dns.rrset.RRset]] = None) -> bytes:
         response = dns.message.make_response(query)
         response.set_rcode(rcode)
         response.flags |= dns.flags.AA
         response.answer = answer or []
+        response.authority = authority or []
         return response.to_wire()
 
     async def _relay_udp(self, wire: bytes) -> Optional[bytes]:

@@ -6,8 +6,9 @@ import re
 from collections import defaultdict
 from dataclasses import dataclass
 
-DELIVERY = re.compile(r"(\w+): to=<(?P<to>[^>]*)>, relay=(?P<relay>[^,]*), delay=(?P<delay>[^,]*), delays=[^,]*, "
-                      r"tls=(?P<tls>[^,]*), dsn=(?P<dsn>[^,]*), status=(?P<status>\w+) \((?P<text>.*)\)")
+DELIVERY = re.compile(r"(\w+): to=<(?P<to>[^>]*)>, relay=(?P<relay>[^,]*), delay=(?P<delay>[^,]*), "
+                      r"delays=(?P<delays>[^,]*), tls=(?P<tls>[^,]*), dsn=(?P<dsn>[^,]*), "
+                      r"status=(?P<status>\w+) \((?P<text>.*)\)")
 QUEUED = re.compile(r"(\w+): client=(?P<client>[^,]*), from=<(?P<sender>[^>]*)>, .*\(queued\)")
 NOTICE = re.compile(r"(\w+): sender (?P<kind>failed|delayed) notice: (?P<notice>\w+)")
 
@@ -23,6 +24,8 @@ class Attempt:
     failed: str    # what follows it: "failed=dane-mismatch", or empty
     dsn: str
     status: str    # sent, deferred, bounced
+    delay: float                # seconds since arrival
+    delays: tuple[float, ...]   # its parts
     text: str
     line: str
 
@@ -37,8 +40,10 @@ class MailLog:
         match = DELIVERY.search(line)
         if match:
             tls, _, failed = match["tls"].partition(":")
+            delays = tuple(float(part) for part in match["delays"].split("/"))
             self._attempts[match["to"]].append(Attempt(match[1], match["to"], match["relay"], tls, failed,
-                                                       match["dsn"], match["status"], match["text"], line))
+                                                       match["dsn"], match["status"], float(match["delay"]), delays,
+                                                       match["text"], line))
 
     def attempts(self, recipient: str) -> list[Attempt]:
         return self._attempts[recipient]

@@ -58,6 +58,10 @@ class PolicyHost:
             task.cancel()
         await asyncio.gather(*self._sessions, return_exceptions=True)
 
+    def withdraw(self) -> None:
+        """From now on says that the domain has no policy any more."""
+        self.text = "version: STSv1\nmode: none\nmax_age: 86400\n"
+
     def release(self) -> None:
         """Answers the requests held back by `open = False`."""
         self.open = True

@@ -120,6 +120,14 @@ class Relay:
         """FILE:LINE of this entry."""
         return next(f"{self.config_file}:{line}" for known, line in self._rules if known is rule)
 
+    def peak_memory(self) -> int:
+        """Octets of memory that the program has held at most since its start."""
+        assert self._process is not None
+        status = Path(f"/proc/{self._process.pid}/status").read_text()
+        match = re.search(r"VmHWM:\s*(\d+) kB", status)
+        assert match is not None, f"no VmHWM: {status}"
+        return int(match[1]) * 1024
+
     async def start(self) -> None:
         """Runs `fulmar serve` until it says READY=1."""
         notify_path = self._directory / "notify.sock"

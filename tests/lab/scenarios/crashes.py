@@ -7,7 +7,7 @@ import smtplib
 
 from expect import equal
 from scenario import Scenario
-from sites import Host, Site, Smtp, StartTls, once
+from sites import Host, Site, Smtp, StartTls, always, once
 from trial import SENDER, Trial
 
 COUNT = 60
@@ -92,6 +92,14 @@ async def life_story(trial: Trial) -> None:
     await trial.until(lambda: any(": removed" in line for line in trial.relay.log.about(recipient)), "a removed line")
 
 
+async def delays_add_up(trial: Trial) -> None:
+    """Also of an attempt that the time limit brings forward, and of the end itself."""
+    recipient = await trial.send_one()
+    await trial.attempt(recipient, "bounced")
+    for attempt in trial.relay.log.attempts(recipient):
+        assert abs(sum(attempt.delays) - attempt.delay) < 1, f"delays= do not add up to delay=: {attempt.line}"
+
+
 SCENARIOS = (
     Scenario("kill -9 after 250: every acknowledged message arrives after the restart, once", "SMTP-15 pitfall-87",
              (Site("kill-after-250.test"),), killed_after_250, settings={}),
@@ -106,4 +114,7 @@ SCENARIOS = (
              (Site("second-daemon.test"),), second_daemon, settings={}),
     Scenario("The log tells a message's life from queued to removed", "pitfall-124",
              (Site("life-story.test", hosts=(Host(smtp=Smtp(starttls=StartTls.ABSENT)),)),), life_story),
+    Scenario("delays= in the log add up to delay=, to the end of a message", "pitfall-124",
+             (Site("delays.test", hosts=(Host(smtp=Smtp(rcpt=always("450 4.2.0 Later"))),)),), delays_add_up,
+             settings={"retry": {"intervals": ["1s", "8s"], "give_up_after": "2s"}}),
 )

@@ -125,7 +125,7 @@ async def orderly_removal(trial: Trial) -> None:
     """Mode none under a new id ends enforcement at once."""
     await Delivered("sts", explained=False)(trial)
     policy_host = trial.policy_host()
-    policy_host.text = "version: STSv1\nmode: none\nmax_age: 86400\n"
+    policy_host.withdraw()
     trial.world.dns.faulty.answer(f"_mta-sts.{trial.domain}", "TXT", '"v=STSv1; id=gone;"')
     trial.host().behave(Smtp(starttls=StartTls.ABSENT))
     recipient = await _sent_until(trial, lambda: len(policy_host.requests) > 1)
@@ -143,6 +143,46 @@ async def rechecked_before_the_bounce(trial: Trial) -> None:
     equal("Status in the notice", notice.status, "5.7.4")
     equal("Remote-MTA in the notice", notice.remote_mta, None)
     assert not trial.host().saw_mail(), "the host saw an envelope"
+
+
+async def explained_before_it_is_sent(trial: Trial) -> None:
+    """The policy changes under the same id: explain looks it up afresh before it says that mail would fail."""
+    await Delivered("sts", host="old", explained=False)(trial)
+    policy_host = trial.policy_host()
+    policy_host.text = policy_host.text.replace("old.", "new.")
+    trial.world.dns.faulty.answer(trial.domain, "MX", f"10 new.{trial.domain}.")
+    await trial.pulse.let_pass(TTL_SECONDS)
+    equal("explain: deliverable", (await trial.explain())["deliverable"], True)
+    equal("explain --connect: deliverable", (await trial.explain("--connect"))["deliverable"], True)
+    recipient = await trial.send_one()
+    equal("status of the first attempt", (await trial.first_attempt(recipient)).status, "sent")
+    equal("hosts that took it", trial.accepted_by(recipient), [trial.site.absolute("new")])
+
+
+async def withdrawal_explained(trial: Trial) -> None:
+    """The policy is withdrawn under the same id, the certificate no longer verifies: explain --connect knows."""
+    await Delivered("sts", explained=False)(trial)
+    trial.world.renew(f"mx.{trial.domain}", SELF_SIGNED)
+    trial.policy_host().withdraw()
+    explanation = await trial.explain("--connect")
+    equal("explain: deliverable", explanation["deliverable"], True)
+    equal("explain: tls", explanation["hosts"][0]["connect"]["tls"], "encrypted")
+    recipient = await trial.send_one()
+    equal("status of the first attempt", (await trial.first_attempt(recipient)).status, "sent")
+
+
+async def fresh_enough(trial: Trial) -> None:
+    """The policy that a host fails was fetched for this very attempt: no second look at it."""
+    recipient = await trial.send_one()
+    equal("tls= in the log", (await trial.attempt(recipient, "sent")).tls, "sts")
+    equal("fetches of the policy", len(trial.policy_host().requests), 1)
+
+
+async def failing_and_fresh_enough(trial: Trial) -> None:
+    """The same where the only host fails it, and the message waits."""
+    recipient = await trial.send_one()
+    equal("failed=", (await trial.first_attempt(recipient)).failed, "failed=sts-certificate")
+    equal("fetches of the policy", len(trial.policy_host().requests), 1)
 
 
 def changing(zone: str) -> tuple[Site, ...]:
@@ -174,4 +214,17 @@ SCENARIOS = (
              (Site("bounce-recheck.test", signed=False, watched=True, ttl=1,
                    hosts=(Host(cert=SELF_SIGNED, smtp=Smtp(starttls=StartTls.ABSENT)),), policy=Policy()),),
              rechecked_before_the_bounce, settings={"retry": {"give_up_after": "5s"}}),
+    Scenario("A policy changed under the same id: explain looks at it afresh, as delivery does",
+             "STS-34 pitfall-19 pitfall-125", moving("same-id-explained.test"), explained_before_it_is_sent),
+    Scenario("A policy withdrawn under the same id: explain looks at it afresh, as delivery does",
+             "STS-34 STS-36 pitfall-125", (Site("withdrawn-explained.test", signed=False, policy=Policy()),),
+             withdrawal_explained),
+    Scenario("A policy that was fetched for this attempt is not fetched again for a host it does not list",
+             "STS-34 pitfall-12",
+             (Site("fresh-unlisted.test", signed=False, hosts=(Host("mx1", 10), Host("mx2", 20)),
+                   policy=Policy(mx=("mx2.fresh-unlisted.test",))),), fresh_enough),
+    Scenario("A policy that was fetched for this attempt is not fetched again for a certificate that fails it",
+             "STS-34 pitfall-12",
+             (Site("fresh-certificate.test", signed=False, hosts=(Host(cert=SELF_SIGNED),), policy=Policy()),),
+             failing_and_fresh_enough),
 )

@@ -19,6 +19,7 @@ NO = "TLS-Required: No\r\n"
 OFFERS = Smtp(requiretls=True)
 DOWN = Smtp(greeting=always("421 4.3.2 Not now"))
 CLEAR = Smtp(starttls=StartTls.ABSENT)
+TTL_SECONDS = 2.1    # of records with a TTL of one second; caches count in whole ones
 BODY = "A sentence that nobody else need read.\r\n"
 
 
@@ -118,11 +119,19 @@ class Waits:
         recipient = (await trial.send(requiretls=True))[0]
         await self.check(trial, recipient)
 
-    async def check(self, trial: Trial, recipient: str) -> None:
+    async def after_others(self, trial: Trial) -> None:
+        """Where other messages were delivered before."""
+        recipient = (await trial.send(requiretls=True))[0]
+        await self._held(trial, recipient)
+
+    async def _held(self, trial: Trial, recipient: str) -> None:
         attempt = await trial.attempt(recipient, "deferred", count=2)
         equal("dsn= in the log", attempt.dsn, self.dsn)
         equal("class in queue list", (await trial.queued_reason(recipient)).get("class"), self.reason)
         equal("hosts that took it", trial.accepted_by(recipient), [])
+
+    async def check(self, trial: Trial, recipient: str) -> None:
+        await self._held(trial, recipient)
         for host in recipients_hosts(trial):
             assert not host.saw_mail(), f"{host.name} saw an envelope"
 
@@ -150,6 +159,59 @@ class Anyhow:
 
 async def not_now_then_taken(trial: Trial) -> None:
     await Protected("dane", deferred=1)(trial)
+
+
+async def while_the_policy_cannot_be_fetched(trial: Trial) -> None:
+    """The message that meets the failing fetch, its retry, and the next message: none finds that there is no policy."""
+    first = (await trial.send(requiretls=True))[0]
+    await trial.first_attempt(first)
+    equal("fetches of the policy in the first attempt", len(trial.policy_host().requests), 1)
+    second = (await trial.send(requiretls=True))[0]
+    for recipient in (first, second):
+        await Waits("4.7.5", "sts-unknown").check(trial, recipient)
+        equal("failed= in the log", {one.failed for one in trial.relay.log.attempts(recipient)}, {"failed=sts-unknown"})
+    assert (await trial.explain())["mta_sts"]["trouble"] is not None, "explain: mta_sts has no trouble"
+
+
+async def _new_id_without_a_file(trial: Trial) -> None:
+    """A policy is known; then there is a new id, and what the policy host has is no policy."""
+    await trial.attempt(await trial.send_one(), "sent")
+    trial.policy_host().text = "We are moving.\r\n"
+    trial.world.dns.faulty.answer(f"_mta-sts.{trial.domain}", "TXT", '"v=STSv1; id=new;"')
+
+
+async def moved_and_not_told_where(trial: Trial) -> None:
+    """The known policy does not list the new host, and the new policy cannot be had: it may well list it."""
+    await _new_id_without_a_file(trial)
+    trial.world.dns.faulty.answer(trial.domain, "MX", f"10 new.{trial.domain}.")
+    await trial.pulse.let_pass(TTL_SECONDS)
+    await Waits("4.7.5", "sts-unknown").after_others(trial)
+
+
+async def testing_until_now(trial: Trial) -> None:
+    """The known policy says "testing", and the new one cannot be had: it may well say "enforce"."""
+    await _new_id_without_a_file(trial)
+    await trial.pulse.let_pass(TTL_SECONDS)
+    await Waits("4.7.5", "sts-unknown").after_others(trial)
+
+
+async def enforce_by_now(trial: Trial) -> None:
+    """The known policy says "testing", the published one "enforce" under the same id: one look, and it goes."""
+    await trial.attempt(await trial.send_one(), "sent")
+    policy_host = trial.policy_host()
+    policy_host.text = policy_host.text.replace("testing", "enforce")
+    before = len(policy_host.requests)
+    recipient = (await trial.send(requiretls=True))[0]
+    await Protected("sts").check(trial, recipient)
+    equal("fetches of the policy for it", len(policy_host.requests) - before, 1)
+
+
+async def certificate_and_policy_host_gone(trial: Trial) -> None:
+    """The host no longer satisfies the known policy, and whether it is still that policy cannot be found out."""
+    await Protected("sts")(trial)
+    trial.world.renew(f"mx.{trial.domain}", SELF_SIGNED)
+    await trial.policy_host().stop()
+    await Waits("4.7.5", "sts-unknown").after_others(trial)
 
 
 async def told_without_the_content(trial: Trial) -> None:
@@ -342,6 +404,26 @@ WAITS = (
     Scenario("REQUIRETLS: one host without it, the other down: waits for the other", "REQ-05",
              (Site("req-one-down.test", hosts=(Host("mx1", 10, tlsa=EE), Host("mx2", 20, tlsa=EE, smtp=DOWN))),),
              Waits("4.3.2", "remote-temporary")),
+    Scenario("REQUIRETLS: while the policy cannot be fetched, every message and every retry waits",
+             "REQ-05 STS-18 pitfall-12",
+             (Site("req-unfetched.test", signed=False, hosts=(Host(smtp=OFFERS),), policy=Policy(status=404)),),
+             while_the_policy_cannot_be_fetched),
+    Scenario("REQUIRETLS: a host that the known policy does not list, and a new policy that cannot be had: waits",
+             "REQ-05 STS-26 STS-34 pitfall-18",
+             (Site("req-moved.test", signed=False, watched=True, ttl=1,
+                   hosts=(Host("old", smtp=OFFERS), Host("new", preference=None, smtp=OFFERS)), policy=Policy()),),
+             moved_and_not_told_where),
+    Scenario("REQUIRETLS: a certificate that fails the known policy, and a policy host that is down: waits",
+             "REQ-05 STS-34 pitfall-25",
+             (Site("req-no-second-look.test", signed=False, hosts=(Host(smtp=OFFERS),), policy=Policy()),),
+             certificate_and_policy_host_gone),
+    Scenario("REQUIRETLS: testing until now, and a new policy that cannot be had: waits", "REQ-05 STS-26 STS-35",
+             (Site("req-testing-until-now.test", signed=False, watched=True, ttl=1, hosts=(Host(smtp=OFFERS),),
+                   policy=Policy(mode="testing")),), testing_until_now),
+    Scenario("REQUIRETLS: testing became enforce under the same id: goes after one look at the policy",
+             "REQ-04 STS-34 pitfall-19",
+             (Site("req-enforce-by-now.test", signed=False, hosts=(Host(smtp=OFFERS),), policy=Policy(mode="testing")),
+              ), enforce_by_now),
 )
 
 NOTICES = (

@@ -53,6 +53,7 @@ FIRST = ({"domain": ".rule-first.test", "tls": "none"}, {"domain": "rule-first.t
          {"domain": "rule-first.test", "tls": "none"})
 OVER = {"domain": "rule-over.test", "tls": "none", "until": datetime.date(2020, 1, 31)}
 STILL = {"domain": "rule-still.test", "tls": "none", "until": datetime.date(2999, 1, 31), "comment": "being repaired"}
+UNFETCHED = {"domain": "rule-sts-unfetched.test", "tls": "sts"}
 DEFAULT = ({"domain": "origin.test", "tls": "may"}, {"domain": "*", "tls": "encrypt"})
 
 
@@ -73,6 +74,15 @@ async def still_applies(trial: Trial) -> None:
     await UnderRule(STILL, Delivered("none", level="none"))(trial)
     explained = (await trial.explain())["rule"]
     equal("explain: until and comment", (explained["until"], explained["comment"]), ("2999-01-31", "being repaired"))
+
+
+async def unknown_while_it_cannot_be_fetched(trial: Trial) -> None:
+    """The fetch fails once; while it is not tried again, whether there is a policy stays unknown, to explain too."""
+    await UnderRule(UNFETCHED, Deferred("sts-unknown", "4.7.5"))(trial)
+    await trial.attempt(await trial.send_one(), "deferred")
+    for recipient in trial.recipients:
+        equal("failed=", {one.failed for one in trial.relay.log.attempts(recipient)}, {"failed=sts-unknown"})
+    assert (await trial.explain())["mta_sts"]["trouble"] is not None, "explain: mta_sts has no trouble"
 
 
 async def told_with_its_reason(trial: Trial) -> None:
@@ -153,6 +163,10 @@ STS = (
     under("tls = sts: TLSA records do not stand in for the policy", "STS-01 DANE-57",
           Site("rule-sts-dane.test", hosts=(Host(cert=SELF_SIGNED, tlsa=EE),), policy=Policy()),
           Deferred("sts-certificate", "4.7.5", level="sts"), tls="sts"),
+    Scenario("tls = sts: while the policy cannot be fetched, mail waits, and nobody says that there is none",
+             "STS-01 STS-18 pitfall-12",
+             (Site(UNFETCHED["domain"], signed=False, policy=Policy(status=404)),),
+             unknown_while_it_cannot_be_fetched, rules=(UNFETCHED,)),
 )
 
 SECURE = (

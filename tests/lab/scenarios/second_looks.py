@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ca import SELF_SIGNED
 from expect import Bounced, Delivered, equal
 from scenario import Scenario
@@ -12,11 +14,16 @@ EE = ("3 1 1",)
 WRONG = ("3 1 1 wrong",)
 OTHER_RECORD = f"3 1 1 {'00' * 32}"
 FEW = Smtp(starttls=StartTls.FEW_GROUPS)
+NOT_NOW = Smtp(starttls=StartTls.REFUSED_454)
 RECORD = "_25._tcp.mx"
+UNUSABLE_RECORD = f"1 1 1 {'00' * 32}"
 LONG_TTL = 3600
+TTL_SECONDS = 2.1    # of records with a TTL of one second; caches count in whole ones
+# Retries, and looks at a policy that failed before, from second to second.
+AGAIN_SOON = {"retry": {"intervals": ["1s"]}, "mta_sts": {"failed_fetch_backoff": "1s", "recheck_interval": "1s"}}
 
 
-def action(name: str) -> dict[str, dict[str, dict[str, str]]]:
+def action(name: str) -> dict[str, dict[str, Any]]:
     return {"failure": {name: {"action": "bounce"}}}
 
 
@@ -108,6 +115,16 @@ async def gives_up_by_class(trial: Trial) -> None:
     await trial.attempt(other, "deferred", count=len(trial.relay.log.attempts(other)) + 1)
 
 
+async def no_record_any_more(trial: Trial) -> None:
+    """The key changes, and the record is taken away: with a proof of that, nothing is owed any more."""
+    await _delivered_before(trial)
+    trial.world.renew(f"mx.{trial.domain}", SELF_SIGNED)
+    trial.world.dns.remove(trial.site, RECORD, "TLSA")
+    recipient = await trial.send_one()
+    equal("tls= in the log", (await trial.attempt(recipient, "sent")).tls, "encrypted")
+    equal("attempts", len(trial.relay.log.attempts(recipient)), 1)
+
+
 async def _certificate_goes_bad(trial: Trial) -> int:
     """A policy that is known, and a host that no longer satisfies it; how often the policy was fetched."""
     await Delivered("sts", explained=False)(trial)
@@ -135,11 +152,87 @@ async def most_telling(trial: Trial) -> None:
 async def policy_was_withdrawn(trial: Trial) -> None:
     """The policy host says "none" by now, under the same id: nothing comes back."""
     before = await _certificate_goes_bad(trial)
-    trial.policy_host().text = "version: STSv1\nmode: none\nmax_age: 86400\n"
+    trial.policy_host().withdraw()
     recipient = await trial.send_one()
     equal("tls= in the log", (await trial.attempt(recipient, "sent")).tls, "encrypted")
     equal("attempts", len(trial.relay.log.attempts(recipient)), 1)
     equal("fetches of the policy for it", len(trial.policy_host().requests) - before, 1)
+
+
+async def _waits(trial: Trial, recipient: str, attempts: int = 1) -> None:
+    """So often, since it cannot be known now what the policy is."""
+    attempt = await trial.attempt(recipient, "deferred", count=attempts)
+    equal("dsn= and failed= in the log", (attempt.dsn, attempt.failed), ("4.7.5", "failed=sts-unknown"))
+    equal("hosts that took it", trial.accepted_by(recipient), [])
+
+
+async def policy_host_down_before_the_bounce(trial: Trial) -> None:
+    """What may have been withdrawn is waited for; when it turns out to stand, the mail comes back."""
+    await _certificate_goes_bad(trial)
+    await trial.policy_host().stop()
+    recipient = await trial.send_one()
+    await _waits(trial, recipient, attempts=2)
+    await trial.policy_host().start()
+    equal("dsn= once the policy was seen again", (await trial.attempt(recipient, "bounced")).dsn, "5.7.5")
+
+
+async def moved_without_a_file(trial: Trial) -> None:
+    """New host, new id, and no file yet for it: waits, and goes once the file is there."""
+    await Delivered("sts", host="old", explained=False)(trial)
+    policy_host, faulty = trial.policy_host(), trial.world.dns.faulty
+    new_text = policy_host.text.replace("old.", "new.")
+    policy_host.text = "We are moving.\r\n"
+    faulty.answer(trial.domain, "MX", f"10 new.{trial.domain}.")
+    faulty.answer(f"_mta-sts.{trial.domain}", "TXT", '"v=STSv1; id=new;"')
+    await trial.pulse.let_pass(TTL_SECONDS)
+    recipient = await trial.send_one()
+    await _waits(trial, recipient)
+    policy_host.text = new_text
+    equal("tls= in the log", (await trial.attempt(recipient, "sent")).tls, "sts")
+    equal("hosts that took it", trial.accepted_by(recipient), [trial.site.absolute("new")])
+
+
+async def withdrawn_after_one_came_back(trial: Trial) -> None:
+    """The policy was confirmed for one message, which comes back; it is withdrawn just before the next one."""
+    await _certificate_goes_bad(trial)
+    equal("dsn= of the first", (await trial.attempt(await trial.send_one(), "bounced")).dsn, "5.7.5")
+    trial.policy_host().withdraw()
+    attempt = await trial.first_attempt(await trial.send_one())
+    assert attempt.status in ("sent", "deferred"), f"the second came back: {attempt.line}"
+
+
+async def from_dane_to_nothing(trial: Trial) -> None:
+    """The record in the cache fails, the fresh one is unusable, the policy in the cache fails, and it is withdrawn."""
+    await _delivered_before(trial)
+    trial.world.renew(f"mx.{trial.domain}", SELF_SIGNED)
+    trial.world.dns.replace(trial.site, RECORD, "TLSA", UNUSABLE_RECORD)
+    trial.policy_host().withdraw()
+    recipient = await trial.send_one()
+    attempt = await trial.attempt(recipient, "sent")
+    equal("tls= in the log", (attempt.tls, attempt.failed), ("encrypted", ""))
+    equal("attempts", len(trial.relay.log.attempts(recipient)), 1)
+
+
+async def not_just_now(trial: Trial) -> None:
+    """454 says that TLS is not available at the moment: it is waited for, and the mail goes once it is."""
+    recipient = await trial.send_one()
+    attempt = await trial.attempt(recipient, "deferred")
+    assert attempt.dsn.startswith("4.7."), f"dsn= in the log: {attempt.dsn}"
+    assert not trial.host().saw_mail(), "the host saw an envelope"
+    trial.host().behave(Smtp())
+    await trial.attempt(recipient, "sent")
+
+
+async def record_is_gone(trial: Trial) -> None:
+    """The host has neither TLS nor TLSA records any more; only our cache has them still."""
+    await _delivered_before(trial)
+    trial.host().behave(Smtp(starttls=StartTls.ABSENT))
+    trial.world.dns.remove(trial.site, RECORD, "TLSA")
+    before = _lookups(trial)
+    recipient = await trial.send_one()
+    equal("tls= in the log", (await trial.attempt(recipient, "sent")).tls, "none")
+    equal("attempts", len(trial.relay.log.attempts(recipient)), 1)
+    assert _lookups(trial) > before, "the TLSA records were not asked for again"
 
 
 async def waits_for_the_other(trial: Trial) -> None:
@@ -200,6 +293,8 @@ ROLLOVER = (
              "pitfall-42 DANE-31", rolling("rollover-stale.test"), stale_record),
     Scenario("A new key with a record that is wrong again: waits", "pitfall-42 DANE-31",
              rolling("rollover-wrong.test"), another_wrong_record),
+    Scenario("A new key, and no record any more, which DNSSEC proves: goes without DANE in the same attempt",
+             "pitfall-42 DANE-50", rolling("rollover-gone.test"), no_record_any_more),
 )
 
 FAILURE = (
@@ -227,6 +322,35 @@ FAILURE = (
              "STS-34 STS-36 pitfall-25",
              (Site("bounce-withdrawn.test", signed=False, policy=Policy()),), policy_was_withdrawn,
              settings=action("sts-certificate")),
+    Scenario("[failure] sts-certificate = bounce: a policy withdrawn since the last bounce makes nothing come back",
+             "STS-34 STS-36 pitfall-25",
+             (Site("bounce-withdrawn-since.test", signed=False, policy=Policy()),), withdrawn_after_one_came_back,
+             settings=action("sts-certificate")),
+    Scenario("[failure] sts-certificate = bounce: while the policy host is down, nothing comes back",
+             "STS-34 pitfall-25",
+             (Site("bounce-host-down.test", signed=False, policy=Policy()),), policy_host_down_before_the_bounce,
+             settings=action("sts-certificate") | AGAIN_SOON),
+    Scenario("[failure] sts-mx-mismatch = bounce: while a new policy cannot be had, nothing comes back",
+             "STS-26 STS-34 pitfall-18",
+             (Site("bounce-moved.test", signed=False, watched=True, ttl=1,
+                   hosts=(Host("old"), Host("new", preference=None)), policy=Policy()),), moved_without_a_file,
+             settings=action("sts-mx-mismatch") | AGAIN_SOON),
+    Scenario("[failure] sts-certificate = bounce: a policy is looked at afresh also behind fresh TLSA records",
+             "DANE-58 STS-34 STS-36 pitfall-42",
+             (Site("bounce-chain.test", watched=True, ttl=LONG_TTL, hosts=(Host(tlsa=EE),), policy=Policy()),),
+             from_dane_to_nothing, settings=action("sts-certificate")),
+    Scenario("[failure] dane-no-tls = bounce: 454 to STARTTLS is no lack of TLS, and mail waits", "DANE-53 pitfall-25",
+             (Site("bounce-454-dane.test", hosts=(Host(tlsa=EE, smtp=NOT_NOW),)),), not_just_now,
+             settings=action("dane-no-tls")),
+    Scenario("[failure] sts-no-tls = bounce: 454 to STARTTLS is no lack of TLS, and mail waits", "STS-33 pitfall-25",
+             (Site("bounce-454-sts.test", signed=False, hosts=(Host(smtp=NOT_NOW),), policy=Policy()),), not_just_now,
+             settings=action("sts-no-tls")),
+    Scenario("[failure] dane-no-tls = bounce: a host that never offers STARTTLS: comes back at once, 5.7.4", "DANE-53",
+             (Site("bounce-no-tls.test", hosts=(Host(tlsa=EE, smtp=Smtp(starttls=StartTls.ABSENT)),)),),
+             Bounced("5.7.4", text="dane-no-tls"), settings=action("dane-no-tls")),
+    Scenario("[failure] dane-no-tls = bounce: records that are in our cache alone make nothing come back",
+             "pitfall-42 DANE-50 DANE-53", rolling("bounce-record-gone.test"), record_is_gone,
+             settings=action("dane-no-tls")),
 )
 
 GROUPS = (
