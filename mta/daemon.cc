@@ -42,6 +42,15 @@ int exit_code_for_spool(const Error& error) {
   return needs_operator ? kExitConfig : kExitTryLater;
 }
 
+asio::awaitable<void> wait_for_stop_signal(asio::signal_set& signals) {
+  for (;;) {
+    const auto [ec, number] = co_await signals.async_wait(asio::as_tuple(asio::use_awaitable));
+    if (ec || number != SIGHUP) co_return;
+    log_warn(
+        "SIGHUP: reloading the configuration is not in this version yet; restart to apply changes");
+  }
+}
+
 }  // namespace
 
 Daemon::Daemon(conf::Config config)
@@ -60,6 +69,8 @@ int Daemon::run() {
 
 asio::awaitable<void> Daemon::live() {
   started_at_ = clock_.utc_now();
+  // Before anybody is told that we are ready: a signal that comes meanwhile is kept and heeded.
+  asio::signal_set signals(runtime_.main(), SIGTERM, SIGINT, SIGHUP);
   const Started started = co_await start();
   if (!started) {
     std::fprintf(stderr, "fulmar: %s\n", started.error().line.c_str());
@@ -67,7 +78,7 @@ asio::awaitable<void> Daemon::live() {
   } else {
     log_info("ready", {{"hostname", config_.hostname.str()}, {"version", FULMAR_VERSION}});
     notify_ready();
-    co_await wait_for_signal();
+    co_await wait_for_stop_signal(signals);
     notify_stopping();
     log_info("stopping");
   }
@@ -215,16 +226,6 @@ void Daemon::start_work() {
   background_.spawn(runtime_.main(), feed_watchdog(), "watchdog");
   control_->start();
   intake_->start();
-}
-
-asio::awaitable<void> Daemon::wait_for_signal() {
-  asio::signal_set signals(runtime_.main(), SIGTERM, SIGINT, SIGHUP);
-  for (;;) {
-    const auto [ec, number] = co_await signals.async_wait(asio::as_tuple(asio::use_awaitable));
-    if (ec || number != SIGHUP) co_return;
-    log_warn(
-        "SIGHUP: reloading the configuration is not in this version yet; restart to apply changes");
-  }
 }
 
 asio::awaitable<void> Daemon::stop() {

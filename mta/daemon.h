@@ -55,7 +55,6 @@ class Daemon {
   Started open_sockets();
   void start_work();
   void enqueue(const std::vector<queue::Delivery>& deliveries);
-  boost::asio::awaitable<void> wait_for_signal();
   boost::asio::awaitable<void> stop();
 
   conf::Config config_;
