@@ -45,7 +45,8 @@ def run(server: Server, scenario: Scenario, tools: Path, pem: Path, limit: int) 
         "accepted_per_second": source["per_second"],
         "end_to_end_per_second": count / (seen["last"] - source["first"]),
         "cpu_ms_per_message": (after.cpu_seconds - before.cpu_seconds) * 1000 / count,
-        "peak_memory_mb": memory.peak / 1e6,
+        # A peak between two samples is known to the kernel where there is one process.
+        "peak_memory_mb": max(memory.peak, peak_of_one) / 1e6,
         "peak_of_one_process_mb": peak_of_one / 1e6,
         "written_kb_per_message": (after.written - before.written) / 1000 / count,
         "device_flushes_per_message": _per(flushes_after, flushes_before, count),
