@@ -40,6 +40,14 @@ std::string_view to_string(Stage stage) {
 
 ClientSession::ClientSession(ClientOptions options, OutgoingEnvelope envelope)
     : state_(std::make_unique<State>(std::move(options), std::move(envelope))) {}
+ClientSession::ClientSession(ClientOptions options, OutgoingEnvelope envelope, KeptSession kept)
+    : ClientSession(std::move(options), std::move(envelope)) {
+  FULMAR_CHECK(state_->has_mail());
+  state_->reused = true;
+  state_->offers = std::move(kept.offers);
+  state_->result.tls = kept.tls;
+  state_->result.starttls_offered = state_->offers.starttls;
+}
 ClientSession::~ClientSession() = default;
 ClientSession::ClientSession(ClientSession&&) noexcept = default;
 ClientSession& ClientSession::operator=(ClientSession&&) noexcept = default;
@@ -57,8 +65,14 @@ const SessionResult& ClientSession::result() const {
   return state_->result;
 }
 
+KeptSession ClientSession::kept() const {
+  FULMAR_CHECK(state_->step == State::Step::closed);
+  return {.offers = state_->offers, .tls = state_->result.tls};
+}
+
 ClientAction ClientSession::State::on(const Connected&) {
   FULMAR_CHECK(step == Step::start);
+  if (reused) return begin_transaction();
   step = Step::greeting;
   if (const auto fit = check_credentials(); !fit) return fail_and_close(fit.error());
   const auto& name = options.helo_name;
@@ -113,7 +127,9 @@ std::optional<ClientAction> ClientSession::State::on_reply(const Reply& reply) {
     case Step::final_dot:
       return on_final_dot(reply);
     case Step::lone_dot:
-      return quit();  // Everyone was refused before; this reply cannot change that.
+      return end_refused();  // Everyone was refused before; this reply cannot change that.
+    case Step::reset:
+      return reply.positive() ? keep() : reply.code == 421 ? close() : quit();
     case Step::quit:
       return close();
     case Step::start:
@@ -151,13 +167,14 @@ ClientAction ClientSession::State::on(const ConnectionLost& event) {
     return fail_and_close(
         make_error(Errc::tls_handshake, detail + " (before any reply under TLS)"));
   }
+  result.stale = reused && outcomes.any_undecided() && (!got_reply || !timeout);
   return fail_and_close(make_error(Errc::connection_lost, detail));
 }
 
 /// Gives `why` to everyone without a decision of their own. A refusal that came earlier stands
 /// (pitfall 70), and what happens from QUIT on changes nothing (RFC 5321 §4.1.1.10).
 void ClientSession::State::fail(const Error& why, const std::optional<Reply>& reply) {
-  if (step == Step::quit || step == Step::lone_dot) return;
+  if (step == Step::quit || step == Step::lone_dot || step == Step::reset) return;
   const bool probe = options.purpose == ClientOptions::Purpose::probe;
   if (!result.failure && (probe || outcomes.any_undecided())) {
     result.failure = why;
@@ -183,7 +200,23 @@ ClientAction ClientSession::State::refused(const Reply& reply) {
   // After 421 the server closes without being asked (RFC 5321 §3.8); one that answers something
   // else than was asked would not take QUIT for QUIT.
   const bool hang_up = reply.code == 421 || why.code == Errc::remote_protocol;
-  return hang_up ? fail_and_close(why, reply) : fail_and_quit(why, reply);
+  if (hang_up) return fail_and_close(why, reply);
+  fail(why, reply);
+  return stage >= Stage::mail ? end_refused() : quit();
+}
+
+/// The host said no to this message, and may be asked about another.
+ClientAction ClientSession::State::end_refused() {
+  if (options.ending == ClientOptions::Ending::quit || result.stale) return quit();
+  step = Step::reset;  // What it remembers of this one must not become part of the next.
+  return DoWrite{"RSET\r\n"};
+}
+
+/// Ready for the next message, unless the host says more than it was asked for.
+ClientAction ClientSession::State::keep() {
+  if (options.ending == ClientOptions::Ending::quit || parser.has_leftover()) return quit();
+  close();
+  return DoKeep{};
 }
 
 ClientAction ClientSession::State::quit() {

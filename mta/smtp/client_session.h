@@ -1,11 +1,12 @@
 // The sending side of SMTP as a state machine without I/O: events in, actions out. One session
-// carries one message to one host over one connection. mta/delivery/driver.cc runs it over a
-// socket; tests run it over strings.
+// carries one message to one host. mta/delivery/driver.cc runs it over a socket; tests run it over
+// strings.
 //
 //   greeting ► EHLO (► HELO) ► [STARTTLS ► handshake ► verdict ► EHLO] ► [AUTH] ► MAIL, RCPT…, DATA
 //   (pipelined) ► body ► QUIT
 //
-// Under implicit TLS the handshake and its verdict come before the greeting.
+// Under implicit TLS the handshake and its verdict come before the greeting. A connection that is
+// kept carries further sessions, each of which begins at MAIL.
 #pragma once
 
 #include <cstddef>
@@ -61,6 +62,15 @@ struct ClientOptions {
     std::string password;
   };
   std::optional<Credentials> credentials;
+  /// Keep: end with DoKeep instead of QUIT where the host is ready for another message, after RSET
+  /// when it refused this one.
+  enum class Ending : std::uint8_t { quit, keep } ending = Ending::quit;
+};
+
+/// What was agreed on with the host, for the next session over the same connection.
+struct KeptSession {
+  Capabilities offers;
+  bool tls = false;
 };
 
 // Events: what happened since the last action.
@@ -106,7 +116,8 @@ struct DoWrite {
 struct DoStartTls {};   ///< Answer with TlsEstablished or TlsRefused. Implicit TLS begins with it.
 struct DoNextChunk {};  ///< Answer with BodyChunk, BodyEnd or BodyFailed.
 struct DoClose {};      ///< The session is over; result() is final. No event answers this.
-using ClientAction = std::variant<DoRead, DoWrite, DoStartTls, DoNextChunk, DoClose>;
+struct DoKeep {};       ///< The same, and the connection may carry another session: kept().
+using ClientAction = std::variant<DoRead, DoWrite, DoStartTls, DoNextChunk, DoClose, DoKeep>;
 
 /// Where the dialogue stood; names appear in logs and notices.
 enum class Stage : std::uint8_t {
@@ -155,6 +166,9 @@ struct SessionResult {
   /// The connection broke after the final dot: the message may arrive twice (RFC 1047, pitfall 73).
   /// No other host must be tried in this attempt.
   bool in_doubt = false;
+  /// A kept connection was of no use any more: it broke, or the host wanted no further mail on it,
+  /// before the final dot. The outcomes say nothing about the host; a new connection does.
+  bool stale = false;
   std::optional<Error> failure;  ///< Of the session as a whole; also what a probe ends with.
   Stage stage = Stage::greeting;
 };
@@ -162,6 +176,8 @@ struct SessionResult {
 class ClientSession {
  public:
   ClientSession(ClientOptions options, OutgoingEnvelope envelope);
+  /// Over a connection that another session kept under the same options. REQUIRES: to deliver.
+  ClientSession(ClientOptions options, OutgoingEnvelope envelope, KeptSession kept);
   ~ClientSession();
   ClientSession(ClientSession&&) noexcept;
   ClientSession& operator=(ClientSession&&) noexcept;
@@ -170,8 +186,11 @@ class ClientSession {
   /// ends in DoClose.
   [[nodiscard]] ClientAction resume(const ClientEvent& event);
 
-  /// REQUIRES: the last action was DoClose.
+  /// REQUIRES: the last action was DoClose or DoKeep.
   [[nodiscard]] const SessionResult& result() const;
+
+  /// REQUIRES: the last action was DoKeep.
+  [[nodiscard]] KeptSession kept() const;
 
  private:
   struct State;

@@ -34,6 +34,7 @@ struct ClientSession::State {
     body,
     final_dot,
     lone_dot,  ///< Ends a DATA that no recipient was accepted for.
+    reset,
     quit,
     closed,
   };
@@ -91,6 +92,8 @@ struct ClientSession::State {
   ClientAction fail_and_close(const Error& why, const std::optional<Reply>& reply = {});
   ClientAction refused(
       const Reply& reply);  ///< `reply` is not what the stage needs: fails, and QUIT.
+  ClientAction end_refused();
+  ClientAction keep();
   ClientAction quit();
   ClientAction close();
 
@@ -105,7 +108,9 @@ struct ClientSession::State {
   DotStuffer stuffer;
   std::string pending_body;  ///< Stuffed, not yet written.
   std::vector<std::string>
-      auth_lines;  ///< Of the login, those still to be said, the next one last.
+      auth_lines;          ///< Of the login, those still to be said, the next one last.
+  bool reused = false;     ///< The connection was kept by another session.
+  bool got_reply = false;  ///< There was a reply to this message's commands.
   bool first_reply_under_tls = false;
   bool writing = false;  ///< The last action was a DoWrite.
   SessionResult result;

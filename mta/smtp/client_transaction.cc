@@ -27,7 +27,7 @@ ClientAction ClientSession::State::begin_transaction() {
     if (!created) return fail_and_quit(created.error());
     commands = *std::move(created);
   }
-  return options.credentials ? authenticate() : send_envelope();
+  return options.credentials && !reused ? authenticate() : send_envelope();
 }
 
 ClientAction ClientSession::State::send_envelope() {
@@ -49,6 +49,9 @@ void ClientSession::State::note_shown(Shown what) {
 std::optional<ClientAction> ClientSession::State::on_envelope(const Reply& reply) {
   const EnvelopeCommands::Answered answered = commands.count_reply();
   stage = answered.stage;
+  // A kept connection may have had its number of messages: a new one tells.
+  const bool first = !std::exchange(got_reply, true);
+  if (reused && (reply.code == 421 || (first && reply.transient()))) result.stale = true;
   if (reply.code == 421) return refused(reply);
   if (answered.stage == Stage::data) return on_data(reply);
   if (answered.stage == Stage::rcpt) {
@@ -57,14 +60,14 @@ std::optional<ClientAction> ClientSession::State::on_envelope(const Reply& reply
     fail(classify(Stage::mail, reply), reply);
   }
   if (commands.unanswered() > 0) return std::nullopt;
-  return outcomes.any_undecided() ? next_commands() : quit();
+  return outcomes.any_undecided() ? next_commands() : end_refused();
 }
 
 ClientAction ClientSession::State::on_data(const Reply& reply) {
   if (outcomes.accepted() == 0) {
     // RFC 2920 §3.1: DATA went along with RCPTs that were all refused; what it opened is closed
     // without a message.
-    if (!reply.intermediate()) return quit();
+    if (!reply.intermediate()) return end_refused();
     step = Step::lone_dot;
     return DoWrite{".\r\n"};
   }
@@ -120,7 +123,7 @@ ClientAction ClientSession::State::on(const BodyFailed& event) {
 ClientAction ClientSession::State::on_final_dot(const Reply& reply) {
   if (reply.positive()) {
     outcomes.deliver_undecided(reply);
-    return quit();
+    return keep();
   }
   if (reply.intermediate()) return fail_in_doubt(classify(stage, reply));
   return refused(reply);

@@ -14,9 +14,11 @@ class Player {
   Player(const Script& script, const Play& how) : script_(script), how_(how) {}
 
   Outcome run() {
-    ClientSession session(script_.options, script_.envelope);
+    ClientSession session = script_.kept
+                                ? ClientSession(script_.options, script_.envelope, *script_.kept)
+                                : ClientSession(script_.options, script_.envelope);
     ClientAction action = session.resume(Connected{});
-    while (!std::holds_alternative<DoClose>(action)) {
+    while (!std::holds_alternative<DoClose>(action) && !std::holds_alternative<DoKeep>(action)) {
       if (outcome_.actions > kMaxActions) {
         ADD_FAILURE() << "the session does not end";
         return outcome_;
@@ -27,6 +29,7 @@ class Player {
     EXPECT_TRUE(failing() || position_ == script_.lines.size())
         << "closed before: " << script_.lines[position_];
     outcome_.result = session.result();
+    outcome_.kept = std::holds_alternative<DoKeep>(action);
     return outcome_;
   }
 
@@ -114,6 +117,8 @@ class Player {
     return session.resume(Connected{});
   }
 
+  ClientAction on(ClientSession& session, const DoKeep&) { return on(session, DoClose{}); }
+
   [[nodiscard]] bool next_is(std::string_view prefix) const {
     return position_ < script_.lines.size() && script_.lines[position_].starts_with(prefix);
   }
@@ -148,6 +153,7 @@ void expect_same(const SessionResult& a, const SessionResult& b) {
   EXPECT_EQ(a.tls_failed, b.tls_failed);
   EXPECT_EQ(a.starttls_offered, b.starttls_offered);
   EXPECT_EQ(a.in_doubt, b.in_doubt);
+  EXPECT_EQ(a.stale, b.stale);
   EXPECT_EQ(a.shown_in_clear, b.shown_in_clear);
   ASSERT_EQ(a.recipients.size(), b.recipients.size());
   for (std::size_t i = 0; i < a.recipients.size(); ++i) {
@@ -177,6 +183,7 @@ void expect_sound(const Script& script, const Outcome& outcome) {
     EXPECT_EQ(result.shown_in_clear, Shown::nothing)
         << "the caller decides about going on in clear";
   }
+  EXPECT_FALSE(result.stale && (outcome.dot_sent || outcome.kept || !script.kept));
   EXPECT_TRUE(outcome.dot_sent || !result.in_doubt);
   EXPECT_TRUE(result.in_doubt || !outcome.dot_sent || outcome.answered_after_dot);
 }
@@ -187,7 +194,7 @@ Outcome play(const Script& script, const Play& how) {
   return Player(script, how).run();
 }
 
-SessionResult play_everything(const Script& script) {
+Outcome play_all_ways(const Script& script) {
   const Outcome whole = play(script);
   expect_sound(script, whole);
   {
@@ -202,7 +209,11 @@ SessionResult play_everything(const Script& script) {
       expect_sound(script, play(script, {.fail_at = i, .cause = cause}));
     }
   }
-  return whole.result;
+  return whole;
+}
+
+SessionResult play_everything(const Script& script) {
+  return play_all_ways(script).result;
 }
 
 }  // namespace fulmar::smtp

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,7 +21,8 @@ struct Script {
   ClientOptions options{.helo_name = "mail.client.example"};
   OutgoingEnvelope envelope{.reverse_path = "from@client.example", .recipients = {"a@x.example"}};
   std::vector<std::string> body = {"Subject: hi\r\n\r\nhello\r\n"};
-  bool body_fails = false;  ///< After the chunks, instead of their end.
+  bool body_fails = false;          ///< After the chunks, instead of their end.
+  std::optional<KeptSession> kept;  ///< The connection was kept by a session before.
   std::vector<std::string> lines;
 };
 
@@ -38,6 +40,7 @@ struct Outcome {
   bool dot_sent = false;            ///< The one that ends a body, even if writing it broke.
   bool answered_after_dot = false;  ///< By a complete reply.
   bool accepted_after_dot = false;  ///< By a complete 2yz.
+  bool kept = false;                ///< It ended with DoKeep.
 };
 
 /// Any difference from the script is a test failure.
@@ -47,5 +50,8 @@ Outcome play(const Script& script, const Play& how = {});
 /// breaks there, checking what must hold whatever happens: one outcome for each recipient, nobody
 /// delivered without the last 2yz, doubt exactly between the final dot and its reply.
 SessionResult play_everything(const Script& script);
+
+/// What play_everything() does; whether the connection was kept besides.
+Outcome play_all_ways(const Script& script);
 
 }  // namespace fulmar::smtp
