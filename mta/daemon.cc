@@ -153,7 +153,8 @@ Daemon::Started Daemon::open_sockets() {
   const delivery::AttemptParts attempt{.planner = engine_->planner(),
                                        .store = store_.get(),
                                        .context = engine_->context(),
-                                       .clock = clock_};
+                                       .clock = clock_,
+                                       .pool = &pool_};
   line_ = std::make_unique<delivery::WaitingLine>(queue::SchedulerLimits{},
                                                   [this] { dispatcher_->wake(); });
   report_back_ = std::make_unique<delivery::ReportBack>(
@@ -161,7 +162,8 @@ Daemon::Started Daemon::open_sockets() {
       delivery::ReportBackSettings{config_.hostname, config_.postmaster, config_.notify,
                                    config_.retry});
   courier_ = std::make_unique<delivery::Courier>(
-      delivery::CourierParts{attempt, *store_, *line_, *report_back_, clock_, *random_, metrics_},
+      delivery::CourierParts{attempt, *store_, *line_, first_copies_, *report_back_, clock_,
+                             *random_, metrics_},
       delivery::CourierSettings{settings, config_.retry, config_.notify});
   dispatcher_ = std::make_unique<delivery::Dispatcher>(*line_, *courier_, clock_, runtime_.main(),
                                                        [this] { return runtime_.next(); });
@@ -185,9 +187,7 @@ Daemon::Started Daemon::open_sockets() {
           .random = *random_,
           .metrics = metrics_,
           .next_executor = [this] { return runtime_.next(); },
-          .queued = [this](
-                        const queue::Message&,
-                        const std::vector<queue::Delivery>& deliveries) { enqueue(deliveries); }},
+          .queued = [this](intake::AcceptedMessage accepted) { take_up(std::move(accepted)); }},
       intake::IntakeSettings{.hostname = config_.hostname,
                              .state_dir = config_.state_dir,
                              .listen = config_.listen,
@@ -202,24 +202,43 @@ Daemon::Started Daemon::open_sockets() {
   return {};
 }
 
-void Daemon::enqueue(const std::vector<queue::Delivery>& deliveries) {
+void Daemon::take_up(intake::AcceptedMessage accepted) {
+  const std::vector<Due> due = schedule_of(accepted.deliveries);
+  // Before the line knows of them: they are due at once.
+  first_copies_.keep(std::move(accepted.message), std::move(accepted.deliveries),
+                     std::move(accepted.body));
+  enqueue(due);
+}
+
+std::vector<Daemon::Due> Daemon::schedule_of(const std::vector<queue::Delivery>& deliveries) const {
+  std::vector<Due> due;
+  due.reserve(deliveries.size());
   for (const queue::Delivery& delivery : deliveries) {
     // Whether its sender can be told is in the envelope; assuming so may wake the courier once too
     // early, no more.
-    line_->add({delivery.message, delivery.destination},
-               queue::next_event(delivery, config_.retry, config_.notify, queue::Notifiable::yes));
+    due.push_back(
+        {{delivery.message, delivery.destination},
+         queue::next_event(delivery, config_.retry, config_.notify, queue::Notifiable::yes)});
   }
+  return due;
+}
+
+void Daemon::enqueue(const std::vector<Due>& due) {
+  for (const Due& each : due)
+    line_->add(each.key, each.at);
 }
 
 void Daemon::start_work() {
   for (const MessageId& message : pinned_)
     line_->pin(message);
-  enqueue(recovered_);
+  enqueue(schedule_of(recovered_));
   recovered_.clear();
   recovered_.shrink_to_fit();
   background_.spawn(runtime_.main(), dispatcher_->run(), "dispatcher",
                     TaskGroup::Escape::ends_program);
   background_.spawn(runtime_.main(), engine_->mta_sts().run_refresher(), "policy refresher",
+                    TaskGroup::Escape::ends_program);
+  background_.spawn(runtime_.main(), pool_.run(), "idle connections",
                     TaskGroup::Escape::ends_program);
   background_.spawn(runtime_.main(), dnssec_->run(), "DNSSEC watch",
                     TaskGroup::Escape::ends_program);
@@ -238,6 +257,7 @@ asio::awaitable<void> Daemon::stop() {
     cut_off_ = !ended;
     if (cut_off_) log_warn("stopping while deliveries are running");
   }
+  co_await pool_.close();
   if (dnssec_) dnssec_->stop();
   if (engine_) {
     engine_->mta_sts().stop();

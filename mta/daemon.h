@@ -54,7 +54,13 @@ class Daemon {
   boost::asio::awaitable<Started> start_engine();
   Started open_sockets();
   void start_work();
-  void enqueue(const std::vector<queue::Delivery>& deliveries);
+  struct Due {
+    queue::DeliveryKey key;
+    UtcTime at;
+  };
+  void take_up(intake::AcceptedMessage accepted);
+  [[nodiscard]] std::vector<Due> schedule_of(const std::vector<queue::Delivery>& deliveries) const;
+  void enqueue(const std::vector<Due>& due);
   boost::asio::awaitable<void> stop();
 
   conf::Config config_;
@@ -62,6 +68,8 @@ class Daemon {
   std::unique_ptr<Random> random_;
   Metrics metrics_;
   Runtime runtime_;
+  delivery::ConnectionPool pool_{{}, clock_};
+  delivery::FirstCopies first_copies_;
   std::unique_ptr<queue::Store> store_;
   std::unique_ptr<SpoolPolicyStore> policy_store_;
   std::vector<queue::Delivery> recovered_;

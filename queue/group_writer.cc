@@ -1,5 +1,6 @@
 #include "queue/group_writer.h"
 
+#include <algorithm>
 #include <exception>
 #include <utility>
 
@@ -60,20 +61,32 @@ Result<> GroupWriter::apply(std::span<const PendingWrite> group) {
   }
 }
 
+/// Until there is something to write, or to be done for what was written.
+void GroupWriter::wait(std::unique_lock<std::mutex>& lock) {
+  const auto something_to_do = [this] { return closed_ || !waiting_.empty(); };
+  if (failing_) {
+    wake_.wait_for(lock, limits_.probe_interval, something_to_do);
+  } else if (unsynced_) {
+    const bool woken = wake_.wait_for(lock, limits_.sync_after, something_to_do);
+    if (!woken)
+      waiting_.push_back({.edits = {}, .durability = Durability::synced, .done = [](Result<>) {}});
+  } else {
+    wake_.wait(lock, something_to_do);
+  }
+}
+
 void GroupWriter::run() {
   std::unique_lock lock(mutex_);
   while (true) {
-    const auto something_to_do = [this] { return closed_ || !waiting_.empty(); };
-    if (failing_) {
-      wake_.wait_for(lock, limits_.probe_interval, something_to_do);
-    } else {
-      wake_.wait(lock, something_to_do);
-    }
+    wait(lock);
     if (closed_ && waiting_.empty()) return;
     std::vector<PendingWrite> group = next_group();
     lock.unlock();
     const Result<> result = apply(group);
     failing_ = !result.has_value();
+    const bool synced = std::ranges::any_of(
+        group, [](const PendingWrite& write) { return write.durability == Durability::synced; });
+    if (!failing_) unsynced_ = !synced;
     for (PendingWrite& write : group)
       write.done(result);
     group.clear();

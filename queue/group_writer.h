@@ -37,13 +37,16 @@ struct GroupLimits {
   std::size_t group = 8UL << 20;  ///< Octets after which a group takes no further write.
   std::chrono::milliseconds probe_interval{
       5'000};  ///< Between attempts to get a failed engine going again.
+  /// How long relaxed writes stand before a sync is made for them alone; one that is asked for
+  /// meanwhile covers them too.
+  std::chrono::milliseconds sync_after{1'000};
 };
 
 class GroupWriter {
  public:
   /// Applies a group in its order, atomically, synced when any write of it asks for that. Called on
   /// the writer's thread only. After it has failed it is also called with an empty group from time
-  /// to time, until it succeeds.
+  /// to time, until it succeeds; and after relaxed writes with a synced one that edits nothing.
   using Apply = std::move_only_function<Result<>(std::span<const PendingWrite>)>;
 
   GroupWriter(Apply apply, GroupLimits limits);
@@ -60,6 +63,7 @@ class GroupWriter {
   void run();
   std::vector<PendingWrite> next_group();
   Result<> apply(std::span<const PendingWrite> group);
+  void wait(std::unique_lock<std::mutex>& lock);
 
   Apply apply_;
   const GroupLimits limits_;
@@ -68,7 +72,9 @@ class GroupWriter {
   std::deque<PendingWrite> waiting_;
   std::size_t waiting_octets_ = 0;
   bool closed_ = false;
-  bool failing_ = false;  ///< The writer's thread only.
+  // The writer's thread only.
+  bool failing_ = false;
+  bool unsynced_ = false;  ///< There are relaxed writes behind the last sync.
   std::thread thread_;
 };
 

@@ -64,11 +64,12 @@ smtp::OutgoingEnvelope::RequireTls requiretls_of(const queue::Message& message) 
 class Attempt {
  public:
   Attempt(AttemptParts parts, AttemptSettings settings, queue::Message message,
-          queue::Delivery delivery)
+          queue::Delivery delivery, std::shared_ptr<const std::string> body)
       : parts_(parts),
         settings_(std::move(settings)),
         message_(std::move(message)),
         delivery_(std::move(delivery)),
+        body_(std::move(body)),
         ledger_(delivery_.recipients.size()),
         began_(parts_.clock.utc_now()),
         deadline_(parts_.clock.steady_now() + kAttemptLimit +
@@ -214,13 +215,19 @@ class Attempt {
                                      const IpAddress& address, json::object& record) {
     record["address"] = address.str();
     for (;;) {
-      const ConverseParts parts{
-          .context = parts_.context,
-          .clock = parts_.clock,
-          .body = {.store = parts_.store, .message = message_.id, .chunks = message_.chunks},
-          .deadline = deadline_};
-      ConverseRequest request{
-          .plan = plan, .address = address, .purpose = Purpose::deliver, .envelope = envelope()};
+      const ConverseParts parts{.context = parts_.context,
+                                .clock = parts_.clock,
+                                .body = {.store = parts_.store,
+                                         .message = message_.id,
+                                         .chunks = message_.chunks,
+                                         .in_memory = body_.get()},
+                                .deadline = deadline_,
+                                .pool = parts_.pool};
+      ConverseRequest request{.policy_domain = domain_of_policy(),
+                              .plan = plan,
+                              .address = address,
+                              .purpose = Purpose::deliver,
+                              .envelope = envelope()};
       ++connects_;
       const auto conversation = co_await converse(parts, settings_.converse, std::move(request));
       if (!conversation) {
@@ -243,6 +250,10 @@ class Attempt {
       const Ledger::Again again = ledger_.merge(session, result);
       if (again == Ledger::Again::no || !may_go_on()) co_return basis;
     }
+  }
+
+  [[nodiscard]] Domain domain_of_policy() const {
+    return route_.kind == tls::NextHopKind::address_literal ? Domain{} : policy_domain(route_);
   }
 
   /// Those undecided, in order.
@@ -274,6 +285,7 @@ class Attempt {
   AttemptSettings settings_;
   queue::Message message_;
   queue::Delivery delivery_;
+  std::shared_ptr<const std::string> body_;
   Ledger ledger_;
   Route route_;
   json::array hosts_;
@@ -290,8 +302,10 @@ class Attempt {
 }  // namespace
 
 asio::awaitable<AttemptResult> attempt_delivery(AttemptParts parts, AttemptSettings settings,
-                                                queue::Message message, queue::Delivery delivery) {
-  Attempt attempt(parts, std::move(settings), std::move(message), std::move(delivery));
+                                                queue::Message message, queue::Delivery delivery,
+                                                std::shared_ptr<const std::string> body) {
+  Attempt attempt(parts, std::move(settings), std::move(message), std::move(delivery),
+                  std::move(body));
   co_return co_await attempt.run();
 }
 

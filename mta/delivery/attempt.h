@@ -6,6 +6,7 @@
 #include <boost/json/object.hpp>
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -29,6 +30,7 @@ struct AttemptParts {
       nullptr;  ///< Where bodies are read; null where nothing is sent (probe_host).
   const tls::ClientContext& context;
   const Clock& clock;
+  ConnectionPool* pool = nullptr;  ///< Null: each message gets a connection of its own.
 };
 
 struct AttemptSettings {
@@ -44,9 +46,11 @@ struct AttemptResult {
   std::uint32_t next_host = 0;  ///< Where the next attempt begins: behind 0 when hosts are left.
 };
 
-/// Never fails as a whole: every recipient gets exactly one state. RFC 5321 §5.1
+/// `body`: all of it when it is in memory, null when it is to be read from the spool. Never fails
+/// as a whole: every recipient gets exactly one state. RFC 5321 §5.1
 boost::asio::awaitable<AttemptResult> attempt_delivery(AttemptParts parts, AttemptSettings settings,
                                                        queue::Message message,
-                                                       queue::Delivery delivery);
+                                                       queue::Delivery delivery,
+                                                       std::shared_ptr<const std::string> body);
 
 }  // namespace fulmar::delivery

@@ -1,8 +1,10 @@
 #include "mta/delivery/converse.h"
 
 #include <algorithm>
+#include <boost/asio/this_coro.hpp>
 #include <utility>
 
+#include "mta/delivery/reuse_key.h"
 #include "mta/net/connect.h"
 
 namespace fulmar::delivery {
@@ -28,14 +30,22 @@ class Conversing {
   Conversing(ConverseParts parts, ConverseSettings settings, ConverseRequest request)
       : parts_(parts),
         settings_(std::move(settings)),
+        policy_domain_(std::move(request.policy_domain)),
         plan_(std::move(request.plan)),
         address_(request.address),
         purpose_(request.purpose),
         envelope_(std::move(request.envelope)) {}
 
   asio::awaitable<Result<Conversation>> run() {
+    const bool done = co_await reuse();
+    if (done) co_return std::move(result_);
     const smtp::StartTls starttls = starttls_for(plan_);
-    FULMAR_CO_TRY_VOID(co_await talk(starttls, tls::Groups::preferred));
+    const auto talked = co_await talk(starttls, tls::Groups::preferred);
+    if (!talked) {
+      // What a kept connection that broke was shown stays true, and so does its failure.
+      if (result_.sessions > 0) co_return std::move(result_);
+      co_return fail(talked.error());
+    }
     if (result_.session.hello_unanswered && has_time()) {
       // A large ClientHello is too much for some middleboxes; a small one passes.
       const auto again = co_await talk(starttls, tls::Groups::classical);
@@ -47,6 +57,7 @@ class Conversing {
       if (!again) co_return fail(again.error());
       result_.downgraded_after = std::move(why);
     }
+    keep();
     co_return std::move(result_);
   }
 
@@ -64,18 +75,80 @@ class Conversing {
            result.failure && result.failure->code == Errc::tls_handshake;
   }
 
-  /// One connection; its report replaces that of the one before.
-  asio::awaitable<Result<>> talk(smtp::StartTls starttls, tls::Groups groups) {
-    const Endpoint target{.address = address_, .port = plan_.port};
-    auto stream = co_await net::connect(target, source_for(settings_.outbound, address_.family()),
-                                        settings_.outbound.connect_timeout);
-    if (!stream) co_return fail(std::move(stream).error());
-    ++result_.sessions;
-    const SteadyTime began = parts_.clock.steady_now();
+  /// Over a connection that was kept, if there is one. False: a new one is needed; what was said on
+  /// the kept one decided nothing.
+  asio::awaitable<bool> reuse() {
+    if (!may_keep()) co_return false;
+    const asio::any_io_executor home = co_await asio::this_coro::executor;
+    auto idle = parts_.pool->take(key(), home);
+    if (!idle) co_return false;
+    opened_ = idle->opened;
+    carried_ = idle->messages;
+    result_.classical_groups = idle->classical_groups;
+    smtp::ClientSession session(options(starttls_for(plan_)), envelope_, std::move(idle->session));
+    co_await hold(std::move(idle->stream), std::move(session), tls::Groups::preferred,
+                  std::move(idle->verified));
+    if (result_.session.result.stale) {
+      shown_before_ = result_.session.result.shown_in_clear;
+      result_.classical_groups = false;
+      carried_ = 0;
+      co_return false;
+    }
+    result_.reused = true;
+    keep();
+    co_return true;
+  }
+
+  [[nodiscard]] bool may_keep() const {
+    return parts_.pool != nullptr && purpose_ == smtp::ClientOptions::Purpose::deliver;
+  }
+
+  [[nodiscard]] std::string key() const {
+    return reuse_key(policy_domain_, plan_, address_, source());
+  }
+
+  [[nodiscard]] std::optional<IpAddress> source() const {
+    return source_for(settings_.outbound, address_.family());
+  }
+
+  /// For the next message, unless the host has carried its number.
+  void keep() {
+    if (!result_.session.kept) return;
+    Kept kept = *std::exchange(result_.session.kept, std::nullopt);
+    parts_.pool->put(key(), {.stream = std::move(kept.stream),
+                             .session = std::move(kept.session),
+                             .verified = result_.session.verified,
+                             .classical_groups = result_.classical_groups,
+                             .messages = carried_ + 1,
+                             .opened = opened_});
+  }
+
+  [[nodiscard]] smtp::ClientOptions options(smtp::StartTls starttls) const {
     smtp::ClientOptions options{
         .helo_name = settings_.helo_name, .starttls = starttls, .purpose = purpose_};
     options.credentials = plan_.credentials;
-    smtp::ClientSession session(std::move(options), envelope_);
+    // A session in clear after a failed handshake is for this message alone.
+    const bool last =
+        carried_ + 1 >= settings_.deliveries_per_connection || starttls != starttls_for(plan_);
+    if (may_keep() && !last) options.ending = smtp::ClientOptions::Ending::keep;
+    return options;
+  }
+
+  /// One new connection; its report replaces that of the one before.
+  asio::awaitable<Result<>> talk(smtp::StartTls starttls, tls::Groups groups) {
+    const Endpoint target{.address = address_, .port = plan_.port};
+    auto stream = co_await net::connect(target, source(), settings_.outbound.connect_timeout);
+    if (!stream) co_return fail(std::move(stream).error());
+    opened_ = parts_.clock.steady_now();
+    smtp::ClientSession session(options(starttls), envelope_);
+    co_await hold(*std::move(stream), std::move(session), groups, std::nullopt);
+    co_return Result<>{};
+  }
+
+  asio::awaitable<void> hold(net::Stream stream, smtp::ClientSession session, tls::Groups groups,
+                             std::optional<tls::VerifyOutcome> proven) {
+    ++result_.sessions;
+    const SteadyTime began = parts_.clock.steady_now();
     const DriverParts driver{.context = parts_.context,
                              .clock = parts_.clock,
                              .body = parts_.body,
@@ -83,19 +156,24 @@ class Conversing {
                                           .final_dot = settings_.outbound.final_dot_timeout},
                              .deadline = parts_.deadline,
                              .groups = groups};
-    result_.session =
-        co_await run_session(*std::move(stream), std::move(session), plan_.decision, driver);
+    result_.session = co_await run_session(std::move(stream), std::move(session), plan_.decision,
+                                           driver, std::move(proven));
+    smtp::Shown& shown = result_.session.result.shown_in_clear;
+    shown = std::max(shown, shown_before_);
     result_.talking +=
         std::chrono::duration_cast<std::chrono::milliseconds>(parts_.clock.steady_now() - began);
-    co_return Result<>{};
   }
 
   ConverseParts parts_;
   ConverseSettings settings_;
+  Domain policy_domain_;
   HostPlan plan_;
   IpAddress address_;
   smtp::ClientOptions::Purpose purpose_;
   smtp::OutgoingEnvelope envelope_;
+  SteadyTime opened_;                                // the connection in use
+  std::uint32_t carried_ = 0;                        // messages over it before this one
+  smtp::Shown shown_before_ = smtp::Shown::nothing;  // over a kept one that was of no use
   Conversation result_;
 };
 

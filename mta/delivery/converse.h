@@ -1,16 +1,18 @@
-// One host, one address: dial, hold the session to the host's plan, and what may be tried again at
-// once when TLS does not come about.
+// One host, one address: dial or take a connection that was kept, hold the session to the host's
+// plan, and what may be tried again at once when TLS does not come about.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 
 #include "base/clock.h"
 #include "base/result.h"
 #include "conf/config.h"
+#include "mta/delivery/connection_pool.h"
 #include "mta/delivery/driver.h"
 #include "mta/delivery/plan.h"
 
@@ -20,6 +22,7 @@ struct ConverseSettings {
   std::string helo_name;
   conf::Outbound outbound;
   conf::OpportunisticFallback fallback = conf::OpportunisticFallback::clear;
+  std::uint32_t deliveries_per_connection = 100;  ///< More than this, and some hosts hang up.
 };
 
 /// References must outlive the conversation.
@@ -28,6 +31,7 @@ struct ConverseParts {
   const Clock& clock;
   Body body;            ///< Empty for a probe.
   SteadyTime deadline;  ///< Past it nothing is waited for any more but the answer to the final dot.
+  ConnectionPool* pool = nullptr;  ///< Where connections come from and go to; null: nowhere.
 };
 
 struct Conversation {
@@ -36,12 +40,14 @@ struct Conversation {
   bool classical_groups = false;
   /// Set when the session is in clear because this came of the handshake, and nothing is owed.
   std::optional<Error> downgraded_after;
-  std::size_t sessions = 0;              ///< Connections that were opened.
+  std::size_t sessions = 0;              ///< Dialogues that were begun.
+  bool reused = false;                   ///< The last one went over a connection that was kept.
   std::chrono::milliseconds talking{0};  ///< Spent in dialogues, not in connecting.
 };
 
 struct ConverseRequest {
-  HostPlan plan;  ///< REQUIRES: without a failure.
+  Domain policy_domain;  ///< The root for an address literal.
+  HostPlan plan;         ///< REQUIRES: without a failure.
   IpAddress address;
   smtp::ClientOptions::Purpose purpose = smtp::ClientOptions::Purpose::deliver;
   smtp::OutgoingEnvelope envelope;  ///< Empty for a probe.

@@ -5,6 +5,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <memory>
 #include <variant>
 
 #include "base/log.h"
@@ -71,6 +72,9 @@ struct Courier::Job {
   Claim claim;
   queue::Message message;
   queue::Delivery delivery;
+  std::shared_ptr<const std::string> body{};  ///< In memory; null: to be read from the spool.
+  bool first = false;  ///< Accepted by this process and not tried yet; the copies are in memory.
+  bool shown_more = false;  ///< Something was shown in clear that the spool does not know of yet.
 
   [[nodiscard]] const MessageId& id() const { return message.id; }
 };
@@ -80,6 +84,12 @@ Courier::Courier(CourierParts parts, CourierSettings settings)
 
 asio::awaitable<void> Courier::run(DeliveryKey key) {
   Claim claim(parts_.line, key, parts_.clock.utc_now() + kAfterException);
+  if (auto copy = parts_.first_copies.take(key)) {
+    Job job{std::move(claim), std::move(copy->message), std::move(copy->delivery),
+            std::move(copy->body), true};
+    co_await attempt(std::move(job));
+    co_return;
+  }
   auto delivery = co_await parts_.store.read_delivery(key.message, key.destination);
   if (!delivery) {
     unreadable(std::move(claim), delivery.error());
@@ -131,11 +141,13 @@ void Courier::give_back(Job& job) {
 
 /// False only when the spool is being closed. Until then it never gives up: an outcome that is not
 /// stored is a duplicate, or a bounce that nobody hears of.
-asio::awaitable<bool> Courier::commit(MessageId id, queue::Batch batch) {
+asio::awaitable<bool> Courier::commit(MessageId id, queue::Batch batch, Durability durability) {
   asio::steady_timer pause(co_await asio::this_coro::executor);
   milliseconds wait = kFirstCommitPause;
   for (;;) {
-    const auto stored = co_await parts_.store.commit(batch);
+    auto storing = durability == Durability::synced ? parts_.store.commit(batch)
+                                                    : parts_.store.commit_relaxed(batch);
+    const auto stored = co_await std::move(storing);
     if (stored) co_return true;
     if (stored.error().code == Errc::cancelled) co_return false;
     log_error("outcome cannot be stored", {{"id", id.str()}, {"reason", stored.error().detail}});
@@ -143,6 +155,22 @@ asio::awaitable<bool> Courier::commit(MessageId id, queue::Batch batch) {
     co_await pause.async_wait(asio::as_tuple(asio::use_awaitable));
     wait = std::min(2 * wait, kLongestCommitPause);
   }
+}
+
+/// Before trying: a crash loop must not become a tight retry loop at somebody else's server, nor
+/// the last attempt be made again and again. A first attempt needs no note: whoever dies in it
+/// finds the message as it was accepted, and notes the next attempt. False: put off.
+asio::awaitable<bool> Courier::note_attempt(Job& job) {
+  if (job.first) co_return true;
+  queue::Batch planned{queue::PutDelivery{job.delivery}};
+  const auto noted = co_await parts_.store.commit_relaxed(std::move(planned));
+  if (noted) co_return true;
+  log_error("attempt put off: the spool cannot be written",
+            {{"id", job.id().str()}, {"reason", noted.error().detail}});
+  if (noted.error().code != Errc::cancelled) {
+    job.claim.put_back(parts_.clock.utc_now() + kReadRetry);
+  }
+  co_return false;
 }
 
 asio::awaitable<void> Courier::attempt(Job job) {
@@ -155,18 +183,10 @@ asio::awaitable<void> Courier::attempt(Job job) {
   if (job.delivery.history.size() > queue::kMaxAttemptsKept) {
     job.delivery.history.erase(job.delivery.history.begin());
   }
-  // Before trying: a crash loop must not become a tight retry loop at somebody else's server, nor
-  // the last attempt be made again and again.
-  queue::Batch planned{queue::PutDelivery{job.delivery}};
-  const auto noted = co_await parts_.store.commit_relaxed(std::move(planned));
-  if (!noted) {
-    log_error("attempt put off: the spool cannot be written",
-              {{"id", job.id().str()}, {"reason", noted.error().detail}});
-    if (noted.error().code != Errc::cancelled) job.claim.put_back(started + kReadRetry);
-    co_return;
-  }
-  const AttemptResult result =
-      co_await attempt_delivery(parts_.attempt, settings_.attempt, job.message, job.delivery);
+  const bool noted = co_await note_attempt(job);
+  if (!noted) co_return;
+  const AttemptResult result = co_await attempt_delivery(parts_.attempt, settings_.attempt,
+                                                         job.message, job.delivery, job.body);
   job.delivery.history.back().decision = serialize_record(result.decision);
   job.delivery.first_host = result.next_host;
   log_results(job, result, std::min(due, started));
@@ -218,6 +238,7 @@ std::vector<notice::NoticeRecipient> Courier::apply(Job& job, const AttemptResul
     note_failure(recipient, outcome, began);
     recipient.last_host = outcome.failure.host;
     recipient.last_reply = outcome.failure.reply;
+    job.shown_more = job.shown_more || outcome.exposure > recipient.exposure;
     recipient.exposure = std::max(recipient.exposure, outcome.exposure);
     if (outcome.state == RecipientState::bounced) {
       parts_.metrics.recipients_bounced.add();
@@ -232,7 +253,9 @@ std::vector<notice::NoticeRecipient> Courier::apply(Job& job, const AttemptResul
   return bounced;
 }
 
-/// Stores the delivery's new state, with the notice about `bounced` in the same batch.
+/// Stores the delivery's new state, with the notice about `bounced` in the same batch. What costs
+/// nothing but an attempt or a duplicate when the machine dies is not waited for until it is on the
+/// disk; a notice is, and so is the word that something was shown in clear.
 asio::awaitable<void> Courier::settle(Job job, std::vector<notice::NoticeRecipient> bounced) {
   queue::Batch batch;
   const bool done = job.delivery.recipients.empty();
@@ -247,7 +270,9 @@ asio::awaitable<void> Courier::settle(Job job, std::vector<notice::NoticeRecipie
   auto notice = co_await parts_.report_back.make(notice::NoticeKind::failed, job.message,
                                                  job.delivery, std::move(bounced));
   if (notice) std::ranges::move(notice->operations, std::back_inserter(batch));
-  const bool stored = co_await commit(job.id(), std::move(batch));
+  const bool costs_little = !owes_notice && !job.shown_more;
+  const bool stored = co_await commit(job.id(), std::move(batch),
+                                      costs_little ? Durability::relaxed : Durability::synced);
   if (!stored) {
     // The record of before the attempt stands: whoever was served is served again at the next
     // attempt.
@@ -281,7 +306,7 @@ asio::awaitable<void> Courier::announce_delay(Job job) {
   ++job.delivery.delay_notices;
   queue::Batch batch{queue::PutDelivery{job.delivery}};
   if (notice) std::ranges::move(notice->operations, std::back_inserter(batch));
-  const bool stored = co_await commit(job.id(), std::move(batch));
+  const bool stored = co_await commit(job.id(), std::move(batch), Durability::synced);
   if (stored && notice) {
     parts_.metrics.notices_sent.add();
     maillog(NoticeEvent{.original = job.id(), .notice = notice->message.id, .kind = "delayed"});

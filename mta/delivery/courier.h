@@ -1,7 +1,8 @@
 // What happens to one due delivery from the moment it is taken to the moment the spool knows the
 // outcome: an attempt, a notice of delay, or the end of waiting. The order of writes here is what
 // crash safety rests on (docs/durability.md): the next attempt's time before the attempt, the
-// outcome and its notice in one batch after it.
+// outcome and its notice in one batch after it. Of a message that was accepted by this very process
+// the first attempt is not noted before: should the process die in it, the next one notes it.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
@@ -14,6 +15,7 @@
 #include "conf/config.h"
 #include "mta/delivery/attempt.h"
 #include "mta/delivery/claim.h"
+#include "mta/delivery/first_copies.h"
 #include "mta/delivery/report_back.h"
 #include "mta/delivery/waiting_line.h"
 #include "queue/store.h"
@@ -25,6 +27,7 @@ struct CourierParts {
   AttemptParts attempt;
   queue::Store& store;
   WaitingLine& line;
+  FirstCopies& first_copies;
   ReportBack& report_back;
   Clock& clock;
   Random& random;
@@ -53,12 +56,14 @@ class Courier {
  private:
   struct Job;
   boost::asio::awaitable<void> run_job(Job job);
+  boost::asio::awaitable<bool> note_attempt(Job& job);
   boost::asio::awaitable<void> attempt(Job job);
   boost::asio::awaitable<void> announce_delay(Job job);
   boost::asio::awaitable<void> expire(Job job);
 
   boost::asio::awaitable<void> settle(Job job, std::vector<notice::NoticeRecipient> bounced);
-  boost::asio::awaitable<bool> commit(MessageId id, queue::Batch batch);
+  enum class Durability : std::uint8_t { relaxed, synced };
+  boost::asio::awaitable<bool> commit(MessageId id, queue::Batch batch, Durability durability);
   boost::asio::awaitable<void> remove_rest(queue::Message message);
   void give_back(Job& job);
   void unreadable(Claim claim, const Error& why);

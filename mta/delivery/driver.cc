@@ -17,22 +17,26 @@ constexpr std::chrono::milliseconds kLastWords{1000};
 
 class Driver {
  public:
-  Driver(net::Stream stream, tls::TlsDecision decision, DriverParts parts)
+  Driver(net::Stream stream, tls::TlsDecision decision, DriverParts parts,
+         std::optional<tls::VerifyOutcome> proven)
       : stream_(std::move(stream)),
         decision_(std::move(decision)),
         parts_(parts),
-        asked_at_(parts.clock.steady_now()) {}
+        asked_at_(parts.clock.steady_now()),
+        verified_(std::move(proven)) {}
 
   asio::awaitable<SessionReport> run(ClientSession session) {
     ClientAction action = session.resume(Connected{});
-    while (!std::holds_alternative<DoClose>(action)) {
+    while (!std::holds_alternative<DoClose>(action) && !std::holds_alternative<DoKeep>(action)) {
       const ClientEvent event = co_await perform(std::move(action));
       action = session.resume(event);
     }
-    co_await stream_.shut_down(kQuitTimeout);
+    const bool keep = std::holds_alternative<DoKeep>(action);
+    if (!keep) co_await stream_.shut_down(kQuitTimeout);
     SessionReport report{.result = session.result(),
                          .verified = std::move(verified_),
                          .hello_unanswered = hello_unanswered_};
+    if (keep) report.kept = Kept{.stream = std::move(stream_), .session = session.kept()};
     report.tls_may_pass = may_pass(report.result);
     name_missing_tls(report.result);
     co_return report;
@@ -126,6 +130,10 @@ class Driver {
   asio::awaitable<ClientEvent> do_next_chunk() {
     in_body_ = true;
     if (next_chunk_ == parts_.body.chunks) co_return BodyEnd{};
+    if (parts_.body.in_memory != nullptr) {
+      next_chunk_ = parts_.body.chunks;
+      co_return BodyChunk{.bytes = *parts_.body.in_memory};
+    }
     auto chunk = co_await parts_.body.store->read_chunk(parts_.body.message, next_chunk_);
     if (!chunk) co_return BodyFailed{.why = std::move(chunk).error()};
     ++next_chunk_;
@@ -171,8 +179,9 @@ class Driver {
 }  // namespace
 
 asio::awaitable<SessionReport> run_session(net::Stream stream, ClientSession session,
-                                           tls::TlsDecision decision, DriverParts parts) {
-  Driver driver(std::move(stream), std::move(decision), parts);
+                                           tls::TlsDecision decision, DriverParts parts,
+                                           std::optional<tls::VerifyOutcome> proven) {
+  Driver driver(std::move(stream), std::move(decision), parts, std::move(proven));
   co_return co_await driver.run(std::move(session));
 }
 

@@ -20,11 +20,12 @@
 
 namespace fulmar::delivery {
 
-/// Where the body comes from. Both must outlive the run.
+/// Where the body comes from. What is pointed to must outlive the run.
 struct Body {
   queue::Store* store = nullptr;  ///< Null for a probe, which sends none.
   MessageId message;
   std::uint32_t chunks = 0;
+  const std::string* in_memory = nullptr;  ///< All of it, if it is at hand: then nothing is read.
 };
 
 struct DriverTimeouts {
@@ -43,6 +44,12 @@ struct DriverParts {
   tls::Groups groups = tls::Groups::preferred;  ///< What the ClientHello offers.
 };
 
+/// A connection as it was kept.
+struct Kept {
+  net::Stream stream;
+  smtp::KeptSession session;
+};
+
 struct SessionReport {
   smtp::SessionResult result;
   /// What the handshake proved; empty when none was completed.
@@ -51,14 +58,18 @@ struct SessionReport {
   /// TLS was offered and did not come about, for a reason that may pass: "not now", or a connection
   /// that broke, which could be anybody's doing on the way.
   bool tls_may_pass = false;
+  std::optional<Kept> kept;  ///< The connection, when the session asked for keeping it.
 };
 
-/// Ends with the connection closed. Failures are in the report: a session that cannot be held to
-/// `decision` ends before MAIL, with the failure class that the decision gives. A host that answers
-/// drop by drop is cut off: the replies to what was written last may take kPatience times the
-/// timeout of one reply, however they are sliced.
+/// Ends with the connection closed, unless it was kept. Failures are in the report: a session that
+/// cannot be held to `decision` ends before MAIL, with the failure class that the decision gives. A
+/// host that answers drop by drop is cut off: the replies to what was written last may take
+/// kPatience times the timeout of one reply, however they are sliced.
 inline constexpr int kPatience = 3;
-boost::asio::awaitable<SessionReport> run_session(net::Stream stream, smtp::ClientSession session,
-                                                  tls::TlsDecision decision, DriverParts parts);
+/// `proven`: for a session over a kept connection, what its handshake proved under an equal
+/// decision.
+boost::asio::awaitable<SessionReport> run_session(
+    net::Stream stream, smtp::ClientSession session, tls::TlsDecision decision, DriverParts parts,
+    std::optional<tls::VerifyOutcome> proven = std::nullopt);
 
 }  // namespace fulmar::delivery

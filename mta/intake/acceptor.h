@@ -15,6 +15,7 @@
 #include "base/random.h"
 #include "base/result.h"
 #include "conf/config.h"
+#include "mta/intake/incoming_message.h"
 #include "queue/store.h"
 
 namespace fulmar::intake {
@@ -29,7 +30,7 @@ struct IntakeParts {
   /// Where the next connection lives. Each executor belongs to one thread.
   std::function<boost::asio::any_io_executor()> next_executor;
   /// Called once for each message that is safe in the spool, on the thread of its connection.
-  std::function<void(queue::Message, std::vector<queue::Delivery>)> queued;
+  std::function<void(AcceptedMessage)> queued;
 };
 
 struct IntakeSettings {

@@ -33,7 +33,7 @@ struct ConnectionParts {
   Metrics& metrics;
   Admission& admission;
   mta::TaskGroup& tasks;
-  const std::function<void(queue::Message, std::vector<queue::Delivery>)>& queued;
+  const std::function<void(AcceptedMessage)>& queued;
 };
 
 /// What this one's listener and client make of it.

@@ -43,7 +43,8 @@ asio::awaitable<Result<AcceptedMessage>> IncomingMessage::commit(smtp::DataFacts
   // RFC 8689 §4.1: beside REQUIRETLS the header field is only content.
   message_.tls_optional = facts.tls_required_no && !message_.requiretls;
   message_.header = header_.whole_fields();
-  AcceptedMessage accepted{.message = message_, .deliveries = deliveries()};
+  AcceptedMessage accepted{.message = message_, .deliveries = deliveries(), .body = {}};
+  if (appended_ == 0) accepted.body = chunk_;
   queue::Batch batch;
   batch.reserve(accepted.deliveries.size() + 2);
   batch.emplace_back(queue::PutMessage{message_});

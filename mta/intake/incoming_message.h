@@ -19,6 +19,7 @@ namespace fulmar::intake {
 struct AcceptedMessage {
   queue::Message message;
   std::vector<queue::Delivery> deliveries;
+  std::string body;  ///< All of it, when it is one chunk; else empty.
 };
 
 class IncomingMessage {

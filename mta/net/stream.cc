@@ -1,10 +1,13 @@
 #include "mta/net/stream.h"
 
+#include <sys/socket.h>
+
 #include <array>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
+#include <cerrno>
 #include <optional>
 #include <tuple>
 
@@ -156,6 +159,18 @@ asio::awaitable<void> Stream::shut_down(milliseconds limit) {
 void Stream::close() {
   boost::system::error_code ignored;  // nothing can be done about a socket that does not close
   state_->socket.close(ignored);
+}
+
+bool Stream::is_quiet() const {
+  if (!state_->socket.is_open()) return false;
+  if (state_->tls && SSL_has_pending(state_->tls->native_handle()) == 1) return false;
+  char octet = 0;
+  const ssize_t count = ::recv(state_->socket.native_handle(), &octet, 1, MSG_PEEK | MSG_DONTWAIT);
+  return count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+}
+
+asio::any_io_executor Stream::executor() const {
+  return state_->socket.get_executor();
 }
 
 Endpoint Stream::local() const {

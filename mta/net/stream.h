@@ -2,6 +2,7 @@
 // deadline; reaching it closes the socket. The Asio and OpenSSL machinery stays in stream.cc.
 #pragma once
 
+#include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <chrono>
@@ -45,6 +46,11 @@ class Stream {
   boost::asio::awaitable<void> shut_down(milliseconds limit);
   void close();
 
+  /// Open, and nothing is there to be read: neither words nor an end. For a connection on which
+  /// nothing is awaited. REQUIRES: no read is pending.
+  [[nodiscard]] bool is_quiet() const;
+
+  [[nodiscard]] boost::asio::any_io_executor executor() const;
   [[nodiscard]] Endpoint local() const;
   [[nodiscard]] Endpoint remote() const;
 

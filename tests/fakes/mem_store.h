@@ -31,6 +31,12 @@ class MemStore final : public queue::Store {
 
   /// The next commit() fails and stores nothing.
   void fail_next_commit(Errc code) { set(fail_next_commit_, code); }
+  /// The write that is the `which`-th from now on fails, whether it is to be synced or not.
+  void fail_write(std::size_t which, Errc code) {
+    const std::lock_guard lock(mutex_);
+    writes_until_failure_ = which;
+    write_failure_ = code;
+  }
   /// Every write fails from now on, until heal().
   void fail_writes(Errc code) { set(fail_writes_, code); }
   void fail_reads(Errc code) { set(fail_reads_, code); }
@@ -213,6 +219,9 @@ class MemStore final : public queue::Store {
 
   Result<> write(const queue::Edits& edits) {
     auto checked = check(fail_writes_);
+    if (writes_until_failure_ > 0 && --writes_until_failure_ == 0) {
+      checked = fail(write_failure_, "as the test wants it");
+    }
     writable_ = checked.has_value();
     if (checked) apply(edits);
     return checked;
@@ -253,6 +262,8 @@ class MemStore final : public queue::Store {
   std::optional<Errc> fail_next_commit_;
   std::optional<Errc> fail_writes_;
   std::optional<Errc> fail_reads_;
+  std::size_t writes_until_failure_ = 0;  ///< 0: none is to fail.
+  Errc write_failure_{};
   std::uint64_t free_space_ = 100'000'000'000;
   std::size_t commits_ = 0;
   std::size_t relaxed_commits_ = 0;

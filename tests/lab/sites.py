@@ -71,6 +71,7 @@ class Smtp:
     login: Optional[Login] = None        # AUTH under TLS, and no MAIL without it
     port: int = 25
     implicit_tls: bool = False           # TLS from the first octet
+    messages: int = 1                    # over one connection; then it hangs up
 
 
 @dataclass(frozen=True)

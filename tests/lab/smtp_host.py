@@ -143,6 +143,7 @@ class _Session:
         self._parameters: tuple[str, ...] = ()
         self._recipients: list[str] = []
         self._in_transaction = False
+        self._messages = 0
         self._visit = Visit()
         host.visits.append(self._visit)
         host._pulse.beat()
@@ -181,7 +182,10 @@ class _Session:
             await self._recipient(_path(line))
         elif verb == "DATA":
             await self._data()
-        elif verb in ("RSET", "NOOP"):
+        elif verb == "RSET":
+            await self._say("250 2.0.0 Ok")
+            self._count_message()
+        elif verb == "NOOP":
             await self._say("250 2.0.0 Ok")
         elif verb == "QUIT":
             await self._say("221 2.0.0 Bye")
@@ -270,6 +274,14 @@ class _Session:
                                             reply.startswith("2"), self._parameters, self._visit.user))
         self._recipients, self._in_transaction = [], False
         await self._say(reply)
+        if reply.startswith("2"):
+            self._count_message()
+
+    def _count_message(self) -> None:
+        """Taken, or given up by RSET."""
+        self._messages += 1
+        if self._messages >= self._host._behaviour.messages:
+            raise _Gone
 
     async def _start_tls(self) -> None:
         how = self._host._behaviour.starttls

@@ -112,7 +112,7 @@ TEST_F(CourierAttempt, DANE_06_failed_mx_lookups_wait) {
   const UtcTime now = clock_.utc_now();
   ASSERT_TRUE(step());
   EXPECT_THAT(journal_,
-              ElementsAre("relaxed: put b.example", "ask b.example", "commit: put b.example"));
+              ElementsAre("relaxed: put b.example", "ask b.example", "relaxed: put b.example"));
   const auto delivery = delivery_of(id, "b.example");
   ASSERT_TRUE(delivery.has_value());
   EXPECT_EQ(delivery->attempts, 1U);
@@ -131,6 +131,22 @@ TEST_F(CourierAttempt, DANE_06_failed_mx_lookups_wait) {
   EXPECT_EQ(log_.count("relay=none"), 1U);
   EXPECT_EQ(log_.count("dsn=4.4.3, status=deferred"), 1U);
   EXPECT_EQ(store_.memory().body(id), "Subject: to the harbour\r\n\r\nhello\r\n");
+}
+
+TEST_F(CourierAttempt, a_first_attempt_right_after_acceptance_reads_and_notes_nothing) {
+  const MessageId id = accept("me@a.example", {"you@b.example"});
+  const auto delivery = delivery_of(id, "b.example");
+  ASSERT_TRUE(delivery.has_value());
+  first_copies_.keep(store_.memory().messages().front(), {*delivery},
+                     "Subject: to the harbour\r\n\r\nhello\r\n");
+  store_.memory().fail_reads(Errc::store_failed);
+  ASSERT_TRUE(step());
+  store_.memory().heal();
+  EXPECT_THAT(journal_, ElementsAre("ask b.example", "relaxed: put b.example"));
+  const auto after = delivery_of(id, "b.example");
+  EXPECT_EQ(after->attempts, 1U);
+  EXPECT_THAT(after->history, SizeIs(1));
+  EXPECT_GT(after->next_attempt, clock_.utc_now());
 }
 
 TEST_F(CourierAttempt, the_next_attempts_time_is_stored_before_the_attempt) {

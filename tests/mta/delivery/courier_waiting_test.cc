@@ -177,7 +177,7 @@ TEST_F(CourierWaiting, a_delivery_never_tried_is_tried_once_however_late) {
 
 TEST_F(CourierWaiting, attempts_whose_outcome_was_lost_still_end) {
   const MessageId id = accept("me@a.example", {"you@slow.example"});
-  store_.memory().fail_next_commit(Errc::cancelled);
+  store_.memory().fail_write(2, Errc::cancelled);  // after the note of the attempt
   ASSERT_TRUE(step());
   clock_.advance(5 * 24h);
   run_due();

@@ -146,6 +146,7 @@ class CourierWorld : public ::testing::Test {
                    {.own_name = domain("relay.example"),
                     .allow_networks = {Network::parse("127.77.0.0/16").value()}}};
   WaitingLine line_{{.total = 2, .per_destination = 2}, [] {}};
+  FirstCopies first_copies_;
   ReportBack report_back_{store_,
                           clock_,
                           *random_,
@@ -157,6 +158,7 @@ class CourierWorld : public ::testing::Test {
       {.attempt = {.planner = planner_, .store = &store_, .context = *context_, .clock = clock_},
        .store = store_,
        .line = line_,
+       .first_copies = first_copies_,
        .report_back = report_back_,
        .clock = clock_,
        .random = *random_,

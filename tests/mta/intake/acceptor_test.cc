@@ -102,7 +102,7 @@ TEST_F(IntakeTest, address_in_use_is_named) {
                 .random = *random_,
                 .metrics = metrics_,
                 .next_executor = [this] { return threads_[0].context.get_executor(); },
-                .queued = [](queue::Message, std::vector<queue::Delivery>) {}},
+                .queued = [](const AcceptedMessage&) {}},
                settings);
   const auto opened = other.listen();
   ASSERT_FALSE(opened.has_value());

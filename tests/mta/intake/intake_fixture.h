@@ -55,9 +55,10 @@ class IntakeTest : public ::testing::Test {
                     .metrics = metrics_,
                     .next_executor = [this] { return threads_[0].context.get_executor(); },
                     .queued =
-                        [this](queue::Message message, std::vector<queue::Delivery> deliveries) {
+                        [this](AcceptedMessage accepted) {
                           const std::lock_guard lock(mutex_);
-                          queued_.emplace_back(std::move(message), std::move(deliveries));
+                          queued_.emplace_back(std::move(accepted.message),
+                                               std::move(accepted.deliveries));
                         }},
         settings_);
     return intake_->listen();

@@ -1,0 +1,121 @@
+#include "mta/delivery/connection_pool.h"
+
+#include <algorithm>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <utility>
+
+namespace fulmar::delivery {
+
+namespace asio = boost::asio;
+using std::chrono::milliseconds;
+
+namespace {
+
+constexpr milliseconds kSweepEvery{1'000};
+constexpr milliseconds kFarewell{1'000};
+
+/// RFC 5321 §4.1.1.10. Whether the host hears it changes nothing.
+asio::awaitable<void> say_quit(net::Stream stream) {
+  static_cast<void>(co_await stream.write("QUIT\r\n", kFarewell));
+  co_await stream.shut_down(kFarewell);
+}
+
+}  // namespace
+
+ConnectionPool::ConnectionPool(PoolLimits limits, const Clock& clock)
+    : limits_(limits), clock_(clock) {}
+
+ConnectionPool::~ConnectionPool() = default;
+
+std::optional<IdleConnection> ConnectionPool::take(const std::string& key,
+                                                   const asio::any_io_executor& executor) {
+  std::vector<IdleConnection> useless;  // closed when this returns, without the lock
+  const std::lock_guard lock(mutex_);
+  const auto found = waiting_.find(key);
+  if (found == waiting_.end()) return std::nullopt;
+  std::optional<IdleConnection> taken;
+  Queue& queue = found->second;
+  for (auto it = queue.end(); it != queue.begin() && !taken;) {
+    --it;
+    if (it->connection.stream.executor() != executor) continue;
+    IdleConnection connection = std::move(it->connection);
+    it = queue.erase(it);
+    --count_;
+    if (connection.stream.is_quiet()) {
+      taken = std::move(connection);
+    } else {
+      useless.push_back(std::move(connection));
+    }
+  }
+  if (queue.empty()) waiting_.erase(found);
+  return taken;
+}
+
+void ConnectionPool::put(const std::string& key, IdleConnection connection) {
+  const SteadyTime now = clock_.steady_now();
+  {
+    const std::lock_guard lock(mutex_);
+    if (!closed_ && count_ < limits_.total && now - connection.opened < limits_.age) {
+      waiting_[key].push_back({std::move(connection), now});
+      ++count_;
+      return;
+    }
+  }
+  take_leave(std::move(connection));
+}
+
+void ConnectionPool::take_leave(IdleConnection connection) {
+  const asio::any_io_executor home = connection.stream.executor();
+  farewells_.spawn(home, say_quit(std::move(connection.stream)), "end of an idle connection");
+}
+
+std::vector<IdleConnection> ConnectionPool::take_stale(SteadyTime now) {
+  const std::lock_guard lock(mutex_);
+  std::vector<IdleConnection> stale;
+  for (auto entry = waiting_.begin(); entry != waiting_.end();) {
+    Queue& queue = entry->second;
+    const auto fresh = std::ranges::find_if(
+        queue, [&](const Waiting& each) { return !closed_ && now - each.since < limits_.idle; });
+    std::ranges::for_each(queue.begin(), fresh,
+                          [&](Waiting& each) { stale.push_back(std::move(each.connection)); });
+    queue.erase(queue.begin(), fresh);
+    entry = queue.empty() ? waiting_.erase(entry) : std::next(entry);
+  }
+  count_ -= stale.size();
+  return stale;
+}
+
+asio::awaitable<void> ConnectionPool::run() {
+  sweep_.emplace(co_await asio::this_coro::executor);
+  while (!is_closed()) {
+    for (IdleConnection& connection : take_stale(clock_.steady_now()))
+      take_leave(std::move(connection));
+    sweep_->expires_after(kSweepEvery);
+    co_await sweep_->async_wait(asio::as_tuple(asio::use_awaitable));
+  }
+}
+
+asio::awaitable<void> ConnectionPool::close() {
+  {
+    const std::lock_guard lock(mutex_);
+    closed_ = true;
+  }
+  if (sweep_) sweep_->cancel();
+  for (IdleConnection& connection : take_stale(clock_.steady_now()))
+    take_leave(std::move(connection));
+  static_cast<void>(co_await farewells_.join(kFarewell));
+}
+
+bool ConnectionPool::is_closed() const {
+  const std::lock_guard lock(mutex_);
+  return closed_;
+}
+
+std::size_t ConnectionPool::idle() const {
+  const std::lock_guard lock(mutex_);
+  return count_;
+}
+
+}  // namespace fulmar::delivery

@@ -1,0 +1,86 @@
+// Connections that carried a message and wait for another one to the same end. They wait for
+// seconds only: a host that is not busy with us gets its slot back.
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "mta/net/stream.h"
+#include "mta/smtp/client_session.h"
+#include "mta/task_group.h"
+#include "tls/verify.h"
+
+namespace fulmar::delivery {
+
+struct IdleConnection {
+  net::Stream stream;
+  smtp::KeptSession session;
+  std::optional<tls::VerifyOutcome> verified;  ///< What its handshake proved; empty in clear.
+  bool classical_groups = false;
+  std::uint32_t messages = 0;  ///< Carried so far.
+  SteadyTime opened;
+};
+
+struct PoolLimits {
+  std::size_t total = 200;  ///< Idle at once; part of the program's budget of descriptors.
+  std::chrono::milliseconds idle{5'000};
+  /// Since it was opened. A certificate, policy or record that has changed is noticed by then.
+  std::chrono::milliseconds age{300'000};
+};
+
+/// May be used from any thread; a connection stays on its own.
+class ConnectionPool {
+ public:
+  /// `clock` must outlive the pool; the pool must outlive what runs on its connections' executors.
+  ConnectionPool(PoolLimits limits, const Clock& clock);
+  ~ConnectionPool();
+
+  /// One that was put under `key` (reuse_key.h) and lives on `executor`, the latest first; empty
+  /// when there is none of use. What the host closed or said something on meanwhile is dropped.
+  [[nodiscard]] std::optional<IdleConnection> take(const std::string& key,
+                                                   const boost::asio::any_io_executor& executor);
+
+  /// Keeps the connection for a while, or takes leave of it at once when it is too old or there is
+  /// no room.
+  void put(const std::string& key, IdleConnection connection);
+
+  /// Takes leave of those that have waited long enough; runs until close().
+  boost::asio::awaitable<void> run();
+  /// Takes leave of all, which takes a second at most; what is put from now on is not kept. On the
+  /// executor of run().
+  boost::asio::awaitable<void> close();
+
+  [[nodiscard]] std::size_t idle() const;
+
+ private:
+  struct Waiting {
+    IdleConnection connection;
+    SteadyTime since;
+  };
+  using Queue = std::vector<Waiting>;  // oldest first
+
+  std::vector<IdleConnection> take_stale(SteadyTime now);
+  void take_leave(IdleConnection connection);
+  [[nodiscard]] bool is_closed() const;
+
+  const PoolLimits limits_;
+  const Clock& clock_;
+  mutable std::mutex mutex_;
+  std::map<std::string, Queue> waiting_;
+  std::size_t count_ = 0;
+  bool closed_ = false;
+  std::optional<boost::asio::steady_timer> sweep_;
+  mta::TaskGroup farewells_;
+};
+
+}  // namespace fulmar::delivery

@@ -1,0 +1,68 @@
+#include "mta/delivery/first_copies.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace fulmar::delivery {
+namespace {
+
+/// Of an entry and its nodes beside the texts.
+constexpr std::size_t kOverhead = 512;
+constexpr std::size_t kPerRecipient = 256;
+
+std::size_t cost(const queue::Message& message, const std::vector<queue::Delivery>& deliveries,
+                 const std::string& body) {
+  std::size_t recipients = 0;
+  for (const queue::Delivery& delivery : deliveries)
+    recipients += delivery.recipients.size();
+  return kOverhead + message.header.size() + recipients * kPerRecipient + body.size();
+}
+
+}  // namespace
+
+void FirstCopies::keep(queue::Message message, std::vector<queue::Delivery> deliveries,
+                       std::string body) {
+  const std::size_t octets = cost(message, deliveries, body);
+  if (octets > limit_) return;
+  const std::lock_guard lock(mutex_);
+  while (octets_ + octets > limit_)
+    drop(entries_.find(by_age_.front()));
+  const MessageId id = message.id;
+  const auto age = by_age_.insert(by_age_.end(), id);
+  auto kept = body.empty() ? nullptr : std::make_shared<const std::string>(std::move(body));
+  entries_.emplace(id,
+                   Entry{std::move(message), std::move(deliveries), std::move(kept), octets, age});
+  octets_ += octets;
+}
+
+std::optional<FirstCopy> FirstCopies::take(const queue::DeliveryKey& key) {
+  const std::lock_guard lock(mutex_);
+  const auto found = entries_.find(key.message);
+  if (found == entries_.end()) return std::nullopt;
+  Entry& entry = found->second;
+  const auto delivery =
+      std::ranges::find(entry.deliveries, key.destination, &queue::Delivery::destination);
+  if (delivery == entry.deliveries.end()) return std::nullopt;
+  FirstCopy copy{.message = {}, .delivery = std::move(*delivery), .body = entry.body};
+  entry.deliveries.erase(delivery);
+  if (entry.deliveries.empty()) {
+    copy.message = std::move(entry.message);
+    drop(found);
+  } else {
+    copy.message = entry.message;
+  }
+  return copy;
+}
+
+void FirstCopies::drop(Entries::iterator entry) {
+  octets_ -= entry->second.octets;
+  by_age_.erase(entry->second.age);
+  entries_.erase(entry);
+}
+
+std::size_t FirstCopies::octets() const {
+  const std::lock_guard lock(mutex_);
+  return octets_;
+}
+
+}  // namespace fulmar::delivery
