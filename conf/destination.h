@@ -62,6 +62,10 @@ struct Relay {
   friend bool operator==(const Relay&, const Relay&) = default;
 };
 
+/// For destinations without an entry, too.
+inline constexpr std::uint32_t kConnectionLimit = 20;
+inline constexpr std::uint32_t kDeliveriesPerConnection = 100;
+
 struct Destination {
   DomainPattern domain;
   TlsRule tls = TlsRule::automatic;
@@ -70,6 +74,8 @@ struct Destination {
   std::vector<DomainPattern> tls_match;
   std::optional<Relay> relay;
   std::string auth_file;  ///< "user:password" for that relay; empty: no AUTH.
+  std::uint32_t connection_limit = kConnectionLimit;                       ///< At once; 1 .. 1000.
+  std::uint32_t max_deliveries_per_connection = kDeliveriesPerConnection;  ///< 1 .. 100000.
   std::optional<std::chrono::year_month_day> until;  ///< The last day (UTC) on which it applies.
   std::string comment;
   std::string where;  ///< "FILE:LINE" of the entry, for everything that tells of its effect.

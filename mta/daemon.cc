@@ -155,8 +155,8 @@ Daemon::Started Daemon::open_sockets() {
                                        .context = engine_->context(),
                                        .clock = clock_,
                                        .pool = &pool_};
-  line_ = std::make_unique<delivery::WaitingLine>(queue::SchedulerLimits{},
-                                                  [this] { dispatcher_->wake(); });
+  line_ =
+      std::make_unique<delivery::WaitingLine>(scheduler_limits(), [this] { dispatcher_->wake(); });
   report_back_ = std::make_unique<delivery::ReportBack>(
       *store_, clock_, *random_,
       delivery::ReportBackSettings{config_.hostname, config_.postmaster, config_.notify,
@@ -200,6 +200,18 @@ Daemon::Started Daemon::open_sockets() {
   if (!control) return std::unexpected(StartFailure{kExitConfig, why(control.error())});
   control_ = *std::move(control);
   return {};
+}
+
+queue::SchedulerLimits Daemon::scheduler_limits() const {
+  queue::SchedulerLimits limits;
+  limits.limit_for = [this](const MailHost& destination) -> std::size_t {
+    const auto today = std::chrono::floor<std::chrono::days>(clock_.utc_now());
+    for (const conf::Destination& entry : config_.destinations) {
+      if (conf::applies(entry, destination, today)) return entry.connection_limit;
+    }
+    return conf::kConnectionLimit;
+  };
+  return limits;
 }
 
 void Daemon::take_up(intake::AcceptedMessage accepted) {

@@ -58,6 +58,7 @@ class Daemon {
     queue::DeliveryKey key;
     UtcTime at;
   };
+  [[nodiscard]] queue::SchedulerLimits scheduler_limits() const;
   void take_up(intake::AcceptedMessage accepted);
   [[nodiscard]] std::vector<Due> schedule_of(const std::vector<queue::Delivery>& deliveries) const;
   void enqueue(const std::vector<Due>& due);

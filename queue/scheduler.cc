@@ -47,6 +47,7 @@ struct Destination {
   std::set<Slot> by_due;
   std::unordered_map<MessageId, UtcTime> due_of;
   std::unordered_set<MessageId> running;
+  std::size_t limit = 0;
   Place place = Place::idle;
   UtcTime waiting_for{};                   ///< Its key in `waiting`, while it is there.
   std::list<Destination*>::iterator turn;  ///< Its position in the ring, while it is there.
@@ -70,7 +71,7 @@ struct Destination {
 }  // namespace
 
 struct Scheduler::State {
-  explicit State(SchedulerLimits l) : limits(l) {}
+  explicit State(SchedulerLimits l) : limits(std::move(l)) {}
 
   SchedulerLimits limits;
   std::unordered_map<MailHost, Destination, MailHostHash> destinations;
@@ -82,6 +83,10 @@ struct Scheduler::State {
   Destination* find(const MailHost& host) {
     const auto found = destinations.find(host);
     return found == destinations.end() ? nullptr : &found->second;
+  }
+
+  [[nodiscard]] std::size_t limit_of(const MailHost& host) const {
+    return limits.limit_for ? limits.limit_for(host) : limits.per_destination;
   }
 
   void leave(Destination& destination) {
@@ -110,7 +115,7 @@ struct Scheduler::State {
     if (destination.by_due.empty()) {
       leave(destination);
       if (destination.running.empty()) destinations.erase(destinations.find(*destination.host));
-    } else if (destination.running.size() >= limits.per_destination) {
+    } else if (destination.running.size() >= destination.limit) {
       leave(destination);
       destination.place = Place::blocked;
     } else if (destination.place != Place::turn) {
@@ -137,7 +142,7 @@ struct Scheduler::State {
     ++running;
     leave(destination);
     const bool more = !destination.by_due.empty() && destination.head() <= now;
-    if (more && destination.running.size() < limits.per_destination) {
+    if (more && destination.running.size() < destination.limit) {
       join_ring(destination);
     } else {
       settle(destination);
@@ -146,13 +151,16 @@ struct Scheduler::State {
   }
 };
 
-Scheduler::Scheduler(SchedulerLimits limits) : state_(std::make_unique<State>(limits)) {}
+Scheduler::Scheduler(SchedulerLimits limits) : state_(std::make_unique<State>(std::move(limits))) {}
 Scheduler::~Scheduler() = default;
 
 void Scheduler::add(DeliveryKey key, UtcTime due) {
   const auto entry = state_->destinations.try_emplace(std::move(key.destination)).first;
   Destination& destination = entry->second;
-  destination.host = &entry->first;
+  if (destination.host == nullptr) {
+    destination.host = &entry->first;
+    destination.limit = state_->limit_of(*destination.host);
+  }
   FULMAR_CHECK(!destination.due_of.contains(key.message));
   FULMAR_CHECK(!destination.running.contains(key.message));
   destination.enqueue(key.message, due);

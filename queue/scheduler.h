@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -27,6 +28,9 @@ struct SchedulerLimits {
   std::size_t total = 500;  ///< Deliveries running at once.
   std::size_t per_destination =
       20;  ///< Of these, for one destination. Kept well below `total` (pitfall 82).
+  /// In place of per_destination, where it is set; at least 1. Asked when the first delivery of a
+  /// destination is added.
+  std::function<std::size_t(const MailHost&)> limit_for{};
 };
 
 class Scheduler {

@@ -228,6 +228,9 @@ class Attempt {
                               .address = address,
                               .purpose = Purpose::deliver,
                               .envelope = envelope()};
+      if (route_.rule != nullptr) {
+        request.deliveries_per_connection = route_.rule->entry.max_deliveries_per_connection;
+      }
       ++connects_;
       const auto conversation = co_await converse(parts, settings_.converse, std::move(request));
       if (!conversation) {

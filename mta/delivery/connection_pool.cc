@@ -66,6 +66,20 @@ void ConnectionPool::put(const std::string& key, IdleConnection connection) {
   take_leave(std::move(connection));
 }
 
+void ConnectionPool::give_way(const std::string& key) {
+  std::optional<IdleConnection> oldest;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = waiting_.find(key);
+    if (found == waiting_.end()) return;
+    oldest = std::move(found->second.front().connection);
+    found->second.erase(found->second.begin());
+    if (found->second.empty()) waiting_.erase(found);
+    --count_;
+  }
+  take_leave(*std::move(oldest));
+}
+
 void ConnectionPool::take_leave(IdleConnection connection) {
   const asio::any_io_executor home = connection.stream.executor();
   farewells_.spawn(home, say_quit(std::move(connection.stream)), "end of an idle connection");

@@ -54,6 +54,11 @@ class ConnectionPool {
   /// no room.
   void put(const std::string& key, IdleConnection connection);
 
+  /// Called before a new connection is made under `key`: takes leave of one that waits there on
+  /// another thread, so that there are never more connections to an end than deliveries under way
+  /// (pitfall 91).
+  void give_way(const std::string& key);
+
   /// Takes leave of those that have waited long enough; runs until close().
   boost::asio::awaitable<void> run();
   /// Takes leave of all, which takes a second at most; what is put from now on is not kept. On the

@@ -34,7 +34,8 @@ class Conversing {
         plan_(std::move(request.plan)),
         address_(request.address),
         purpose_(request.purpose),
-        envelope_(std::move(request.envelope)) {}
+        envelope_(std::move(request.envelope)),
+        deliveries_per_connection_(request.deliveries_per_connection) {}
 
   asio::awaitable<Result<Conversation>> run() {
     const bool done = co_await reuse();
@@ -128,8 +129,7 @@ class Conversing {
         .helo_name = settings_.helo_name, .starttls = starttls, .purpose = purpose_};
     options.credentials = plan_.credentials;
     // A session in clear after a failed handshake is for this message alone.
-    const bool last =
-        carried_ + 1 >= settings_.deliveries_per_connection || starttls != starttls_for(plan_);
+    const bool last = carried_ + 1 >= deliveries_per_connection_ || starttls != starttls_for(plan_);
     if (may_keep() && !last) options.ending = smtp::ClientOptions::Ending::keep;
     return options;
   }
@@ -137,6 +137,7 @@ class Conversing {
   /// One new connection; its report replaces that of the one before.
   asio::awaitable<Result<>> talk(smtp::StartTls starttls, tls::Groups groups) {
     const Endpoint target{.address = address_, .port = plan_.port};
+    if (may_keep()) parts_.pool->give_way(key());
     auto stream = co_await net::connect(target, source(), settings_.outbound.connect_timeout);
     if (!stream) co_return fail(std::move(stream).error());
     opened_ = parts_.clock.steady_now();
@@ -171,6 +172,7 @@ class Conversing {
   IpAddress address_;
   smtp::ClientOptions::Purpose purpose_;
   smtp::OutgoingEnvelope envelope_;
+  std::uint32_t deliveries_per_connection_;
   SteadyTime opened_;                                // the connection in use
   std::uint32_t carried_ = 0;                        // messages over it before this one
   smtp::Shown shown_before_ = smtp::Shown::nothing;  // over a kept one that was of no use

@@ -22,7 +22,6 @@ struct ConverseSettings {
   std::string helo_name;
   conf::Outbound outbound;
   conf::OpportunisticFallback fallback = conf::OpportunisticFallback::clear;
-  std::uint32_t deliveries_per_connection = 100;  ///< More than this, and some hosts hang up.
 };
 
 /// References must outlive the conversation.
@@ -51,6 +50,7 @@ struct ConverseRequest {
   IpAddress address;
   smtp::ClientOptions::Purpose purpose = smtp::ClientOptions::Purpose::deliver;
   smtp::OutgoingEnvelope envelope;  ///< Empty for a probe.
+  std::uint32_t deliveries_per_connection = conf::kDeliveriesPerConnection;
 };
 
 /// Errors: connect_failed, when the first connection does not come about, or the one in clear after

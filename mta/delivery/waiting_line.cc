@@ -9,7 +9,7 @@ namespace fulmar::delivery {
 using queue::DeliveryKey;
 
 WaitingLine::WaitingLine(queue::SchedulerLimits limits, std::function<void()> wake)
-    : scheduler_(limits), wake_(std::move(wake)) {}
+    : scheduler_(std::move(limits)), wake_(std::move(wake)) {}
 
 void WaitingLine::add(const DeliveryKey& key, UtcTime due) {
   {

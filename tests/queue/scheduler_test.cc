@@ -33,6 +33,22 @@ std::vector<DeliveryKey> take_all(Scheduler& scheduler, UtcTime now) {
   return taken;
 }
 
+TEST(Scheduler, pitfall_91_a_destination_may_have_a_limit_of_its_own) {
+  const MailHost narrow = Domain::parse("narrow.example").value();
+  Scheduler scheduler({.total = 10, .limit_for = [&](const MailHost& host) -> std::size_t {
+                         return host == narrow ? 1 : 3;
+                       }});
+  for (std::uint32_t i = 0; i < 5; ++i) {
+    scheduler.add(key(i, "narrow.example"), kStart);
+    scheduler.add(key(10 + i, "wide.example"), kStart);
+  }
+  const auto started = take_all(scheduler, kStart);
+  EXPECT_EQ(started.size(), 4U);
+  EXPECT_EQ(std::ranges::count(started, narrow, &DeliveryKey::destination), 1);
+  scheduler.finish(key(0, "narrow.example"));
+  EXPECT_EQ(scheduler.take(kStart), key(1, "narrow.example")) << "as soon as there is room";
+}
+
 TEST(Scheduler, nothing_starts_before_it_is_due) {
   Scheduler scheduler({});
   EXPECT_EQ(scheduler.next_due(), std::nullopt);

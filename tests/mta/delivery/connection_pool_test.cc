@@ -107,6 +107,15 @@ TEST_F(ConnectionPoolTest, where_there_is_no_room_it_gets_QUIT) {
   EXPECT_TRUE(take("a").has_value());
 }
 
+TEST_F(ConnectionPoolTest, pitfall_91_a_new_connection_ends_an_idle_one_of_another_thread) {
+  pool_.put("a", connection());
+  pool_.give_way("b");
+  EXPECT_EQ(pool_.idle(), 1U);
+  pool_.give_way("a");
+  EXPECT_EQ(heard(), "QUIT\r\n");
+  EXPECT_EQ(pool_.idle(), 0U);
+}
+
 TEST_F(ConnectionPoolTest, closing_takes_leave_of_all_and_keeps_none_from_then_on) {
   pool_.put("a", connection());
   run(pool_.close());
