@@ -21,6 +21,7 @@ from world import BOGUS_NAME, RELAY, SIGNED_NAME, UNSIGNED_NAME, World
 
 START_SECONDS = 30
 RULE_HEADER = "[[destination]]"
+TOP = ""              # in Settings: what stands before the first table
 Settings = Mapping[str, Mapping[str, Any]]
 # A [[destination]] entry. "login" ("user:password") becomes its auth_file; "<address of HOST>" in a text that address.
 Rule = Mapping[str, Any]
@@ -68,7 +69,8 @@ def configuration(world: World, directory: Path, port: int, settings: Settings, 
     tables["control"] = {"socket": str(directory / "control.sock"), "group": ""}
     for name, table in settings.items():
         tables.setdefault(name, {}).update(table)
-    lines = [f"hostname = {toml(RELAY)}", f"state_dir = {toml(str(directory / 'state'))}", "threads = 2", "",
+    top = {"hostname": RELAY, "state_dir": str(directory / "state"), "threads": 2} | tables.pop(TOP, {})
+    lines = [*(f"{key} = {toml(value)}" for key, value in top.items()), "",
              "[[listen]]", f"address = {toml(f'127.0.0.1:{port}')}", 'tls = "starttls"',
              f"certificate = {toml(str(world.relay_pem))}", f"private_key = {toml(str(world.relay_pem))}"]
     for name, table in tables.items():

@@ -13,6 +13,7 @@ from ca import GOOD, Cert
 
 HANG_UP = "(hang up)"  # as a reply: close the connection without a word
 STALL = "(stall)"      # as a reply: say nothing until the client leaves
+BREAK_OFF = "(break off)"  # as a reply to DATA: take the beginning of the message, then close
 
 
 class StartTls(enum.Enum):
@@ -64,6 +65,7 @@ class Smtp:
     mail: Replies = Replies()
     rcpt: Replies = Replies()
     rcpt_for: Mapping[str, Replies] = field(default_factory=dict)  # keyed by a part of the local part
+    data: Replies = Replies()
     final: Replies = Replies()
     recipients: int = 1000               # of one transaction; more get 452
     clear_extensions: tuple[str, ...] = ()  # listed in clear only, where some must not count

@@ -15,7 +15,7 @@ from typing import Optional
 
 from client_hello import offered_groups
 from pulse import Pulse
-from sites import HANG_UP, STALL, Replies, Smtp, StartTls
+from sites import BREAK_OFF, HANG_UP, STALL, Replies, Smtp, StartTls
 
 IDLE_SECONDS = 120
 READ_LIMIT = 1 << 22
@@ -47,10 +47,17 @@ class Visit:
     groups: Optional[int] = None         # how many its ClientHello offered, where the host looks
 
     def said(self, verb: str) -> bool:
-        return any(line.upper().startswith(verb) for _, line in self.lines)
+        return self.count(verb) > 0
+
+    def count(self, verb: str) -> int:
+        return sum(line.upper().startswith(verb) for _, line in self.lines)
 
     def ehlo_count(self) -> int:
-        return sum(line.upper().startswith("EHLO") for _, line in self.lines)
+        return self.count("EHLO")
+
+    def recipients(self) -> list[str]:
+        """Of all its messages, refused ones included."""
+        return [_path(line) for _, line in self.lines if line.upper().startswith("RCPT")]
 
 
 class _Gone(Exception):
@@ -79,6 +86,7 @@ class SmtpHost:
         self._pulse = pulse
         self._server: Optional[asyncio.AbstractServer] = None
         self._sessions: set[asyncio.Task[None]] = set()
+        self._open: set[_Session] = set()
         self.present(context)
         self.behave(behaviour)
 
@@ -94,6 +102,7 @@ class SmtpHost:
         self._mail = _Answers(behaviour.mail)
         self._rcpt = _Answers(behaviour.rcpt)
         self._rcpt_for = {part: _Answers(replies) for part, replies in behaviour.rcpt_for.items()}
+        self._data = _Answers(behaviour.data)
         self._final = _Answers(behaviour.final)
         if behaviour.starttls is StartTls.OLD_VERSION:
             _allow_old_versions_only(self._context)
@@ -110,6 +119,16 @@ class SmtpHost:
             task.cancel()
         await asyncio.gather(*self._sessions, return_exceptions=True)
 
+    def refuse_connections(self) -> None:
+        """From now on nothing listens here; connections that are there stay."""
+        assert self._server is not None
+        self._server.close()
+
+    async def part(self, reply: str) -> None:
+        """Says `reply`, which nobody asked for, to everyone who is connected, and closes."""
+        for session in list(self._open):
+            await session.part(reply)
+
     def accepted_for(self, recipient: str) -> list[Received]:
         return [message for message in self.received if message.accepted and recipient in message.recipients]
 
@@ -121,13 +140,16 @@ class SmtpHost:
         task = asyncio.current_task()
         assert task is not None
         self._sessions.add(task)
+        session = _Session(self, reader, writer)
+        self._open.add(session)
         try:
-            await _Session(self, reader, writer).run()
+            await session.run()
         except (_Gone, ConnectionError, ssl.SSLError, asyncio.IncompleteReadError, asyncio.TimeoutError,
                 asyncio.LimitOverrunError, asyncio.CancelledError):
             pass
         finally:
             self._sessions.discard(task)
+            self._open.discard(session)
             with contextlib.suppress(Exception):
                 writer.close()
             self._pulse.beat()
@@ -160,6 +182,11 @@ class _Session:
             self._host._pulse.beat()
             await self._obey(line)
 
+    async def part(self, reply: str) -> None:
+        with contextlib.suppress(_Gone, ConnectionError):
+            await self._say(reply)
+        self._writer.close()
+
     async def _read_line(self) -> str:
         raw = await asyncio.wait_for(self._reader.readline(), IDLE_SECONDS)
         if not raw:
@@ -183,6 +210,7 @@ class _Session:
         elif verb == "DATA":
             await self._data()
         elif verb == "RSET":
+            self._recipients, self._in_transaction = [], False
             await self._say("250 2.0.0 Ok")
             self._count_message()
         elif verb == "NOOP":
@@ -213,6 +241,9 @@ class _Session:
             return
         if "REQUIRETLS" in parameters and not (self._tls and self._host._behaviour.requiretls):
             await self._say("555 5.5.4 Parameter not offered")
+            return
+        if self._in_transaction:
+            await self._say("503 5.5.1 Nested MAIL: there was no RSET")
             return
         reply = self._host._mail.next("250 2.1.0 Ok")
         self._sender, self._parameters, self._recipients = _path(line), parameters, []
@@ -263,7 +294,13 @@ class _Session:
         if not self._recipients:
             await self._say("554 5.5.1 No valid recipients")
             return
-        await self._say("354 Go ahead")
+        reply = self._host._data.next("354 Go ahead")
+        await self._say("354 Go ahead" if reply == BREAK_OFF else reply)
+        if reply == BREAK_OFF:
+            await asyncio.wait_for(self._reader.readline(), IDLE_SECONDS)
+            raise _Gone
+        if not reply.startswith("354"):
+            return
         lines = []
         while (raw := await asyncio.wait_for(self._reader.readline(), IDLE_SECONDS)) != b".\r\n":
             if not raw:
