@@ -1,13 +1,18 @@
 // A hostile server against the sending side: every dialogue ends, every recipient gets one outcome,
 // nothing is called delivered before the final dot, no line leaves with a bare CR or LF, and
-// neither a password nor a demand for REQUIRETLS is forgotten about.
+// neither a password nor a demand for REQUIRETLS is forgotten about. Where the connection is kept,
+// other messages follow on it while the server goes on with its words: each is decided by what the
+// server says after its own commands, and nobody greets or logs in twice.
 //
 // Input: one octet of options, one that decides what fails, then what the server says; each 0xFF in
 // it ends a segment. An octet below 0x10 before the server's words is for more options.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 
 #include "base/check.h"
 #include "mta/smtp/client_session.h"
@@ -20,6 +25,16 @@ using fulmar::make_error;
 using fulmar::Retry;
 
 constexpr std::string_view kPassword = "pw";
+constexpr std::size_t kSessions = 3;  ///< Over one connection at most.
+
+/// One address per message, so that no command of one passes for that of another.
+std::string recipient_of(std::size_t session) {
+  return "to" + std::to_string(session) + "@server.example";
+}
+
+std::string sender_of(std::size_t session) {
+  return "from" + std::to_string(session) + "@client.example";
+}
 
 class Server {
  public:
@@ -27,17 +42,26 @@ class Server {
 
   ClientEvent answer(const ClientAction& action) {
     if (std::holds_alternative<DoRead>(action)) return read();
-    if (std::holds_alternative<DoStartTls>(action)) return tls();
+    if (std::holds_alternative<DoStartTls>(action)) return handshake();
     if (std::holds_alternative<DoNextChunk>(action)) return body();
     return write(std::get<DoWrite>(action).bytes);
   }
 
   /// RFC 8689: what MAIL must look like.
   void expect_requiretls(OutgoingEnvelope::RequireTls wish) { requiretls_ = wish; }
+  /// From now on another message is sent over the same connection.
+  void begin_session(std::size_t number) {
+    session_ = number;
+    message_ = {};
+  }
 
-  [[nodiscard]] bool dot_written() const { return dot_written_; }
+  [[nodiscard]] bool tls() const { return tls_; }
+  [[nodiscard]] bool dot_written() const { return message_.dot_written; }
   /// All of it, as far as can be known.
-  [[nodiscard]] bool message_written() const { return dot_written_ && !cut_short_; }
+  [[nodiscard]] bool message_written() const { return message_.dot_written && !message_.cut_short; }
+  /// The server said something after the dot of this message.
+  [[nodiscard]] bool heard_after_dot() const { return message_.heard_after_dot; }
+  [[nodiscard]] std::string_view last_command() const { return message_.last_command; }
 
  private:
   ClientEvent read() {
@@ -49,11 +73,12 @@ class Server {
     const std::size_t end = std::min(words_.find('\xff'), words_.size());
     const std::string_view segment = words_.substr(0, end);
     words_.remove_prefix(std::min(end + 1, words_.size()));
+    message_.heard_after_dot = message_.dot_written;
     return BytesReceived{segment.empty() ? "\n" : segment};
   }
 
-  ClientEvent tls() {
-    FULMAR_CHECK(!tls_);
+  ClientEvent handshake() {
+    FULMAR_CHECK(!tls_ && session_ == 0);
     if ((failures_ & 6) == 2) return TlsRefused{make_error(Errc::tls_handshake, "fuzz")};
     if ((failures_ & 6) == 4) {
       return TlsRefused{make_error(Errc::dane_mismatch, "fuzz"), TlsRefused::Handshake::complete};
@@ -66,23 +91,37 @@ class Server {
     using RequireTls = OutgoingEnvelope::RequireTls;
     FULMAR_CHECK(tls_ || !bytes.starts_with("AUTH"));
     if (!bytes.starts_with("MAIL")) return;
+    FULMAR_CHECK(bytes.starts_with("MAIL FROM:<" + sender_of(session_) + '>'));
     const std::string_view line = bytes.substr(0, bytes.find('\r'));
     const bool demands = line.ends_with(" REQUIRETLS");
     FULMAR_CHECK(!demands || (tls_ && requiretls_ != RequireTls::no));
     FULMAR_CHECK(demands || requiretls_ != RequireTls::demanded);
   }
 
+  /// What was said once on this connection is not said again, and each message is for its own
+  /// recipients.
+  void check_continuation(std::string_view bytes) const {
+    if (session_ == 0) return;
+    for (const std::string_view opening : {"EHLO", "HELO", "STARTTLS", "AUTH"}) {
+      FULMAR_CHECK(!bytes.starts_with(opening));
+    }
+    const std::string path = "RCPT TO:<" + recipient_of(session_) + ">\r";
+    for (auto at = bytes.find("RCPT"); at != bytes.npos; at = bytes.find("RCPT", at + 1)) {
+      FULMAR_CHECK(bytes.substr(at).starts_with(path));
+    }
+  }
+
   ClientEvent body() {
     if ((failures_ & 8) != 0) return BodyFailed{make_error(Errc::io, "fuzz")};
-    if (chunks_ > 0) {
-      --chunks_;
+    if (message_.chunks > 0) {
+      --message_.chunks;
       // Enough for a write of its own, where writes fail.
       if ((failures_ & 16) != 0 && long_chunk_.empty()) long_chunk_.assign(65536, 'x');
-      in_body_ = true;
+      message_.in_body = true;
       const std::string_view chunk = "a\n.\r\n..\rb";
       return BodyChunk{long_chunk_.empty() ? chunk : std::string_view(long_chunk_)};
     }
-    body_ended_ = true;
+    message_.body_ended = true;
     return BodyEnd{};
   }
 
@@ -91,26 +130,37 @@ class Server {
       if (bytes[i] == '\r') FULMAR_CHECK(i + 1 < bytes.size() && bytes[i + 1] == '\n');
       if (bytes[i] == '\n') FULMAR_CHECK(i > 0 && bytes[i - 1] == '\r');
     }
-    FULMAR_CHECK(bytes.ends_with("\r\n") || (in_body_ && !body_ended_));
-    check_secrecy(bytes);
-    const bool of_body = in_body_ && !dot_written_;
-    dot_written_ = dot_written_ || body_ended_;
+    FULMAR_CHECK(bytes.ends_with("\r\n") || (message_.in_body && !message_.body_ended));
+    const bool of_body = message_.in_body && !message_.dot_written;
+    if (!of_body) {
+      check_secrecy(bytes);
+      check_continuation(bytes);
+      message_.last_command = bytes;
+    }
+    message_.dot_written = message_.dot_written || message_.body_ended;
     if ((failures_ & 16) == 0 || ++writes_ <= failures_ >> 5) return BytesWritten{};
-    cut_short_ = cut_short_ || of_body;
+    message_.cut_short = message_.cut_short || of_body;
     return of_body ? read() : ConnectionLost{"write"};
   }
 
+  struct Message {
+    int chunks = 2;
+    bool in_body = false;
+    bool cut_short = false;  ///< Writing it failed.
+    bool body_ended = false;
+    bool dot_written = false;
+    bool heard_after_dot = false;
+    std::string last_command;
+  };
+
   std::uint8_t failures_;
   std::string_view words_;
-  int chunks_ = 2;
   int writes_ = 0;
   std::string long_chunk_;
   OutgoingEnvelope::RequireTls requiretls_ = OutgoingEnvelope::RequireTls::no;
   bool tls_ = false;
-  bool in_body_ = false;
-  bool cut_short_ = false;  ///< Writing the message failed.
-  bool body_ended_ = false;
-  bool dot_written_ = false;
+  std::size_t session_ = 0;
+  Message message_;  ///< Of the session.
 };
 
 void check_result(const SessionResult& result, std::size_t recipients, const Server& server) {
@@ -125,12 +175,45 @@ void check_result(const SessionResult& result, std::size_t recipients, const Ser
     }
     FULMAR_CHECK(!one.delivered ||
                  (server.message_written() && one.reply && one.reply->positive()));
+    FULMAR_CHECK(!one.delivered || server.heard_after_dot());
     FULMAR_CHECK(!one.delivered || !result.in_doubt);
     FULMAR_CHECK(!one.try_again_here || (one.failure && server.message_written()));
     if (result.in_doubt && one.stage == Stage::final_dot) {
       FULMAR_CHECK(one.failure->retry == Retry::later);
     }
   }
+}
+
+/// What is left to the next message is a connection in order: the last one was taken, or RSET was
+/// said and answered.
+void check_kept(const SessionResult& result, const KeptSession& kept, const Server& server) {
+  const bool taken = std::ranges::any_of(result.recipients, &RecipientOutcome::delivered);
+  FULMAR_CHECK(taken != (server.last_command() == "RSET\r\n"));
+  FULMAR_CHECK(!result.in_doubt && !result.stale && !result.tls_failed);
+  FULMAR_CHECK(kept.tls == server.tls());
+}
+
+void check_stale(const SessionResult& result, const Server& server) {
+  if (!result.stale) return;
+  FULMAR_CHECK(!server.dot_written() && !result.in_doubt);
+  FULMAR_CHECK(std::ranges::none_of(result.recipients, &RecipientOutcome::delivered));
+}
+
+/// Until the session is over.
+ClientAction converse(ClientSession& session, Server& server, std::size_t most_actions) {
+  ClientAction action = session.resume(Connected{});
+  std::size_t actions = 0;
+  while (!std::holds_alternative<DoClose>(action) && !std::holds_alternative<DoKeep>(action)) {
+    FULMAR_CHECK(++actions < most_actions);
+    action = session.resume(server.answer(action));
+  }
+  return action;
+}
+
+ClientSession make_session(const ClientOptions& options, const OutgoingEnvelope& envelope,
+                           std::optional<KeptSession> kept) {
+  if (!kept) return {options, envelope};
+  return {options, envelope, *std::move(kept)};
 }
 
 }  // namespace
@@ -143,12 +226,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       .helo_name = "client.example",
       .starttls = static_cast<StartTls>(choice % 3),
       .purpose = probe ? ClientOptions::Purpose::probe : ClientOptions::Purpose::deliver};
-  OutgoingEnvelope envelope{.reverse_path = "from@client.example",
+  if ((choice & 128) != 0) options.ending = ClientOptions::Ending::keep;
+  OutgoingEnvelope envelope{.reverse_path = {},
                             .recipients = {},
                             .size = 100,
                             .eight_bit = (choice & 8) != 0,
                             .smtputf8 = (choice & 16) != 0};
-  envelope.recipients.assign((choice & 32) != 0 ? 120 : 3, "to@server.example");
+  std::size_t recipients = (choice & 32) != 0 ? 120 : 3;
 
   std::string_view words(reinterpret_cast<const char*>(data) + 2, size - 2);
   const std::uint8_t more = !words.empty() && data[2] < 0x10 ? data[2] : 0;
@@ -159,13 +243,25 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
 
   Server server(data[1], words);
   server.expect_requiretls(envelope.requiretls);
-  ClientSession session(options, envelope);
-  ClientAction action = session.resume(Connected{});
-  std::size_t actions = 0;
-  while (!std::holds_alternative<DoClose>(action)) {
-    FULMAR_CHECK(++actions < size + 200);
-    action = session.resume(server.answer(action));
+  std::optional<KeptSession> kept;
+  for (std::size_t number = 0; number < kSessions; ++number) {
+    envelope.reverse_path = sender_of(number);
+    envelope.recipients.assign(recipients, recipient_of(number));
+    ClientSession session = make_session(options, envelope, std::move(kept));
+    server.begin_session(number);
+    const ClientAction end = converse(session, server, size + 200);
+    const SessionResult& result = session.result();
+    check_result(result, probe ? 0 : recipients, server);
+    check_stale(result, server);
+    FULMAR_CHECK(number > 0 || !result.stale);
+    FULMAR_CHECK(number == 0 || !server.tls() || result.shown_in_clear == Shown::nothing);
+    if (!std::holds_alternative<DoKeep>(end)) return 0;
+    FULMAR_CHECK(!probe && options.ending == ClientOptions::Ending::keep);
+    kept = session.kept();
+    check_kept(result, *kept, server);
+    // The next message is another one: it needs what this one did not, and goes to fewer.
+    if ((choice & 64) != 0) envelope.eight_bit = !envelope.eight_bit;
+    recipients -= 1;
   }
-  check_result(session.result(), probe ? 0 : envelope.recipients.size(), server);
   return 0;
 }
