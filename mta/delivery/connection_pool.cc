@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <utility>
@@ -66,18 +67,29 @@ void ConnectionPool::put(const std::string& key, IdleConnection connection) {
   take_leave(std::move(connection));
 }
 
-void ConnectionPool::give_way(const std::string& key) {
-  std::optional<IdleConnection> oldest;
-  {
-    const std::lock_guard lock(mutex_);
-    const auto found = waiting_.find(key);
-    if (found == waiting_.end()) return;
-    oldest = std::move(found->second.front().connection);
-    found->second.erase(found->second.begin());
-    if (found->second.empty()) waiting_.erase(found);
-    --count_;
+std::optional<IdleConnection> ConnectionPool::take_oldest(const std::string& part) {
+  const std::lock_guard lock(mutex_);
+  auto oldest = waiting_.end();
+  for (auto it = waiting_.lower_bound(part); it != waiting_.end() && it->first.starts_with(part);
+       ++it) {
+    const bool older =
+        oldest == waiting_.end() || it->second.front().since < oldest->second.front().since;
+    if (older) oldest = it;
   }
-  take_leave(*std::move(oldest));
+  if (oldest == waiting_.end()) return std::nullopt;
+  IdleConnection connection = std::move(oldest->second.front().connection);
+  oldest->second.erase(oldest->second.begin());
+  if (oldest->second.empty()) waiting_.erase(oldest);
+  --count_;
+  return connection;
+}
+
+asio::awaitable<bool> ConnectionPool::give_way(std::string part) {
+  auto oldest = take_oldest(part);
+  if (!oldest) co_return false;
+  const asio::any_io_executor home = oldest->stream.executor();
+  co_await asio::co_spawn(home, say_quit(std::move(oldest->stream)), asio::use_awaitable);
+  co_return true;
 }
 
 void ConnectionPool::take_leave(IdleConnection connection) {

@@ -54,10 +54,12 @@ class ConnectionPool {
   /// no room.
   void put(const std::string& key, IdleConnection connection);
 
-  /// Called before a new connection is made under `key`: takes leave of one that waits there on
-  /// another thread, so that there are never more connections to an end than deliveries under way
-  /// (pitfall 91).
-  void give_way(const std::string& key);
+  /// Takes leave of the one that has waited longest under a key that begins with `part`, which
+  /// takes a second at most; false when there is none. Before a new connection with the whole key:
+  /// those of other threads wait in vain, and there are never more connections of one kind than
+  /// deliveries under way (pitfall 91). With address_part() when the host has no room for another
+  /// one.
+  boost::asio::awaitable<bool> give_way(std::string part);
 
   /// Takes leave of those that have waited long enough; runs until close().
   boost::asio::awaitable<void> run();
@@ -75,13 +77,14 @@ class ConnectionPool {
   using Queue = std::vector<Waiting>;  // oldest first
 
   std::vector<IdleConnection> take_stale(SteadyTime now);
+  std::optional<IdleConnection> take_oldest(const std::string& part);
   void take_leave(IdleConnection connection);
   [[nodiscard]] bool is_closed() const;
 
   const PoolLimits limits_;
   const Clock& clock_;
   mutable std::mutex mutex_;
-  std::map<std::string, Queue> waiting_;
+  std::map<std::string, Queue> waiting_;  // keys of one address stand together
   std::size_t count_ = 0;
   bool closed_ = false;
   std::optional<boost::asio::steady_timer> sweep_;

@@ -41,7 +41,12 @@ class Conversing {
     const bool done = co_await reuse();
     if (done) co_return std::move(result_);
     const smtp::StartTls starttls = starttls_for(plan_);
-    const auto talked = co_await talk(starttls, tls::Groups::preferred);
+    auto talked = co_await talk(starttls, tls::Groups::preferred);
+    if (may_keep() && was_turned_away(talked)) {
+      // It may be our own idle connections that took the room.
+      const bool gave_way = co_await parts_.pool->give_way(address_part(address_));
+      if (gave_way) talked = co_await talk(starttls, tls::Groups::preferred);
+    }
     if (!talked) {
       // What a kept connection that broke was shown stays true, and so does its failure.
       if (result_.sessions > 0) co_return std::move(result_);
@@ -63,6 +68,14 @@ class Conversing {
   }
 
  private:
+  /// No connection, or one that ended with "not now" in place of a greeting.
+  [[nodiscard]] bool was_turned_away(const Result<>& talked) const {
+    if (!talked) return true;
+    const smtp::SessionResult& result = result_.session.result;
+    return result.stage == smtp::Stage::greeting && result.failure &&
+           result.failure->code == Errc::remote_temporary;
+  }
+
   [[nodiscard]] bool has_time() const { return parts_.clock.steady_now() < parts_.deadline; }
 
   /// An opportunistic handshake failed, so nobody is served yet, and clear text is allowed. Where
@@ -137,7 +150,7 @@ class Conversing {
   /// One new connection; its report replaces that of the one before.
   asio::awaitable<Result<>> talk(smtp::StartTls starttls, tls::Groups groups) {
     const Endpoint target{.address = address_, .port = plan_.port};
-    if (may_keep()) parts_.pool->give_way(key());
+    if (may_keep()) static_cast<void>(co_await parts_.pool->give_way(key()));
     auto stream = co_await net::connect(target, source(), settings_.outbound.connect_timeout);
     if (!stream) co_return fail(std::move(stream).error());
     opened_ = parts_.clock.steady_now();

@@ -33,12 +33,16 @@ bool owes_nothing(const tls::TlsDecision& decision) {
 
 }  // namespace
 
+std::string address_part(const IpAddress& address) {
+  return address.str() + '\n';
+}
+
 std::string reuse_key(const Domain& policy_domain, const HostPlan& plan, const IpAddress& address,
                       const std::optional<IpAddress>& source) {
   const tls::TlsDecision& decision = plan.decision;
-  std::string key;
-  add(key, {address.str(), std::to_string(plan.port), source ? source->str() : "",
-            flag(plan.implicit_tls), plan.credentials ? plan.credentials->user : "",
+  std::string key = address_part(address);
+  add(key, {std::to_string(plan.port), source ? source->str() : "", flag(plan.implicit_tls),
+            plan.credentials ? plan.credentials->user : "",
             plan.credentials ? plan.credentials->password : "", tls::to_string(decision.level),
             flag(decision.enforced), flag(decision.requiretls), flag(decision.waived.has_value()),
             flag(decision.sts_must_pass), flag(decision.sts_testing),

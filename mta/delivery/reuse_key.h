@@ -21,4 +21,7 @@ namespace fulmar::delivery {
                                     const IpAddress& address,
                                     const std::optional<IpAddress>& source);
 
+/// What every key for `address` begins with, and no other.
+[[nodiscard]] std::string address_part(const IpAddress& address);
+
 }  // namespace fulmar::delivery

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "mta/delivery/reuse_key.h"
 #include "tests/fakes/fake_clock.h"
 #include "tests/mta/net/loopback.h"
 
@@ -107,11 +108,14 @@ TEST_F(ConnectionPoolTest, where_there_is_no_room_it_gets_QUIT) {
   EXPECT_TRUE(take("a").has_value());
 }
 
-TEST_F(ConnectionPoolTest, pitfall_91_a_new_connection_ends_an_idle_one_of_another_thread) {
-  pool_.put("a", connection());
-  pool_.give_way("b");
+TEST_F(ConnectionPoolTest, pitfall_91_an_idle_connection_gives_way_to_a_new_one) {
+  const std::string part = address_part(IpAddress::parse("192.0.2.1").value());
+  const std::string other = address_part(IpAddress::parse("192.0.2.10").value());
+  pool_.put(part + "one need", connection());
+  EXPECT_FALSE(run(pool_.give_way(other)));
+  EXPECT_FALSE(run(pool_.give_way(part + "another need")));
   EXPECT_EQ(pool_.idle(), 1U);
-  pool_.give_way("a");
+  EXPECT_TRUE(run(pool_.give_way(part)));
   EXPECT_EQ(heard(), "QUIT\r\n");
   EXPECT_EQ(pool_.idle(), 0U);
 }
