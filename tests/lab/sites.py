@@ -74,6 +74,7 @@ class Smtp:
     port: int = 25
     implicit_tls: bool = False           # TLS from the first octet
     messages: int = 1                    # over one connection; then it hangs up
+    at_once: int = 1000                  # connections; more are turned away in the greeting
 
 
 @dataclass(frozen=True)

@@ -173,6 +173,9 @@ class _Session:
     async def run(self) -> None:
         if self._host._behaviour.implicit_tls:
             self._note_tls()
+        if len(self._host._open) > self._host._behaviour.at_once:
+            await self._say("421 4.7.0 Too many connections from you")
+            raise _Gone
         await self._say(self._host._greeting.next(f"220 {self._host.name} ESMTP"))
         while True:
             line = await self._read_line()

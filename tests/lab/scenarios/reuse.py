@@ -227,6 +227,14 @@ def apart(host: str, *turns: dict[str, Any]) -> Check:
     return check
 
 
+async def one_at_a_time(trial: Trial) -> None:
+    """The host allows us one connection, and the next message needs another than the one that waits."""
+    for wish in ({}, {"header": NO}) * 2:
+        await sent(trial, **wish)
+    turned_away = [visit for visit in trial.host().visits if not visit.lines]
+    assert turned_away, "the host never had to turn anybody away"
+
+
 async def shared(trial: Trial) -> None:
     recipients = [await sent(trial, domain=domain) for domain in ("reuse-one.test", "reuse-two.test") * 2]
     equal("connections", connections(trial.world.hosts["mx.reuse-provider.test"]), [recipients])
@@ -415,6 +423,9 @@ APART = (
     keeping("Messages with TLS-Required: No and others have connections of their own", "pitfall-67 pitfall-68 REQ-08",
             (Site("reuse-no.test", hosts=(Host(tlsa=EE, smtp=KEEPS),)),),
             apart("mx.reuse-no.test", {}, {"header": NO})),
+    keeping("A host that allows one connection: the one that waits gives way, in the same attempt", "pitfall-91",
+            at("reuse-one-at-once.test", Smtp(messages=MANY, at_once=1)), one_at_a_time,
+            not_compared="explain opens a connection of its own, and the host allows one"),
     keeping("The same where nothing is published", "pitfall-67 pitfall-68 REQ-08", at("reuse-no-plain.test"),
             apart("mx.reuse-no-plain.test", {}, {"header": NO})),
     keeping("A session that TLS-Required: No let pass carries no other message", "pitfall-67 pitfall-68 REQ-08",
