@@ -66,12 +66,23 @@ void GroupWriter::wait(std::unique_lock<std::mutex>& lock) {
   const auto something_to_do = [this] { return closed_ || !waiting_.empty(); };
   if (failing_) {
     wake_.wait_for(lock, limits_.probe_interval, something_to_do);
-  } else if (unsynced_) {
-    const bool woken = wake_.wait_for(lock, limits_.sync_after, something_to_do);
-    if (!woken)
-      waiting_.push_back({.edits = {}, .durability = Durability::synced, .done = [](Result<>) {}});
+  } else if (unsynced_since_) {
+    // However busy it is: the sync joins the group that is next.
+    const SteadyTime until = *unsynced_since_ + limits_.sync_after;
+    wake_.wait_until(lock, until, something_to_do);
+    if (clock_.steady_now() < until) return;
+    waiting_.push_back({.edits = {}, .durability = Durability::synced, .done = [](Result<>) {}});
   } else {
     wake_.wait(lock, something_to_do);
+  }
+}
+
+void GroupWriter::note_sync(bool synced) {
+  if (failing_) return;
+  if (synced) {
+    unsynced_since_.reset();
+  } else if (!unsynced_since_) {
+    unsynced_since_ = clock_.steady_now();
   }
 }
 
@@ -86,7 +97,7 @@ void GroupWriter::run() {
     failing_ = !result.has_value();
     const bool synced = std::ranges::any_of(
         group, [](const PendingWrite& write) { return write.durability == Durability::synced; });
-    if (!failing_) unsynced_ = !synced;
+    note_sync(synced);
     for (PendingWrite& write : group)
       write.done(result);
     group.clear();

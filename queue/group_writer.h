@@ -11,10 +11,12 @@
 #include <deque>
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <thread>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/result.h"
 #include "queue/edits.h"
 
@@ -64,9 +66,11 @@ class GroupWriter {
   std::vector<PendingWrite> next_group();
   Result<> apply(std::span<const PendingWrite> group);
   void wait(std::unique_lock<std::mutex>& lock);
+  void note_sync(bool synced);
 
   Apply apply_;
   const GroupLimits limits_;
+  const SystemClock clock_;
   std::mutex mutex_;
   std::condition_variable wake_;
   std::deque<PendingWrite> waiting_;
@@ -74,7 +78,7 @@ class GroupWriter {
   bool closed_ = false;
   // The writer's thread only.
   bool failing_ = false;
-  bool unsynced_ = false;  ///< There are relaxed writes behind the last sync.
+  std::optional<SteadyTime> unsynced_since_;  ///< The first relaxed write behind the last sync.
   std::thread thread_;
 };
 

@@ -28,15 +28,6 @@ std::string host_label(const HostPlan& plan, const IpAddress& address) {
   return name + '[' + address.str() + "]:" + std::to_string(plan.port);
 }
 
-/// The session had less than the host was owed, and somebody waived it.
-bool fell_short(const Conversation& conversation, const tls::TlsDecision& decision) {
-  const SessionReport& report = conversation.session;
-  if (decision.enforced || report.result.stage < smtp::Stage::mail) return false;
-  const bool unproven = report.verified && report.verified->waived;
-  const bool in_clear = !report.result.tls && decision.level > tls::TlsLevel::opportunistic;
-  return decision.waived || unproven || in_clear;
-}
-
 /// What protected the session, for the mail log.
 std::string session_label(const Conversation& conversation, const tls::TlsDecision& decision) {
   const SessionReport& report = conversation.session;
@@ -44,7 +35,7 @@ std::string session_label(const Conversation& conversation, const tls::TlsDecisi
   if (report.result.tls) {
     label = achieved_label(report.verified ? report.verified->achieved : tls::TlsLevel::encrypt);
   }
-  const bool less = conversation.downgraded_after || fell_short(conversation, decision);
+  const bool less = conversation.downgraded_after || fell_short(report, decision);
   return less ? label + ":downgraded" : label;
 }
 
@@ -244,12 +235,13 @@ class Attempt {
       const smtp::SessionResult& result = conversation->session.result;
       const Basis basis =
           result.failure ? basis_of(plan.decision, result.failure->code) : Basis::fact;
-      const Ledger::Session session{.host = position,
-                                    .basis = basis,
-                                    .shown_unproven = fell_short(*conversation, plan.decision),
-                                    .may_pass = conversation->session.tls_may_pass,
-                                    .label = host_label(plan, address),
-                                    .tls = session_label(*conversation, plan.decision)};
+      const Ledger::Session session{
+          .host = position,
+          .basis = basis,
+          .shown_unproven = fell_short(conversation->session, plan.decision),
+          .may_pass = conversation->session.tls_may_pass,
+          .label = host_label(plan, address),
+          .tls = session_label(*conversation, plan.decision)};
       const Ledger::Again again = ledger_.merge(session, result);
       if (again == Ledger::Again::no || !may_go_on()) co_return basis;
     }

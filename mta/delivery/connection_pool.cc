@@ -15,12 +15,13 @@ using std::chrono::milliseconds;
 namespace {
 
 constexpr milliseconds kSweepEvery{1'000};
-constexpr milliseconds kFarewell{1'000};
 
-/// RFC 5321 §4.1.1.10. Whether the host hears it changes nothing.
-asio::awaitable<void> say_quit(net::Stream stream) {
-  static_cast<void>(co_await stream.write("QUIT\r\n", kFarewell));
-  co_await stream.shut_down(kFarewell);
+/// RFC 5321 §4.1.1.10. Whether the host hears it changes nothing; one that answers has let go of
+/// the connection.
+asio::awaitable<void> say_quit(net::Stream stream, milliseconds limit) {
+  const auto written = co_await stream.write("QUIT\r\n", limit);
+  if (written) static_cast<void>(co_await stream.read(limit));
+  co_await stream.shut_down(limit);
 }
 
 }  // namespace
@@ -31,7 +32,8 @@ ConnectionPool::ConnectionPool(PoolLimits limits, const Clock& clock)
 ConnectionPool::~ConnectionPool() = default;
 
 std::optional<IdleConnection> ConnectionPool::take(const std::string& key,
-                                                   const asio::any_io_executor& executor) {
+                                                   const asio::any_io_executor& executor,
+                                                   std::uint32_t most) {
   std::vector<IdleConnection> useless;  // closed when this returns, without the lock
   const std::lock_guard lock(mutex_);
   const auto found = waiting_.find(key);
@@ -40,6 +42,7 @@ std::optional<IdleConnection> ConnectionPool::take(const std::string& key,
   Queue& queue = found->second;
   for (auto it = queue.end(); it != queue.begin() && !taken;) {
     --it;
+    if (it->connection.messages >= most) continue;
     if (it->connection.stream.executor() != executor) continue;
     IdleConnection connection = std::move(it->connection);
     it = queue.erase(it);
@@ -88,13 +91,15 @@ asio::awaitable<bool> ConnectionPool::give_way(std::string part) {
   auto oldest = take_oldest(part);
   if (!oldest) co_return false;
   const asio::any_io_executor home = oldest->stream.executor();
-  co_await asio::co_spawn(home, say_quit(std::move(oldest->stream)), asio::use_awaitable);
+  co_await asio::co_spawn(home, say_quit(std::move(oldest->stream), limits_.farewell),
+                          asio::use_awaitable);
   co_return true;
 }
 
 void ConnectionPool::take_leave(IdleConnection connection) {
   const asio::any_io_executor home = connection.stream.executor();
-  farewells_.spawn(home, say_quit(std::move(connection.stream)), "end of an idle connection");
+  farewells_.spawn(home, say_quit(std::move(connection.stream), limits_.farewell),
+                   "end of an idle connection");
 }
 
 std::vector<IdleConnection> ConnectionPool::take_stale(SteadyTime now) {
@@ -131,7 +136,7 @@ asio::awaitable<void> ConnectionPool::close() {
   if (sweep_) sweep_->cancel();
   for (IdleConnection& connection : take_stale(clock_.steady_now()))
     take_leave(std::move(connection));
-  static_cast<void>(co_await farewells_.join(kFarewell));
+  static_cast<void>(co_await farewells_.join(3 * limits_.farewell));
 }
 
 bool ConnectionPool::is_closed() const {

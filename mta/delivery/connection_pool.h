@@ -36,6 +36,7 @@ struct PoolLimits {
   std::chrono::milliseconds idle{5'000};
   /// Since it was opened. A certificate, policy or record that has changed is noticed by then.
   std::chrono::milliseconds age{300'000};
+  std::chrono::milliseconds farewell{1'000};  ///< For each step of taking leave.
 };
 
 /// May be used from any thread; a connection stays on its own.
@@ -47,24 +48,26 @@ class ConnectionPool {
 
   /// One that was put under `key` (reuse_key.h) and lives on `executor`, the latest first; empty
   /// when there is none of use. What the host closed or said something on meanwhile is dropped.
+  /// One that has carried `most` messages is left to others.
   [[nodiscard]] std::optional<IdleConnection> take(const std::string& key,
-                                                   const boost::asio::any_io_executor& executor);
+                                                   const boost::asio::any_io_executor& executor,
+                                                   std::uint32_t most);
 
   /// Keeps the connection for a while, or takes leave of it at once when it is too old or there is
   /// no room.
   void put(const std::string& key, IdleConnection connection);
 
   /// Takes leave of the one that has waited longest under a key that begins with `part`, which
-  /// takes a second at most; false when there is none. Before a new connection with the whole key:
-  /// those of other threads wait in vain, and there are never more connections of one kind than
-  /// deliveries under way (pitfall 91). With address_part() when the host has no room for another
-  /// one.
+  /// takes three seconds at most; false when there is none. Before a new connection with the whole
+  /// key: those of other threads wait in vain, and there are never more connections of one kind
+  /// than deliveries under way (pitfall 91). With address_part() when the host has no room for
+  /// another one.
   boost::asio::awaitable<bool> give_way(std::string part);
 
   /// Takes leave of those that have waited long enough; runs until close().
   boost::asio::awaitable<void> run();
-  /// Takes leave of all, which takes a second at most; what is put from now on is not kept. On the
-  /// executor of run().
+  /// Takes leave of all, which takes three seconds at most; what is put from now on is not kept. On
+  /// the executor of run().
   boost::asio::awaitable<void> close();
 
   [[nodiscard]] std::size_t idle() const;

@@ -42,7 +42,7 @@ class Conversing {
     if (done) co_return std::move(result_);
     const smtp::StartTls starttls = starttls_for(plan_);
     auto talked = co_await talk(starttls, tls::Groups::preferred);
-    if (may_keep() && was_turned_away(talked)) {
+    if (may_keep() && was_turned_away(talked) && has_time()) {
       // It may be our own idle connections that took the room.
       const bool gave_way = co_await parts_.pool->give_way(address_part(address_));
       if (gave_way) talked = co_await talk(starttls, tls::Groups::preferred);
@@ -60,6 +60,7 @@ class Conversing {
     if (fails_open()) {
       auto why = *result_.session.result.failure;
       const auto again = co_await talk(smtp::StartTls::never, tls::Groups::preferred);
+      if (!again && shown_before_ != smtp::Shown::nothing) co_return std::move(result_);
       if (!again) co_return fail(again.error());
       result_.downgraded_after = std::move(why);
     }
@@ -94,7 +95,7 @@ class Conversing {
   asio::awaitable<bool> reuse() {
     if (!may_keep()) co_return false;
     const asio::any_io_executor home = co_await asio::this_coro::executor;
-    auto idle = parts_.pool->take(key(), home);
+    auto idle = parts_.pool->take(key(), home, deliveries_per_connection_);
     if (!idle) co_return false;
     opened_ = idle->opened;
     carried_ = idle->messages;
@@ -103,7 +104,7 @@ class Conversing {
     co_await hold(std::move(idle->stream), std::move(session), tls::Groups::preferred,
                   std::move(idle->verified));
     if (result_.session.result.stale) {
-      shown_before_ = result_.session.result.shown_in_clear;
+      shown_before_ = shown_so_far();
       result_.classical_groups = false;
       carried_ = 0;
       co_return false;
@@ -111,6 +112,13 @@ class Conversing {
     result_.reused = true;
     keep();
     co_return true;
+  }
+
+  /// What a session over a kept connection showed to who was not proven to be the host.
+  [[nodiscard]] smtp::Shown shown_so_far() const {
+    const SessionReport& report = result_.session;
+    if (!fell_short(report, plan_.decision)) return report.result.shown_in_clear;
+    return report.result.stage < smtp::Stage::body ? smtp::Shown::envelope : smtp::Shown::content;
   }
 
   [[nodiscard]] bool may_keep() const {
@@ -193,6 +201,13 @@ class Conversing {
 };
 
 }  // namespace
+
+bool fell_short(const SessionReport& report, const tls::TlsDecision& decision) {
+  if (decision.enforced || report.result.stage < smtp::Stage::mail) return false;
+  const bool unproven = report.verified && report.verified->waived;
+  const bool in_clear = !report.result.tls && decision.level > tls::TlsLevel::opportunistic;
+  return decision.waived || unproven || in_clear;
+}
 
 asio::awaitable<Result<Conversation>> converse(ConverseParts parts, ConverseSettings settings,
                                                ConverseRequest request) {

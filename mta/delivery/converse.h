@@ -44,6 +44,9 @@ struct Conversation {
   std::chrono::milliseconds talking{0};  ///< Spent in dialogues, not in connecting.
 };
 
+/// The session had less than the host was owed, and somebody waived it.
+[[nodiscard]] bool fell_short(const SessionReport& report, const tls::TlsDecision& decision);
+
 struct ConverseRequest {
   Domain policy_domain;  ///< The root for an address literal.
   HostPlan plan;         ///< REQUIRES: without a failure.

@@ -161,7 +161,8 @@ asio::awaitable<bool> Courier::commit(MessageId id, queue::Batch batch, Durabili
 /// the last attempt be made again and again. A first attempt needs no note: whoever dies in it
 /// finds the message as it was accepted, and notes the next attempt. False: put off.
 asio::awaitable<bool> Courier::note_attempt(Job& job) {
-  if (job.first) co_return true;
+  // While the disk is in trouble nothing is sent whose outcome could not be kept.
+  if (job.first && parts_.store.writable()) co_return true;
   queue::Batch planned{queue::PutDelivery{job.delivery}};
   const auto noted = co_await parts_.store.commit_relaxed(std::move(planned));
   if (noted) co_return true;
@@ -342,6 +343,7 @@ asio::awaitable<void> Courier::expire(Job job) {
 
 asio::awaitable<Result<>> Courier::remove(DeliveryKey key) {
   Claim claim(parts_.line, key, parts_.clock.utc_now());
+  static_cast<void>(parts_.first_copies.take(key));  // what is put back is read again
   const auto message = co_await parts_.store.read_message(key.message);
   if (!message) co_return fail(message.error());
   const bool last = parts_.line.siblings(key) == WaitingLine::Siblings::none;

@@ -174,6 +174,7 @@ void describe_conversation(const Conversation& conversation, json::object& recor
     record["downgraded_after"] = to_json(*conversation.downgraded_after);
   }
   if (conversation.classical_groups) record["classical_groups"] = true;
+  if (conversation.reused) record["reused"] = true;
   record["tls"] = "none";
   record["stage"] = smtp::to_string(report.result.stage);
   record["failure"] = optional_error(report.result.failure);

@@ -21,9 +21,9 @@ namespace fulmar::delivery {
 [[nodiscard]] boost::json::object to_json(const Route& route);
 /// One element of "hosts".
 [[nodiscard]] boost::json::object to_json(const HostPlan& plan);
-/// Adds "tls", "stage", "failure"; "downgraded_after" and "classical_groups" where they happened;
-/// and after a handshake "protocol", "cipher", "certificate", "matched_record", "waived" and
-/// "testing_failure".
+/// Adds "tls", "stage", "failure"; "downgraded_after", "reused" and "classical_groups" where they
+/// happened; and after a handshake "protocol", "cipher", "certificate", "matched_record", "waived"
+/// and "testing_failure".
 void describe_conversation(const Conversation& conversation, boost::json::object& record);
 
 /// "none", "encrypted", "secure", "sts", "dane-host-only" or "dane": the mail log's names of

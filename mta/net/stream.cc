@@ -163,7 +163,11 @@ void Stream::close() {
 
 bool Stream::is_quiet() const {
   if (!state_->socket.is_open()) return false;
-  if (state_->tls && SSL_has_pending(state_->tls->native_handle()) == 1) return false;
+  if (state_->tls) {
+    // Asio reads more than one record at a time; the rest waits where only the BIO knows of it.
+    SSL* const session = state_->tls->native_handle();
+    if (SSL_has_pending(session) == 1 || BIO_ctrl_pending(SSL_get_rbio(session)) > 0) return false;
+  }
   char octet = 0;
   const ssize_t count = ::recv(state_->socket.native_handle(), &octet, 1, MSG_PEEK | MSG_DONTWAIT);
   return count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);

@@ -105,7 +105,8 @@ ClientAction ClientSession::State::read_replies() {
     first_reply_under_tls = false;
     if (auto action = on_reply(*reply)) return *std::move(action);
   }
-  if (step == Step::quit) return DoRead{Wait::quit};
+  // The outcome is known; nobody waits for manners.
+  if (step == Step::quit || step == Step::reset) return DoRead{Wait::quit};
   const bool after_dot = step == Step::final_dot || step == Step::lone_dot;
   return DoRead{after_dot ? Wait::final_dot : Wait::command};
 }

@@ -51,7 +51,7 @@ std::optional<ClientAction> ClientSession::State::on_envelope(const Reply& reply
   stage = answered.stage;
   // A kept connection may have had its number of messages: a new one tells.
   const bool first = !std::exchange(got_reply, true);
-  if (reused && (reply.code == 421 || (first && reply.transient()))) result.stale = true;
+  if (reused && (reply.code == 421 || (first && !reply.positive()))) result.stale = true;
   if (reply.code == 421) return refused(reply);
   if (answered.stage == Stage::data) return on_data(reply);
   if (answered.stage == Stage::rcpt) {

@@ -24,7 +24,7 @@ class ConnectionPoolTest : public net::Loopback {
             .opened = clock_.steady_now()};
   }
   std::optional<IdleConnection> take(const std::string& key) {
-    return pool_.take(key, context_.get_executor());
+    return pool_.take(key, context_.get_executor(), 100);
   }
   /// What the other side hears until the stream ends.
   std::string heard() {
@@ -42,7 +42,7 @@ class ConnectionPoolTest : public net::Loopback {
   }
 
   fakes::FakeClock clock_;
-  ConnectionPool pool_{{.total = 1, .idle = 5s, .age = 300s}, clock_};
+  ConnectionPool pool_{{.total = 1, .idle = 5s, .age = 300s, .farewell = net::kShort}, clock_};
   std::size_t left_ = 0;
 };
 
@@ -56,10 +56,16 @@ TEST_F(ConnectionPoolTest, a_connection_comes_back_under_its_key_alone_and_once)
   EXPECT_EQ(pool_.idle(), 0U);
 }
 
+TEST_F(ConnectionPoolTest, one_that_carried_its_number_of_messages_is_left_to_others) {
+  pool_.put("a", connection(7));
+  EXPECT_FALSE(pool_.take("a", context_.get_executor(), 7).has_value());
+  EXPECT_TRUE(pool_.take("a", context_.get_executor(), 8).has_value());
+}
+
 TEST_F(ConnectionPoolTest, it_stays_on_its_own_thread) {
   boost::asio::io_context other;
   pool_.put("a", connection());
-  EXPECT_FALSE(pool_.take("a", other.get_executor()).has_value());
+  EXPECT_FALSE(pool_.take("a", other.get_executor(), 100).has_value());
   EXPECT_TRUE(take("a").has_value());
 }
 

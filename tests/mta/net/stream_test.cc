@@ -209,6 +209,16 @@ TEST_F(TlsStreamTest, carries_bytes_both_ways_encrypted) {
   EXPECT_EQ(run(read_once(*ours_, kLong)).value(), "250 hello\r\n");
 }
 
+TEST_F(TlsStreamTest, redteam_25_a_record_that_came_along_with_the_one_that_was_read_is_noticed) {
+  shake_hands();
+  ASSERT_TRUE(run(theirs_->write("250 queued\r\n", kLong)).has_value());
+  ASSERT_TRUE(run(theirs_->write("500 what?\r\n", kLong)).has_value());
+  EXPECT_EQ(run(read_once(*ours_, kLong)).value(), "250 queued\r\n");
+  EXPECT_FALSE(ours_->is_quiet());
+  EXPECT_EQ(run(read_once(*ours_, kLong)).value(), "500 what?\r\n");
+  EXPECT_TRUE(ours_->is_quiet());
+}
+
 TEST_F(TlsStreamTest, begins_after_clear_text) {
   ASSERT_TRUE(run(ours_->write("STARTTLS\r\n", kLong)).has_value());
   EXPECT_EQ(run(read_once(*theirs_, kLong)).value(), "STARTTLS\r\n");

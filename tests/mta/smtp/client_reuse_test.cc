@@ -115,7 +115,7 @@ TEST(ClientReuse, pitfall_69_what_a_kept_connection_ends_with_says_nothing_about
       {"closed at RCPT", kMail + rcpt + Lines{"LOST"}, true},
       {"closed at DATA", kMail + kRcpt + Lines{"C: DATA", "LOST"}, true},
       {"silent at RCPT", kMail + rcpt + Lines{"TIMEOUT"}, false},
-      {"refused", mail + Lines{"S: 550 not you"} + kReset, false},
+      {"refused", mail + Lines{"S: 554 too many messages"} + kQuit, true},
       {"busy at RCPT", kMail + rcpt + Lines{"S: 450 later"} + kReset, false},
       {"421 to the dot", kMail + kRcpt + kData + kBody + Lines{"S: 421 no"}, false},
       {"closed after the dot", kMail + kRcpt + kData + kBody + Lines{"LOST"}, false},
