@@ -49,7 +49,9 @@ class Loopback : public ::testing::Test {
   template <class T>
   using Box = std::optional<T>;
   static boost::asio::awaitable<Box<Stream>> accept(tcp::acceptor& acceptor) {
-    co_return Stream(co_await acceptor.async_accept(boost::asio::use_awaitable));
+    tcp::socket socket = co_await acceptor.async_accept(boost::asio::use_awaitable);
+    socket.set_option(tcp::no_delay(true));  // what was written is there when it has been written
+    co_return Stream(std::move(socket));
   }
   static boost::asio::awaitable<Box<Result<Stream>>> dial(Endpoint target,
                                                           std::optional<IpAddress> source,
