@@ -100,7 +100,7 @@ class Conversing {
     opened_ = idle->opened;
     carried_ = idle->messages;
     result_.classical_groups = idle->classical_groups;
-    smtp::ClientSession session(options(starttls_for(plan_)), envelope_, std::move(idle->session));
+    smtp::ClientSession session(options(starttls_for(plan_)), envelope_, idle->session);
     co_await hold(std::move(idle->stream), std::move(session), tls::Groups::preferred,
                   std::move(idle->verified));
     if (result_.session.result.stale) {
@@ -138,7 +138,7 @@ class Conversing {
     if (!result_.session.kept) return;
     Kept kept = *std::exchange(result_.session.kept, std::nullopt);
     parts_.pool->put(key(), {.stream = std::move(kept.stream),
-                             .session = std::move(kept.session),
+                             .session = kept.session,
                              .verified = result_.session.verified,
                              .classical_groups = result_.classical_groups,
                              .messages = carried_ + 1,

@@ -44,7 +44,7 @@ ClientSession::ClientSession(ClientOptions options, OutgoingEnvelope envelope, K
     : ClientSession(std::move(options), std::move(envelope)) {
   FULMAR_CHECK(state_->has_mail());
   state_->reused = true;
-  state_->offers = std::move(kept.offers);
+  state_->offers = kept.offers;
   state_->result.tls = kept.tls;
   state_->result.starttls_offered = state_->offers.starttls;
 }
