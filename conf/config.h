@@ -4,8 +4,8 @@
 // and a test holds the two together.
 //
 // Not yet in this version, and refused by the loader with a line that says so: messages_per_client,
-// [auth], destination.max_message_rate, notify.repeat_after, notify.cleared, notify.templates_dir,
-// [tls_report], [[dkim]], [http], listen.kind "submission", listen.auth other than "none".
+// [auth], notify.repeat_after, notify.cleared, notify.templates_dir, [tls_report], [[dkim]],
+// [http], listen.kind "submission", listen.auth other than "none".
 #pragma once
 
 #include <chrono>

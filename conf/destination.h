@@ -12,6 +12,7 @@
 
 #include "base/domain.h"
 #include "base/result.h"
+#include "conf/units.h"
 
 namespace fulmar::conf {
 
@@ -76,6 +77,7 @@ struct Destination {
   std::string auth_file;  ///< "user:password" for that relay; empty: no AUTH.
   std::uint32_t connection_limit = kConnectionLimit;                       ///< At once; 1 .. 1000.
   std::uint32_t max_deliveries_per_connection = kDeliveriesPerConnection;  ///< 1 .. 100000.
+  std::optional<Rate> max_message_rate;              ///< Attempts begun; empty: no limit.
   std::optional<std::chrono::year_month_day> until;  ///< The last day (UTC) on which it applies.
   std::string comment;
   std::string where;  ///< "FILE:LINE" of the entry, for everything that tells of its effect.

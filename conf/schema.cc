@@ -191,7 +191,7 @@ Table destination_table() {
               "connections at once"),
           key("max_deliveries_per_connection", &Destination::max_deliveries_per_connection,
               count({1, 100'000}), "messages over one connection"),
-          missing_key<Destination>("max_message_rate", "message rates are"),
+          key("max_message_rate", &Destination::max_message_rate, rate(), "messages in a time"),
           key("until", &Destination::until, date(), "the last day it applies"),
           key("comment", &Destination::comment, text(), "why it is there"),
       });

@@ -227,6 +227,18 @@ Type<std::optional<Relay>> relay() {
       [](const std::optional<Relay>& relay) { return quote(relay ? relay->str() : ""); });
 }
 
+Type<std::optional<Rate>> rate() {
+  return parsed<std::optional<Rate>>(
+      R"(a rate such as "100/s", "30/m" or "1000/h")",
+      [](std::string_view text) -> Result<std::optional<Rate>> {
+        if (text.empty()) return std::optional<Rate>();
+        const auto parsed_rate = parse_rate(text);
+        if (!parsed_rate) return fail(Errc::syntax, "not a number, a slash and a unit of time");
+        return parsed_rate;
+      },
+      [](const std::optional<Rate>& rate) { return quote(rate ? format_rate(*rate) : ""); });
+}
+
 Type<std::optional<std::chrono::year_month_day>> date() {
   using Date = std::optional<std::chrono::year_month_day>;
   auto read = [](const Value& value) -> Reading<Date> {

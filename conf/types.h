@@ -75,6 +75,8 @@ struct Bounds {
 [[nodiscard]] Type<DomainPattern> domain_pattern();
 /// "[smtp.example.com]:587"; an empty string: none.
 [[nodiscard]] Type<std::optional<Relay>> relay();
+/// "100/s"; an empty string: no limit.
+[[nodiscard]] Type<std::optional<Rate>> rate();
 /// 2027-01-31, without quotes; absent is shown as "".
 [[nodiscard]] Type<std::optional<std::chrono::year_month_day>> date();
 /// { action = "defer", give_up_after = "1d" }, both of them optional.

@@ -38,6 +38,8 @@ struct Measure {
   std::string_view unit;
 };
 
+constexpr std::uint64_t kMostInOneUnit = 1'000'000;
+
 /// Digits, then the rest.
 std::optional<Measure> split(std::string_view text) {
   if (text.empty() || !is_digit(text.front())) return std::nullopt;
@@ -94,6 +96,25 @@ std::string format_size(std::uint64_t octets) {
     if (octets % unit.octets == 0 && octets / unit.octets < octets / best.octets) best = unit;
   }
   return std::to_string(octets / best.octets) + std::string(best.name);
+}
+
+std::optional<Rate> parse_rate(std::string_view text) {
+  const auto measure = split(text);
+  if (!measure || measure->count < 1 || measure->count > kMostInOneUnit) return std::nullopt;
+  if (measure->unit.size() != 2 || measure->unit.front() != '/') return std::nullopt;
+  for (const TimeUnit& unit : kTimeUnits) {
+    if (unit.letter != measure->unit.back()) continue;
+    return Rate{static_cast<std::uint32_t>(measure->count), std::chrono::seconds(unit.seconds)};
+  }
+  return std::nullopt;
+}
+
+std::string format_rate(const Rate& rate) {
+  for (const TimeUnit& unit : kTimeUnits) {
+    if (rate.per.count() == unit.seconds) return std::to_string(rate.count) + '/' + unit.letter;
+  }
+  FULMAR_CHECK(false);
+  return {};
 }
 
 }  // namespace fulmar::conf

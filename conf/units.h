@@ -23,4 +23,15 @@ namespace fulmar::conf {
 /// In the unit that gives the smallest whole number, powers of ten first: "50MB", "64KiB", "0B".
 [[nodiscard]] std::string format_size(std::uint64_t octets);
 
+/// So many in so long.
+struct Rate {
+  std::uint32_t count = 0;  ///< 1 .. 1000000
+  std::chrono::seconds per{0};
+  friend bool operator==(const Rate&, const Rate&) = default;
+};
+
+/// "100/s", "30/m", "1000/h", "5000/d".
+[[nodiscard]] std::optional<Rate> parse_rate(std::string_view text);
+[[nodiscard]] std::string format_rate(const Rate& rate);
+
 }  // namespace fulmar::conf

@@ -1,5 +1,6 @@
 #include "mta/daemon.h"
 
+#include <algorithm>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/this_coro.hpp>
@@ -54,7 +55,10 @@ asio::awaitable<void> wait_for_stop_signal(asio::signal_set& signals) {
 }  // namespace
 
 Daemon::Daemon(conf::Config config)
-    : config_(std::move(config)), random_(make_system_random()), runtime_(config_.threads) {}
+    : config_(std::move(config)),
+      random_(make_system_random()),
+      runtime_(config_.threads),
+      unreachable_(config_.retry.intervals.front() / 2, clock_) {}
 
 Daemon::~Daemon() = default;
 
@@ -106,18 +110,24 @@ Daemon::Started Daemon::open_spool() {
 }
 
 asio::awaitable<Daemon::Started> Daemon::recover() {
-  auto recovered = co_await store_->recover();
+  line_ = std::make_unique<delivery::WaitingLine>(scheduler_limits(), [this] {
+    if (dispatcher_) dispatcher_->wake();
+  });
+  const auto recovered = co_await store_->recover([this](const queue::Delivery& delivery) {
+    const Queued queued = schedule(delivery);
+    line_->add(queued.key, queued.times);
+  });
   if (!recovered) co_return std::unexpected(StartFailure{kExitTryLater, why(recovered.error())});
   for (const queue::SetAside& entry : recovered->set_aside) {
     log_error("spool entry set aside: it cannot be read",
               {{"key", entry.key}, {"reason", why(entry.why)}});
   }
-  log_info("spool opened", {{"deliveries", std::to_string(recovered->deliveries.size())},
+  for (const MessageId& message : recovered->pinned)
+    line_->pin(message);
+  log_info("spool opened", {{"deliveries", std::to_string(line_->depth().deliveries)},
                             {"set_aside", std::to_string(recovered->set_aside.size())},
                             {"orphans_removed", std::to_string(recovered->orphans_removed)}});
   set_aside_ = recovered->set_aside.size();
-  pinned_ = std::move(recovered->pinned);
-  recovered_ = std::move(recovered->deliveries);
   co_return Started{};
 }
 
@@ -154,9 +164,8 @@ Daemon::Started Daemon::open_sockets() {
                                        .store = store_.get(),
                                        .context = engine_->context(),
                                        .clock = clock_,
-                                       .pool = &pool_};
-  line_ =
-      std::make_unique<delivery::WaitingLine>(scheduler_limits(), [this] { dispatcher_->wake(); });
+                                       .pool = &pool_,
+                                       .unreachable = &unreachable_};
   report_back_ = std::make_unique<delivery::ReportBack>(
       *store_, clock_, *random_,
       delivery::ReportBackSettings{config_.hostname, config_.postmaster, config_.notify,
@@ -203,49 +212,39 @@ Daemon::Started Daemon::open_sockets() {
 }
 
 queue::SchedulerLimits Daemon::scheduler_limits() const {
-  queue::SchedulerLimits limits;
-  limits.limit_for = [this](const MailHost& destination) -> std::size_t {
-    const auto today = std::chrono::floor<std::chrono::days>(clock_.utc_now());
-    for (const conf::Destination& entry : config_.destinations) {
-      if (conf::applies(entry, destination, today)) return entry.connection_limit;
-    }
-    return conf::kConnectionLimit;
-  };
-  return limits;
+  return {.lane_for = [this](const MailHost& destination) { return lane_for(destination); }};
+}
+
+queue::LaneRule Daemon::lane_for(const MailHost& destination) const {
+  const auto today = std::chrono::floor<std::chrono::days>(clock_.utc_now());
+  const auto entry =
+      std::ranges::find_if(config_.destinations, [&](const conf::Destination& candidate) {
+        return conf::applies(candidate, destination, today);
+      });
+  return delivery::lane_of(destination, entry == config_.destinations.end() ? nullptr : &*entry);
 }
 
 void Daemon::take_up(intake::AcceptedMessage accepted) {
-  const std::vector<Due> due = schedule_of(accepted.deliveries);
+  std::vector<Queued> queued;
+  queued.reserve(accepted.deliveries.size());
+  for (const queue::Delivery& delivery : accepted.deliveries)
+    queued.push_back(schedule(delivery));
   // Before the line knows of them: they are due at once.
   first_copies_.keep(std::move(accepted.message), std::move(accepted.deliveries),
                      std::move(accepted.body));
-  enqueue(due);
+  for (const Queued& each : queued)
+    line_->add(each.key, each.times);
 }
 
-std::vector<Daemon::Due> Daemon::schedule_of(const std::vector<queue::Delivery>& deliveries) const {
-  std::vector<Due> due;
-  due.reserve(deliveries.size());
-  for (const queue::Delivery& delivery : deliveries) {
-    // Whether its sender can be told is in the envelope; assuming so may wake the courier once too
-    // early, no more.
-    due.push_back(
-        {{delivery.message, delivery.destination},
-         queue::next_event(delivery, config_.retry, config_.notify, queue::Notifiable::yes)});
-  }
-  return due;
-}
-
-void Daemon::enqueue(const std::vector<Due>& due) {
-  for (const Due& each : due)
-    line_->add(each.key, each.at);
+Daemon::Queued Daemon::schedule(const queue::Delivery& delivery) const {
+  // Whether its sender can be told is in the envelope; assuming so may wake the courier once too
+  // early, no more.
+  return {{delivery.message, delivery.destination},
+          queue::times_of(delivery, config_.retry, config_.notify, queue::Notifiable::yes,
+                          started_at_)};
 }
 
 void Daemon::start_work() {
-  for (const MessageId& message : pinned_)
-    line_->pin(message);
-  enqueue(schedule_of(recovered_));
-  recovered_.clear();
-  recovered_.shrink_to_fit();
   background_.spawn(runtime_.main(), dispatcher_->run(), "dispatcher",
                     TaskGroup::Escape::ends_program);
   background_.spawn(runtime_.main(), engine_->mta_sts().run_refresher(), "policy refresher",

@@ -54,14 +54,14 @@ class Daemon {
   boost::asio::awaitable<Started> start_engine();
   Started open_sockets();
   void start_work();
-  struct Due {
-    queue::DeliveryKey key;
-    UtcTime at;
-  };
   [[nodiscard]] queue::SchedulerLimits scheduler_limits() const;
+  [[nodiscard]] queue::LaneRule lane_for(const MailHost& destination) const;
   void take_up(intake::AcceptedMessage accepted);
-  [[nodiscard]] std::vector<Due> schedule_of(const std::vector<queue::Delivery>& deliveries) const;
-  void enqueue(const std::vector<Due>& due);
+  struct Queued {
+    queue::DeliveryKey key;
+    queue::Times times;
+  };
+  [[nodiscard]] Queued schedule(const queue::Delivery& delivery) const;
   boost::asio::awaitable<void> stop();
 
   conf::Config config_;
@@ -71,10 +71,9 @@ class Daemon {
   Runtime runtime_;
   delivery::ConnectionPool pool_{{}, clock_};
   delivery::FirstCopies first_copies_;
+  delivery::UnreachableAddresses unreachable_;
   std::unique_ptr<queue::Store> store_;
   std::unique_ptr<SpoolPolicyStore> policy_store_;
-  std::vector<queue::Delivery> recovered_;
-  std::vector<MessageId> pinned_;
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<DnssecWatch> dnssec_;
   std::unique_ptr<delivery::WaitingLine> line_;

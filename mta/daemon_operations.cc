@@ -221,7 +221,7 @@ asio::awaitable<Result<json::value>> DaemonOperations::queue_retry(QueueFilter f
     queue::Batch batch{queue::PutDelivery{*record}};
     const auto stored = co_await parts_.store.commit_relaxed(std::move(batch));
     if (!stored) co_return fail(stored.error());
-    claim.put_back(due);
+    claim.put_back({.attempt = due});
     ++changed;
   }
   co_return json::value{{"changed", changed}};

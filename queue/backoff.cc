@@ -10,6 +10,8 @@ namespace {
 // Enough that messages deferred together do not come back together (pitfall 84).
 constexpr unsigned kJitterPercent = 10;
 
+constexpr std::chrono::hours kLongestPatience{1};
+
 UtcTime attempt_due(const Delivery& delivery, const conf::Retry& retry) {
   // A first attempt must not wait past the end of the delivery's time: only after it can the
   // delivery expire.
@@ -66,28 +68,39 @@ std::optional<UtcTime> delay_notice_at(const Delivery& delivery, const conf::Not
   return earliest;
 }
 
+std::chrono::milliseconds patience_for_room(const conf::Retry& retry) {
+  return std::min<std::chrono::milliseconds>(retry.give_up_after / 10, kLongestPatience);
+}
+
 Due what_is_due(const Delivery& delivery, UtcTime now, const conf::Retry& retry,
-                const conf::Notify& notify, Notifiable sender) {
+                const conf::Notify& notify, Notifiable sender, Room room, UtcTime since) {
+  const UtcTime end = expires_at(delivery, retry);
   if (delivery.attempts > 0) {
-    const UtcTime end = expires_at(delivery, retry);
+    if (now >= end && tried_since(delivery, end)) return Due::expiry;
+    const auto notice = delay_notice_at(delivery, notify);
+    const bool over = now >= end;
+    if (!over && sender == Notifiable::yes && notice && now >= *notice) return Due::delay_notice;
     // After a long stop of ours, or a jump of the clock, the last cause is old: nobody is told that
     // delivery failed before it was tried once more.
-    if (now >= end) return tried_since(delivery, end) ? Due::expiry : Due::attempt;
-    const auto notice = delay_notice_at(delivery, notify);
-    if (sender == Notifiable::yes && notice && now >= *notice) return Due::delay_notice;
+    if (over && room == Room::yes) return Due::attempt;
+  }
+  if (room == Room::no) {
+    const UtcTime waited_long_enough = std::max(end, since) + patience_for_room(retry);
+    return now >= waited_long_enough ? Due::expiry : Due::nothing;
   }
   return now >= attempt_due(delivery, retry) ? Due::attempt : Due::nothing;
 }
 
-UtcTime next_event(const Delivery& delivery, const conf::Retry& retry, const conf::Notify& notify,
-                   Notifiable sender) {
-  UtcTime earliest = attempt_due(delivery, retry);
-  if (delivery.attempts > 0) {
-    earliest = std::min(earliest, expires_at(delivery, retry));
-    const auto notice = delay_notice_at(delivery, notify);
-    if (sender == Notifiable::yes && notice) earliest = std::min(earliest, *notice);
+Times times_of(const Delivery& delivery, const conf::Retry& retry, const conf::Notify& notify,
+               Notifiable sender, UtcTime since) {
+  const UtcTime end = expires_at(delivery, retry);
+  Times times{.attempt = std::min(attempt_due(delivery, retry), end),
+              .latest = std::max(end, since) + patience_for_room(retry)};
+  const auto notice = delay_notice_at(delivery, notify);
+  if (delivery.attempts > 0 && sender == Notifiable::yes && notice) {
+    times.latest = std::min(times.latest, *notice);
   }
-  return earliest;
+  return times;
 }
 
 }  // namespace fulmar::queue

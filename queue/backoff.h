@@ -9,6 +9,7 @@
 #include "base/random.h"
 #include "conf/config.h"
 #include "queue/message.h"
+#include "queue/scheduler.h"
 
 namespace fulmar::queue {
 
@@ -34,14 +35,24 @@ enum class Notifiable : std::uint8_t { yes, no };
 
 enum class Due : std::uint8_t { nothing, attempt, delay_notice, expiry };
 
+/// Whether an attempt may be made.
+enum class Room : std::uint8_t { yes, no };
+
 /// What is due at `now`; expiry before notice before attempt. Once its time is over, a delivery is
 /// attempted unless the last one in its history began after that, and it is never put off past that
-/// time. REQUIRES: the full record, with its history (which Recovered leaves out).
+/// time. Where there is no room for that attempt, it expires without it patience_for_room() later,
+/// counted from `since` at least: when there could be room for the first time, such as this
+/// program's start. REQUIRES: the full record, with its history.
 [[nodiscard]] Due what_is_due(const Delivery& delivery, UtcTime now, const conf::Retry& retry,
-                              const conf::Notify& notify, Notifiable sender);
+                              const conf::Notify& notify, Notifiable sender, Room room,
+                              UtcTime since);
 
-/// The earliest time at which what_is_due() stops to be `nothing`. Needs no history.
-[[nodiscard]] UtcTime next_event(const Delivery& delivery, const conf::Retry& retry,
-                                 const conf::Notify& notify, Notifiable sender);
+/// How long a delivery whose time is over waits for room for its last attempt: a tenth of
+/// give_up_after, an hour at most.
+[[nodiscard]] std::chrono::milliseconds patience_for_room(const conf::Retry& retry);
+
+/// When what_is_due() stops to be `nothing`: with room, and without. Needs no history.
+[[nodiscard]] Times times_of(const Delivery& delivery, const conf::Retry& retry,
+                             const conf::Notify& notify, Notifiable sender, UtcTime since);
 
 }  // namespace fulmar::queue

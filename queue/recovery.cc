@@ -32,34 +32,6 @@ Result<Delivery> check_delivery(std::string_view key, std::string_view value) {
   return delivery;
 }
 
-/// What the schedule needs of a delivery. Built anew, since a string or vector that is cleared
-/// keeps its memory.
-Delivery schedule_part(Delivery full) {
-  Delivery part;
-  part.message = full.message;
-  part.destination = std::move(full.destination);
-  part.arrived = full.arrived;
-  part.next_attempt = full.next_attempt;
-  part.attempts = full.attempts;
-  part.delay_notices = full.delay_notices;
-  part.recipients.reserve(full.recipients.size());
-  for (Recipient& recipient : full.recipients) {
-    Recipient& kept = part.recipients.emplace_back();
-    kept.address = std::move(recipient.address);
-    kept.exposure = recipient.exposure;
-    kept.failing_since = recipient.failing_since;
-    kept.one_cause = recipient.one_cause;
-    if (recipient.last_failure) {
-      const Error& failure = *recipient.last_failure;
-      kept.last_failure.emplace();
-      kept.last_failure->code = failure.code;
-      kept.last_failure->retry = failure.retry;
-      kept.last_failure->status = failure.status;
-    }
-  }
-  return part;
-}
-
 Result<Message> check_message(std::string_view key, std::string_view value) {
   FULMAR_TRY(Message message, decode_message(value));
   if (message_key(message.id) != key) {
@@ -79,30 +51,28 @@ void RecoveryScan::set_aside_delivery(std::string_view key, Error why) {
   set_aside(key, std::move(why));
 }
 
-void RecoveryScan::delivery(std::string_view key, std::string_view value) {
-  // Even a delivery that cannot be read keeps its message: an operator may still mend it.
-  if (const auto id = parse_message_id(key); id && (wanted_.empty() || wanted_.back() != *id)) {
-    wanted_.push_back(*id);
-  }
-  auto delivery = check_delivery(key, value);
-  if (delivery) {
-    findings_.recovered.deliveries.push_back(schedule_part(*std::move(delivery)));
-  } else {
-    set_aside_delivery(key, std::move(delivery).error());
-  }
-}
-
 void RecoveryScan::message(std::string_view key, std::string_view value) {
   if (const auto id = parse_message_id(key)) present_.push_back(*id);
   auto message = check_message(key, value);
-  if (!message) {
-    set_aside(key, std::move(message).error());
-  } else if (contains(wanted_, message->id)) {
+  if (message) {
     readable_.push_back(message->id);
   } else {
-    findings_.lost_bodies.push_back(message->id);
-    findings_.removals.push_back({Column::messages, std::string(key), std::nullopt});
-    ++findings_.recovered.orphans_removed;
+    set_aside(key, std::move(message).error());
+  }
+}
+
+void RecoveryScan::delivery(std::string_view key, std::string_view value) {
+  // Even a delivery that cannot be read keeps its message: an operator may still mend it.
+  const auto id = parse_message_id(key);
+  if (id && (wanted_.empty() || wanted_.back() != *id)) wanted_.push_back(*id);
+  auto delivery = check_delivery(key, value);
+  if (!delivery) {
+    set_aside_delivery(key, std::move(delivery).error());
+  } else if (!contains(readable_, delivery->message)) {
+    set_aside_delivery(key,
+                       make_error(Errc::corrupt, "its envelope is missing or does not decode"));
+  } else {
+    found_(*delivery);
   }
 }
 
@@ -123,12 +93,13 @@ void RecoveryScan::open_body(std::string_view key) {
 }
 
 RecoveryScan::Findings RecoveryScan::finish() && {
-  std::erase_if(findings_.recovered.deliveries, [this](const Delivery& delivery) {
-    if (contains(readable_, delivery.message)) return false;
-    set_aside_delivery(delivery_key(delivery.message, delivery.destination),
-                       make_error(Errc::corrupt, "its envelope is missing or does not decode"));
-    return true;
-  });
+  std::vector<MessageId> orphans;
+  std::ranges::set_difference(readable_, wanted_, std::back_inserter(orphans));
+  for (const MessageId& orphan : orphans) {
+    findings_.lost_bodies.push_back(orphan);
+    findings_.removals.push_back({Column::messages, message_key(orphan), std::nullopt});
+    ++findings_.recovered.orphans_removed;
+  }
   auto& pinned = findings_.recovered.pinned;
   std::ranges::sort(pinned);
   const auto repeated = std::ranges::unique(pinned);

@@ -12,12 +12,15 @@
 
 namespace fulmar::queue {
 
-/// Feed every row of three kinds, each in key order: first deliveries, then messages, then the
+/// Feed every row of three kinds, each in key order: first messages, then deliveries, then the
 /// markers of open bodies.
 class RecoveryScan {
  public:
-  void delivery(std::string_view key, std::string_view value);
+  /// `found` is called with each delivery that goes on.
+  explicit RecoveryScan(DeliveryVisitor found) : found_(std::move(found)) {}
+
   void message(std::string_view key, std::string_view value);
+  void delivery(std::string_view key, std::string_view value);
   void open_body(std::string_view key);
 
   struct Findings {
@@ -31,6 +34,7 @@ class RecoveryScan {
   void set_aside(std::string_view key, Error why);
   void set_aside_delivery(std::string_view key, Error why);
 
+  DeliveryVisitor found_;
   Findings findings_;
   std::vector<MessageId> wanted_;    ///< Messages that deliveries name, readable or not; sorted.
   std::vector<MessageId> readable_;  ///< Messages whose envelope decodes; sorted.

@@ -93,7 +93,7 @@ class RocksDbStore final : public Store {
   awaitable<Result<Delivery>> read_delivery(MessageId id, MailHost destination) override;
   awaitable<Result<std::vector<std::pair<std::string, std::string>>>> read_table(
       std::string_view table) override;
-  awaitable<Result<Recovered>> recover() override;
+  awaitable<Result<Recovered>> recover(DeliveryVisitor found) override;
 
   [[nodiscard]] Result<std::uint64_t> free_space() const override;
   [[nodiscard]] bool writable() const override { return writable_; }
@@ -112,7 +112,7 @@ class RocksDbStore final : public Store {
   void note_success();
 
   // On a reader's thread.
-  Result<Recovered> recover_now();
+  Result<Recovered> recover_now(DeliveryVisitor found);
   Result<> remove(Edits& removals);
   Result<std::uint64_t> remove_body(const MessageId& message);
 
@@ -189,16 +189,17 @@ awaitable<Result<std::vector<std::pair<std::string, std::string>>>> RocksDbStore
   });
 }
 
-awaitable<Result<Recovered>> RocksDbStore::recover() {
-  return read<Recovered>([this] { return recover_now(); });
+awaitable<Result<Recovered>> RocksDbStore::recover(DeliveryVisitor found) {
+  return read<Recovered>(
+      [this, found = std::move(found)]() mutable { return recover_now(std::move(found)); });
 }
 
-Result<Recovered> RocksDbStore::recover_now() {
-  RecoveryScan scan;
-  FULMAR_TRY_VOID(database_->scan(Column::deliveries, "",
-                                  [&](auto key, auto value) { scan.delivery(key, value); }));
+Result<Recovered> RocksDbStore::recover_now(DeliveryVisitor found) {
+  RecoveryScan scan(std::move(found));
   FULMAR_TRY_VOID(database_->scan(Column::messages, "",
                                   [&](auto key, auto value) { scan.message(key, value); }));
+  FULMAR_TRY_VOID(database_->scan(Column::deliveries, "",
+                                  [&](auto key, auto value) { scan.delivery(key, value); }));
   FULMAR_TRY_VOID(
       database_->scan(Column::meta, kOpenBodyPrefix, [&](auto key, auto) { scan.open_body(key); }));
   auto findings = std::move(scan).finish();

@@ -1,20 +1,29 @@
 #include "queue/scheduler.h"
 
 #include <algorithm>
-#include <functional>
+#include <boost/multi_index/composite_key.hpp>
+#include <boost/multi_index/mem_fun.hpp>
+#include <boost/multi_index/member.hpp>
+#include <boost/multi_index/ordered_index.hpp>
+#include <boost/multi_index_container.hpp>
+#include <iterator>
 #include <list>
 #include <set>
 #include <string_view>
-#include <tuple>
 #include <unordered_map>
-#include <unordered_set>
 #include <utility>
 #include <variant>
 
 #include "base/check.h"
+#include "queue/lane.h"
 
 namespace fulmar::queue {
 namespace {
+
+namespace mi = boost::multi_index;
+
+/// Handed out because `latest` has come, at once at most: each is a short piece of work.
+constexpr std::size_t kMostWithoutRoom = 50;
 
 struct MailHostHash {
   std::size_t operator()(const MailHost& host) const noexcept {
@@ -25,48 +34,73 @@ struct MailHostHash {
   }
 };
 
-struct Slot {
-  UtcTime due;
-  MessageId message;
-  friend auto operator<=>(const Slot&, const Slot&) = default;
-};
-
-/// Where a destination stands, by what would let its next delivery start.
+/// Where a lane stands, by what would let its next delivery start.
 enum class Place : std::uint8_t {
   idle,     ///< Nothing queued.
-  waiting,  ///< Time: its first delivery is due later, or take() has not yet noticed that it is
-            ///< due.
+  waiting,  ///< Time: its first delivery is due later, or its rate wants a pause, or take() has not
+            ///< yet noticed that it is due.
   turn,     ///< Its turn: it is in the ring.
-  blocked,  ///< An ending: it is at its limit.
+  blocked,  ///< An ending: it is as wide as it may be.
 };
 
-// A queued delivery costs one node in each container of its destination, some 130 octets; the name
-// is held once.
-struct Destination {
-  const MailHost* host = nullptr;  ///< Its key in `destinations`, which never moves.
-  std::set<Slot> by_due;
-  std::unordered_map<MessageId, UtcTime> due_of;
-  std::unordered_set<MessageId> running;
-  std::size_t limit = 0;
+struct Lane {
+  Lane(std::size_t limit, std::size_t first, std::chrono::nanoseconds interval)
+      : width(limit, first), pace(interval) {}
+
+  const std::string* name = nullptr;  ///< Its key among the lanes, which never moves.
+  LaneWidth width;
+  LanePace pace;
+  std::size_t destinations = 0;
+  std::size_t queued = 0;
+  std::size_t attempting = 0;  ///< Handed out with room.
   Place place = Place::idle;
-  UtcTime waiting_for{};                   ///< Its key in `waiting`, while it is there.
-  std::list<Destination*>::iterator turn;  ///< Its position in the ring, while it is there.
+  UtcTime waiting_for{};            ///< Its key in `waiting`, while it is there.
+  std::list<Lane*>::iterator turn;  ///< Its position in the ring, while it is there.
 
-  [[nodiscard]] UtcTime head() const { return by_due.begin()->due; }
-
-  void enqueue(const MessageId& message, UtcTime due) {
-    by_due.insert({due, message});
-    due_of.emplace(message, due);
-  }
-
-  bool dequeue(const MessageId& message) {
-    const auto found = due_of.find(message);
-    if (found == due_of.end()) return false;
-    by_due.erase({found->second, message});
-    due_of.erase(found);
-    return true;
-  }
+  [[nodiscard]] bool is_full() const { return attempting >= width.now(); }
 };
+
+struct Destination {
+  const MailHost* host = nullptr;  ///< Its key among the destinations, which never moves.
+  Lane* lane = nullptr;
+  Scheduler::Load load{};
+};
+
+enum class Phase : std::uint8_t { queued, attempting, out_without_room };
+
+/// One delivery.
+struct Entry {
+  MessageId message;
+  Phase phase = Phase::queued;
+  Times times;
+  Destination* destination = nullptr;
+
+  [[nodiscard]] const Lane* lane() const { return destination->lane; }
+  [[nodiscard]] UtcTime attempt() const { return times.attempt; }
+  [[nodiscard]] UtcTime latest() const { return times.latest; }
+};
+
+struct ByKey {};
+struct ByTurn {};
+struct ByLatest {};
+
+using Entries = boost::multi_index_container<
+    Entry,
+    mi::indexed_by<
+        mi::ordered_unique<mi::tag<ByKey>,
+                           mi::composite_key<Entry, mi::member<Entry, MessageId, &Entry::message>,
+                                             mi::member<Entry, Destination*, &Entry::destination>>>,
+        mi::ordered_non_unique<
+            mi::tag<ByTurn>,
+            mi::composite_key<Entry, mi::const_mem_fun<Entry, const Lane*, &Entry::lane>,
+                              mi::member<Entry, Phase, &Entry::phase>,
+                              mi::const_mem_fun<Entry, UtcTime, &Entry::attempt>,
+                              mi::member<Entry, MessageId, &Entry::message>>>,
+        mi::ordered_non_unique<
+            mi::tag<ByLatest>,
+            mi::composite_key<Entry, mi::member<Entry, Phase, &Entry::phase>,
+                              mi::const_mem_fun<Entry, UtcTime, &Entry::latest>>>>>;
+using Position = Entries::index<ByKey>::type::iterator;
 
 }  // namespace
 
@@ -74,168 +108,316 @@ struct Scheduler::State {
   explicit State(SchedulerLimits l) : limits(std::move(l)) {}
 
   SchedulerLimits limits;
+  Entries entries;
   std::unordered_map<MailHost, Destination, MailHostHash> destinations;
-  std::set<std::pair<UtcTime, Destination*>> waiting;  ///< By the due time of the first delivery.
-  std::list<Destination*> ring;                        ///< Takes turns, front first.
+  std::unordered_map<std::string, Lane> lanes;
+  std::set<std::pair<UtcTime, Lane*>> waiting;
+  std::list<Lane*> ring;  ///< Takes turns, front first.
+  std::size_t messages = 0;
   std::size_t queued = 0;
-  std::size_t running = 0;
+  std::size_t attempting = 0;
+  std::size_t out_without_room = 0;
 
-  Destination* find(const MailHost& host) {
-    const auto found = destinations.find(host);
-    return found == destinations.end() ? nullptr : &found->second;
+  [[nodiscard]] auto& by_key() { return entries.get<ByKey>(); }
+  [[nodiscard]] auto& by_turn() { return entries.get<ByTurn>(); }
+  [[nodiscard]] auto& by_latest() { return entries.get<ByLatest>(); }
+
+  [[nodiscard]] std::optional<Position> find(const DeliveryKey& key) {
+    const auto destination = destinations.find(key.destination);
+    if (destination == destinations.end()) return std::nullopt;
+    const auto found = by_key().find(std::make_tuple(key.message, &destination->second));
+    return found == by_key().end() ? std::nullopt : std::optional(found);
   }
 
-  [[nodiscard]] std::size_t limit_of(const MailHost& host) const {
-    return limits.limit_for ? limits.limit_for(host) : limits.per_destination;
+  [[nodiscard]] bool knows(const MessageId& message) {
+    return by_key().find(std::make_tuple(message)) != by_key().end();
   }
 
-  void leave(Destination& destination) {
-    if (destination.place == Place::waiting) {
-      waiting.erase({destination.waiting_for, &destination});
-    } else if (destination.place == Place::turn) {
-      ring.erase(destination.turn);
+  [[nodiscard]] auto first_queued(const Lane& lane) {
+    return by_turn().lower_bound(std::make_tuple(&lane, Phase::queued));
+  }
+
+  // REQUIRES: something is queued in the lane.
+  [[nodiscard]] UtcTime startable(const Lane& lane) {
+    return std::max(first_queued(lane)->attempt(), lane.pace.next());
+  }
+
+  [[nodiscard]] LaneRule rule_for(const MailHost& host) const {
+    LaneRule rule = limits.lane_for ? limits.lane_for(host) : LaneRule{};
+    if (rule.next_hop.empty()) rule.next_hop = to_string(host);
+    return rule;
+  }
+
+  Destination& destination_of(const MailHost& host) {
+    const auto [entry, is_new] = destinations.try_emplace(host);
+    Destination& destination = entry->second;
+    if (!is_new) return destination;
+    LaneRule rule = rule_for(host);
+    const auto lane = lanes.try_emplace(std::move(rule.next_hop), rule.limit, limits.first_at_once,
+                                        rule.interval);
+    lane.first->second.name = &lane.first->first;
+    destination.host = &entry->first;
+    destination.lane = &lane.first->second;
+    ++destination.lane->destinations;
+    return destination;
+  }
+
+  /// One entry's part in the counts, taken out with -1.
+  void count(const Entry& entry, int by) {
+    const auto add = [by](std::size_t& number) { number += static_cast<std::size_t>(by); };
+    Destination& destination = *entry.destination;
+    switch (entry.phase) {
+      case Phase::queued:
+        add(queued);
+        add(destination.load.queued);
+        add(destination.lane->queued);
+        return;
+      case Phase::attempting:
+        add(attempting);
+        add(destination.load.running);
+        add(destination.lane->attempting);
+        return;
+      case Phase::out_without_room:
+        add(out_without_room);
+        add(destination.load.running);
+        return;
     }
-    destination.place = Place::idle;
   }
 
-  void wait(Destination& destination) {
-    destination.place = Place::waiting;
-    destination.waiting_for = destination.head();
-    waiting.emplace(destination.waiting_for, &destination);
+  void change(Position position, Phase phase, Times times) {
+    count(*position, -1);
+    by_key().modify(position, [&](Entry& entry) {
+      entry.phase = phase;
+      entry.times = times;
+    });
+    count(*position, +1);
   }
 
-  void join_ring(Destination& destination) {
-    destination.place = Place::turn;
-    destination.turn = ring.insert(ring.end(), &destination);
+  Taken hand_out(Position position, Phase phase) {
+    change(position, phase, position->times);
+    Lane& lane = *position->destination->lane;
+    Taken taken{{position->message, *position->destination->host}, phase == Phase::attempting};
+    settle(lane);
+    return taken;
   }
 
-  /// Puts a destination where it belongs after its queue or its running count changed. One that is
-  /// in the ring keeps its turn; take() finds out when there is nothing to do with it.
-  void settle(Destination& destination) {
-    if (destination.by_due.empty()) {
-      leave(destination);
-      if (destination.running.empty()) destinations.erase(destinations.find(*destination.host));
-    } else if (destination.running.size() >= destination.limit) {
-      leave(destination);
-      destination.place = Place::blocked;
-    } else if (destination.place != Place::turn) {
-      leave(destination);
-      wait(destination);
+  void leave(Lane& lane) {
+    if (lane.place == Place::waiting) {
+      waiting.erase({lane.waiting_for, &lane});
+    } else if (lane.place == Place::turn) {
+      ring.erase(lane.turn);
+    }
+    lane.place = Place::idle;
+  }
+
+  void wait(Lane& lane, UtcTime until) {
+    lane.place = Place::waiting;
+    lane.waiting_for = until;
+    waiting.emplace(until, &lane);
+  }
+
+  void join_ring(Lane& lane) {
+    lane.place = Place::turn;
+    lane.turn = ring.insert(ring.end(), &lane);
+  }
+
+  /// Puts a lane where it belongs after its queue or its attempts changed. One that is in the ring
+  /// keeps its turn; take() finds out when there is nothing to do with it.
+  void settle(Lane& lane) {
+    if (lane.queued == 0) {
+      leave(lane);
+      if (lane.destinations == 0) retire(lane);
+    } else if (lane.is_full()) {
+      leave(lane);
+      lane.place = Place::blocked;
+    } else if (lane.place != Place::turn) {
+      leave(lane);
+      wait(lane, startable(lane));
     }
   }
 
-  /// Moves every waiting destination whose first delivery is due into the ring, the longest due
-  /// first.
+  /// Nothing is left in the lane. Its pace is remembered until it would allow another start:
+  /// forgetting it would let through what comes one by one.
+  void retire(Lane& lane) {
+    if (lane.pace.is_limited()) {
+      wait(lane, lane.pace.next());
+    } else {
+      lanes.erase(lanes.find(*lane.name));
+    }
+  }
+
+  /// Moves every waiting lane whose time has come into the ring, the longest due first.
   void promote(UtcTime now) {
     while (!waiting.empty() && waiting.begin()->first <= now) {
-      Destination& destination = *waiting.begin()->second;
-      leave(destination);
-      join_ring(destination);
+      Lane& lane = *waiting.begin()->second;
+      if (lane.queued > 0) {
+        leave(lane);
+        join_ring(lane);
+        continue;
+      }
+      leave(lane);
+      if (lane.destinations == 0) lanes.erase(lanes.find(*lane.name));
     }
   }
 
-  DeliveryKey start_first(Destination& destination, UtcTime now) {
-    DeliveryKey key{destination.by_due.begin()->message, *destination.host};
-    destination.dequeue(key.message);
-    destination.running.insert(key.message);
-    --queued;
-    ++running;
-    leave(destination);
-    const bool more = !destination.by_due.empty() && destination.head() <= now;
-    if (more && destination.running.size() < destination.limit) {
-      join_ring(destination);
-    } else {
-      settle(destination);
+  [[nodiscard]] std::optional<Taken> take_by_latest(UtcTime now) {
+    if (out_without_room >= kMostWithoutRoom) return std::nullopt;
+    const auto first = by_latest().lower_bound(std::make_tuple(Phase::queued));
+    if (first == by_latest().end() || first->phase != Phase::queued) return std::nullopt;
+    if (first->latest() > now) return std::nullopt;
+    return hand_out(entries.project<ByKey>(first), Phase::out_without_room);
+  }
+
+  [[nodiscard]] std::optional<Taken> take_by_turn(UtcTime now) {
+    if (attempting >= limits.total) return std::nullopt;
+    promote(now);
+    while (!ring.empty()) {
+      Lane& lane = *ring.front();
+      leave(lane);
+      lane.pace.heed_clock(now);
+      const auto first = first_queued(lane);
+      if (first->attempt() <= now && lane.pace.allows(now)) {
+        lane.pace.note_start(now);
+        const Taken taken = hand_out(entries.project<ByKey>(first), Phase::attempting);
+        take_turn_again(lane, now);
+        return taken;
+      }
+      // Its work was removed, or the clock was set back, after it joined the ring.
+      wait(lane, startable(lane));
     }
-    return key;
+    return std::nullopt;
+  }
+
+  /// At the end of the ring, if it has more to do right now.
+  void take_turn_again(Lane& lane, UtcTime now) {
+    if (lane.place != Place::waiting || lane.queued == 0 || lane.waiting_for > now) return;
+    leave(lane);
+    join_ring(lane);
+  }
+
+  void learn(const Entry& entry, Ending ending) {
+    if (entry.phase == Phase::attempting) entry.destination->lane->width.learn(ending);
+  }
+
+  void forget(Destination& destination) {
+    if (destination.load.queued + destination.load.running > 0) return;
+    --destination.lane->destinations;
+    destinations.erase(destinations.find(*destination.host));
   }
 };
 
 Scheduler::Scheduler(SchedulerLimits limits) : state_(std::make_unique<State>(std::move(limits))) {}
 Scheduler::~Scheduler() = default;
 
-void Scheduler::add(DeliveryKey key, UtcTime due) {
-  const auto entry = state_->destinations.try_emplace(std::move(key.destination)).first;
-  Destination& destination = entry->second;
-  if (destination.host == nullptr) {
-    destination.host = &entry->first;
-    destination.limit = state_->limit_of(*destination.host);
-  }
-  FULMAR_CHECK(!destination.due_of.contains(key.message));
-  FULMAR_CHECK(!destination.running.contains(key.message));
-  destination.enqueue(key.message, due);
-  ++state_->queued;
-  state_->settle(destination);
+void Scheduler::add(const DeliveryKey& key, Times times) {
+  FULMAR_CHECK(!state_->find(key));
+  if (!state_->knows(key.message)) ++state_->messages;
+  Destination& destination = state_->destination_of(key.destination);
+  const auto added =
+      state_->entries.insert({.message = key.message, .times = times, .destination = &destination});
+  state_->count(*added.first, +1);
+  state_->settle(*destination.lane);
 }
 
-std::optional<DeliveryKey> Scheduler::take(UtcTime now) {
-  if (state_->running >= state_->limits.total) return std::nullopt;
-  state_->promote(now);
-  while (!state_->ring.empty()) {
-    Destination& destination = *state_->ring.front();
-    if (destination.head() <= now) return state_->start_first(destination, now);
-    // Its work was removed, or the clock was set back, after it joined the ring.
-    state_->leave(destination);
-    state_->wait(destination);
-  }
-  return std::nullopt;
+std::optional<Scheduler::Taken> Scheduler::take(UtcTime now) {
+  auto taken = state_->take_by_turn(now);
+  return taken ? taken : state_->take_by_latest(now);
 }
 
-void Scheduler::finish(const DeliveryKey& key) {
-  Destination* destination = state_->find(key.destination);
-  FULMAR_CHECK(destination != nullptr && destination->running.erase(key.message) == 1);
-  --state_->running;
-  state_->settle(*destination);
+void Scheduler::put_back(const DeliveryKey& key, Times times, Ending ending) {
+  const auto position = state_->find(key);
+  FULMAR_CHECK(position && (*position)->phase != Phase::queued);
+  state_->learn(**position, ending);
+  state_->change(*position, Phase::queued, times);
+  state_->settle(*(*position)->destination->lane);
+}
+
+void Scheduler::remove(const DeliveryKey& key, Ending ending) {
+  const auto position = state_->find(key);
+  FULMAR_CHECK(position && (*position)->phase != Phase::queued);
+  state_->learn(**position, ending);
+  state_->count(**position, -1);
+  Destination& destination = *(*position)->destination;
+  Lane& lane = *destination.lane;
+  state_->by_key().erase(*position);
+  if (!state_->knows(key.message)) --state_->messages;
+  state_->forget(destination);
+  state_->settle(lane);
 }
 
 bool Scheduler::claim(const DeliveryKey& key) {
-  Destination* destination = state_->find(key.destination);
-  if (destination == nullptr || !destination->dequeue(key.message)) return false;
-  destination->running.insert(key.message);
-  --state_->queued;
-  ++state_->running;
-  state_->settle(*destination);
-  return true;
-}
-
-bool Scheduler::remove(const DeliveryKey& key) {
-  Destination* destination = state_->find(key.destination);
-  if (destination == nullptr || !destination->dequeue(key.message)) return false;
-  --state_->queued;
-  state_->settle(*destination);
+  const auto position = state_->find(key);
+  if (!position || (*position)->phase != Phase::queued) return false;
+  static_cast<void>(state_->hand_out(*position, Phase::out_without_room));
   return true;
 }
 
 std::optional<UtcTime> Scheduler::next_due() const {
-  if (state_->running >= state_->limits.total) return std::nullopt;
   std::optional<UtcTime> earliest;
-  if (!state_->waiting.empty()) earliest = state_->waiting.begin()->first;
-  // After take() had nothing, the ring is empty.
-  for (const Destination* destination : state_->ring) {
-    earliest = earliest ? std::min(*earliest, destination->head()) : destination->head();
+  const auto consider = [&](UtcTime time) { earliest = std::min(earliest.value_or(time), time); };
+  if (state_->attempting < state_->limits.total) {
+    if (!state_->waiting.empty()) consider(state_->waiting.begin()->first);
+    // After take() had nothing, the ring is empty.
+    for (const Lane* lane : state_->ring)
+      consider(state_->startable(*lane));
+  }
+  if (state_->out_without_room < kMostWithoutRoom) {
+    const auto first = state_->by_latest().lower_bound(std::make_tuple(Phase::queued));
+    const bool any = first != state_->by_latest().end() && first->phase == Phase::queued;
+    if (any && first->latest() != kNever) consider(first->latest());
   }
   return earliest;
 }
 
-bool Scheduler::is_running(const DeliveryKey& key) const {
-  const Destination* destination = state_->find(key.destination);
-  return destination != nullptr && destination->running.contains(key.message);
+Scheduler::Load Scheduler::load() const {
+  return {.queued = state_->queued, .running = state_->attempting + state_->out_without_room};
 }
 
-std::size_t Scheduler::queued() const {
-  return state_->queued;
-}
-std::size_t Scheduler::running() const {
-  return state_->running;
+std::optional<Scheduler::Load> Scheduler::load(const MailHost& destination) const {
+  const auto found = state_->destinations.find(destination);
+  if (found == state_->destinations.end()) return std::nullopt;
+  return found->second.load;
 }
 
-std::vector<Scheduler::DestinationLoad> Scheduler::destinations() const {
-  std::vector<DestinationLoad> loads;
-  loads.reserve(state_->destinations.size());
-  for (const auto& [host, destination] : state_->destinations) {
-    loads.push_back({host, destination.by_due.size(), destination.running.size()});
+void Scheduler::hasten(const MailHost& host, UtcTime attempt) {
+  const auto found = state_->destinations.find(host);
+  if (found == state_->destinations.end()) return;
+  Destination& destination = found->second;
+  std::vector<Position> later;
+  const auto [first, end] =
+      state_->by_turn().equal_range(std::make_tuple(destination.lane, Phase::queued));
+  for (auto entry = first; entry != end; ++entry) {
+    if (entry->destination == &destination && entry->attempt() > attempt)
+      later.push_back(state_->entries.project<ByKey>(entry));
   }
-  return loads;
+  for (const Position position : later)
+    state_->change(position, Phase::queued, {.attempt = attempt, .latest = position->latest()});
+  state_->settle(*destination.lane);
+}
+
+std::vector<DeliveryKey> Scheduler::keys() const {
+  std::vector<DeliveryKey> all;
+  all.reserve(state_->entries.size());
+  for (const Entry& entry : state_->entries)
+    all.push_back({entry.message, *entry.destination->host});
+  return all;
+}
+
+std::vector<DeliveryKey> Scheduler::keys_of(const MessageId& message) const {
+  std::vector<DeliveryKey> found;
+  auto [position, end] = state_->by_key().equal_range(std::make_tuple(message));
+  for (; position != end; ++position)
+    found.push_back({message, *position->destination->host});
+  return found;
+}
+
+bool Scheduler::has_siblings(const DeliveryKey& key) const {
+  const auto [first, end] = state_->by_key().equal_range(std::make_tuple(key.message));
+  return first != end && std::next(first) != end;
+}
+
+std::size_t Scheduler::messages() const {
+  return state_->messages;
 }
 
 }  // namespace fulmar::queue

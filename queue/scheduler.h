@@ -1,8 +1,10 @@
-// What may run now: due times, one queue per destination, limits, fairness between destinations. No
-// I/O, no clock; not thread-safe (it lives on one executor). The whole schedule is in memory; the
-// spool rebuilds it at start.
+// What may run now: due times, one lane per next hop, limits, rates, fairness between lanes; and
+// which deliveries of a message are alive. No I/O, no clock; not thread-safe. The whole schedule is
+// in memory; the spool rebuilds it at start. A queued delivery takes some 130 octets, the name of
+// its destination not counted, which all deliveries to it share.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -24,13 +26,40 @@ struct DeliveryKey {
   friend bool operator==(const DeliveryKey&, const DeliveryKey&) = default;
 };
 
+/// Later than anything that happens.
+inline constexpr UtcTime kNever = UtcTime::max();
+
+/// When a queued delivery wants to be handed out.
+struct Times {
+  UtcTime attempt{};        ///< From then on, when there is room for an attempt.
+  UtcTime latest = kNever;  ///< At that time in any case: somebody is to be told something.
+  friend bool operator==(const Times&, const Times&) = default;
+};
+
+/// Deliveries that share a next hop share a lane: its limit, its rate, its turn. A relay that takes
+/// the mail of many domains is one next hop.
+struct LaneRule {
+  std::string next_hop;                  ///< Same text, same lane.
+  std::size_t limit = 20;                ///< Attempts at once; at least 1.
+  std::chrono::nanoseconds interval{0};  ///< Between the starts of two attempts, on the average; 0:
+                                         ///< none.
+};
+
 struct SchedulerLimits {
-  std::size_t total = 500;  ///< Deliveries running at once.
-  std::size_t per_destination =
-      20;  ///< Of these, for one destination. Kept well below `total` (pitfall 82).
-  /// In place of per_destination, where it is set; at least 1. Asked when the first delivery of a
-  /// destination is added.
-  std::function<std::size_t(const MailHost&)> limit_for{};
+  std::size_t total = 500;  ///< Attempts at once.
+  /// What each lane starts with; answers widen it up to its limit, failures to reach the next hop
+  /// halve it. So a host that never answers holds few of `total` (pitfall 82).
+  std::size_t first_at_once = 5;
+  /// Asked when the first delivery of a destination is added. Empty: each destination has a lane of
+  /// its own, with the default limit.
+  std::function<LaneRule(const MailHost&)> lane_for{};
+};
+
+/// How an attempt ended, for the width of its lane.
+enum class Ending : std::uint8_t {
+  answered,     ///< The next hop spoke to us, whatever it said.
+  unreachable,  ///< It did not.
+  untried,      ///< Nobody asked it.
 };
 
 class Scheduler {
@@ -38,38 +67,52 @@ class Scheduler {
   explicit Scheduler(SchedulerLimits limits);
   ~Scheduler();
 
-  /// Adds a delivery that is due at `due`. REQUIRES: it is neither queued nor running.
-  void add(DeliveryKey key, UtcTime due);
+  /// Adds a delivery. REQUIRES: it is neither queued nor handed out.
+  void add(const DeliveryKey& key, Times times);
 
-  /// The next delivery that may start at `now`, which then counts as running; empty when nothing is
-  /// due or limits are reached. Destinations with due work take turns; within one the longest due
-  /// goes first.
-  [[nodiscard]] std::optional<DeliveryKey> take(UtcTime now);
+  struct Taken {
+    DeliveryKey key;
+    /// There is room for an attempt, and this delivery holds it until it ends. Otherwise only its
+    /// `latest` has come: what needs no attempt may be done.
+    bool has_room = false;
+  };
+  /// The next delivery to be handed out at `now`; empty when nothing is due or limits are reached.
+  /// Lanes with due work take turns; within one the longest due goes first. Where there is no room
+  /// any more, those whose `latest` has come follow.
+  [[nodiscard]] std::optional<Taken> take(UtcTime now);
 
-  /// A running delivery has ended; it is gone, or add() it again afterwards.
-  void finish(const DeliveryKey& key);
+  /// A delivery that was handed out waits again.
+  void put_back(const DeliveryKey& key, Times times, Ending ending);
 
-  /// Makes a queued delivery count as running, whatever its due time and the limits; for operators'
-  /// changes. False when it is not queued.
+  /// A delivery that was handed out is gone.
+  void remove(const DeliveryKey& key, Ending ending);
+
+  /// Hands out a queued delivery, whatever its times and the limits, which it does not count
+  /// against; for operators' changes. False when it is not queued.
   bool claim(const DeliveryKey& key);
 
-  /// Takes a queued delivery out. False when it is not queued.
-  bool remove(const DeliveryKey& key);
+  /// Lets what is queued for the destination be attempted at `attempt`, where that is earlier.
+  void hasten(const MailHost& destination, UtcTime attempt);
 
-  /// When take() may next have something, if no delivery ends before; empty when only an ending or
-  /// an add() can help.
+  /// When take() may next have something, if nothing is put back or added before; empty when only
+  /// that can help.
   [[nodiscard]] std::optional<UtcTime> next_due() const;
 
-  [[nodiscard]] bool is_running(const DeliveryKey& key) const;
-  [[nodiscard]] std::size_t queued() const;
-  [[nodiscard]] std::size_t running() const;
-
-  struct DestinationLoad {
-    MailHost destination;
+  struct Load {
     std::size_t queued = 0;
-    std::size_t running = 0;
+    std::size_t running = 0;  ///< Handed out.
   };
-  [[nodiscard]] std::vector<DestinationLoad> destinations() const;
+  [[nodiscard]] Load load() const;
+  /// Of one destination; empty when it has neither.
+  [[nodiscard]] std::optional<Load> load(const MailHost& destination) const;
+
+  /// Every delivery, queued or handed out, the oldest message first.
+  [[nodiscard]] std::vector<DeliveryKey> keys() const;
+  [[nodiscard]] std::vector<DeliveryKey> keys_of(const MessageId& message) const;
+  /// Whether the delivery, queued or handed out, is not its message's only one. REQUIRES: it is
+  /// here.
+  [[nodiscard]] bool has_siblings(const DeliveryKey& key) const;
+  [[nodiscard]] std::size_t messages() const;
 
  private:
   struct State;

@@ -16,6 +16,7 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -73,11 +74,11 @@ struct SetAside {
   Error why;        ///< Errc::corrupt, or newer_version.
 };
 
-/// What is needed to go on after a restart. No body is read for it.
+/// Called with each delivery that goes on, on a thread of the store.
+using DeliveryVisitor = std::function<void(const Delivery&)>;
+
+/// What else a restart finds.
 struct Recovered {
-  /// Without history and without the hosts' words: what the schedule needs, and no more. The full
-  /// record is read again when its time comes.
-  std::vector<Delivery> deliveries;
   std::vector<SetAside> set_aside;
   /// Messages with a delivery among `set_aside`: their envelope and body must stay even when their
   /// other deliveries end, for an operator may still mend that record.
@@ -116,8 +117,9 @@ class Store {
   virtual boost::asio::awaitable<Result<std::vector<std::pair<std::string, std::string>>>>
   read_table(std::string_view table) = 0;
 
-  /// Once, before anything else is read or written.
-  virtual boost::asio::awaitable<Result<Recovered>> recover() = 0;
+  /// Once, before anything else is read or written. Nothing is kept in memory but what is returned
+  /// and twelve octets a message; no body is read.
+  virtual boost::asio::awaitable<Result<Recovered>> recover(DeliveryVisitor found) = 0;
 
   /// Octets free on the spool's file system; Errc::io when that cannot be told.
   [[nodiscard]] virtual Result<std::uint64_t> free_space() const = 0;

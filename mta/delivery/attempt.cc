@@ -192,6 +192,10 @@ class Attempt {
     for (const IpAddress& address : addresses_of_turn(plan, delivery_.attempts)) {
       if (!may_go_on()) break;
       json::object connection;
+      if (is_left_alone(position, plan, address, connection)) {
+        tried.push_back(std::move(connection));
+        continue;
+      }
       const Basis basis = co_await try_address(position, plan, address, connection);
       held.by_policy = held.by_policy || basis == Basis::policy;
       held.by_records = held.by_records || basis == Basis::records;
@@ -199,6 +203,33 @@ class Attempt {
     }
     record["connections"] = std::move(tried);
     co_return held;
+  }
+
+  /// It could not be reached for another message a moment ago. That tells nothing final about this
+  /// one.
+  bool is_left_alone(std::size_t position, const HostPlan& plan, const IpAddress& address,
+                     json::object& record) {
+    if (parts_.unreachable == nullptr) return false;
+    const auto trouble = parts_.unreachable->trouble_with({address, plan.port});
+    if (!trouble) return false;
+    const Error failure =
+        make_error(Errc::connect_failed,
+                   "not tried: " + host_label(plan, address) + " could not be reached " +
+                       std::to_string(trouble->ago.count()) + " s ago (" + trouble->what + ")");
+    record["address"] = address.str();
+    record["failure"] = to_json(failure);
+    ledger_.note_failure(position, Basis::fact, {.error = failure});
+    ledger_.cut_short();
+    return true;
+  }
+
+  void note_reached(const Endpoint& endpoint, const SessionReport& report) {
+    if (report.result.stage > smtp::Stage::greeting) ending_ = queue::Ending::answered;
+    if (parts_.unreachable != nullptr) parts_.unreachable->note_answer(endpoint);
+  }
+
+  void note_not_reached(const Endpoint& endpoint, const Error& why) {
+    if (parts_.unreachable != nullptr) parts_.unreachable->note_failure(endpoint, why.detail);
   }
 
   /// What the failure rests on, if there was one.
@@ -223,9 +254,11 @@ class Attempt {
         request.deliveries_per_connection = route_.rule->entry.max_deliveries_per_connection;
       }
       ++connects_;
+      ending_ = std::min(ending_, queue::Ending::unreachable);
       const auto conversation = co_await converse(parts, settings_.converse, std::move(request));
       if (!conversation) {
         record["failure"] = to_json(conversation.error());
+        note_not_reached({address, plan.port}, conversation.error());
         ledger_.note_failure(position, Basis::fact, {.error = conversation.error()});
         co_return Basis::fact;
       }
@@ -233,6 +266,7 @@ class Attempt {
       sending_ += conversation->talking;
       describe_conversation(*conversation, record);
       const smtp::SessionResult& result = conversation->session.result;
+      note_reached({address, plan.port}, conversation->session);
       const Basis basis =
           result.failure ? basis_of(plan.decision, result.failure->code) : Basis::fact;
       const Ledger::Session session{
@@ -272,6 +306,7 @@ class Attempt {
     result.sending = sending_;
     result.connecting = total - sending_;
     result.next_host = next_host_;
+    result.ending = ending_;
     result.recipients = std::move(ledger_).conclude(settings_.failure);
     return result;
   }
@@ -289,6 +324,7 @@ class Attempt {
   UtcTime began_;
   SteadyTime deadline_;
   std::uint32_t next_host_ = 0;
+  queue::Ending ending_ = queue::Ending::untried;
   bool rechecked_ = false;
   bool policy_confirmed_ = false;
   std::chrono::milliseconds sending_{0};

@@ -16,8 +16,10 @@
 #include "mta/delivery/converse.h"
 #include "mta/delivery/ledger.h"
 #include "mta/delivery/plan.h"
+#include "mta/delivery/unreachable.h"
 #include "mta/delivery/verdict.h"
 #include "queue/message.h"
+#include "queue/scheduler.h"
 #include "queue/store.h"
 #include "tls/client_context.h"
 
@@ -31,6 +33,8 @@ struct AttemptParts {
   const tls::ClientContext& context;
   const Clock& clock;
   ConnectionPool* pool = nullptr;  ///< Null: each message gets a connection of its own.
+  /// Addresses to be left alone for a while; null: every address is tried.
+  UnreachableAddresses* unreachable = nullptr;
 };
 
 struct AttemptSettings {
@@ -44,6 +48,7 @@ struct AttemptResult {
   std::chrono::milliseconds connecting{0};  ///< Spent on DNS, policies and connections.
   std::chrono::milliseconds sending{0};     ///< Spent in dialogues.
   std::uint32_t next_host = 0;  ///< Where the next attempt begins: behind 0 when hosts are left.
+  queue::Ending ending = queue::Ending::untried;  ///< Whether any host spoke to us.
 };
 
 /// `body`: all of it when it is in memory, null when it is to be read from the spool. Never fails

@@ -17,7 +17,7 @@ class Claim {
   Claim(WaitingLine& line, queue::DeliveryKey key, UtcTime otherwise)
       : line_(&line), key_(std::move(key)), otherwise_(otherwise) {}
   ~Claim() {
-    if (line_ != nullptr) line_->put_back(key_, otherwise_);
+    if (line_ != nullptr) put_back({.attempt = otherwise_});
   }
   Claim(Claim&& other) noexcept
       : line_(std::exchange(other.line_, nullptr)),
@@ -28,8 +28,12 @@ class Claim {
   [[nodiscard]] const queue::DeliveryKey& key() const { return key_; }
 
   // Each ends the claim.
-  void put_back(UtcTime due) { std::exchange(line_, nullptr)->put_back(key_, due); }
-  WaitingLine::Siblings remove() { return std::exchange(line_, nullptr)->remove_running(key_); }
+  void put_back(queue::Times times, queue::Ending ending = queue::Ending::untried) {
+    std::exchange(line_, nullptr)->put_back(key_, times, ending);
+  }
+  WaitingLine::Siblings remove(queue::Ending ending = queue::Ending::untried) {
+    return std::exchange(line_, nullptr)->remove_running(key_, ending);
+  }
   void set_aside() { std::exchange(line_, nullptr)->set_aside(key_); }
 
  private:

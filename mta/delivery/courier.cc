@@ -74,17 +74,25 @@ struct Courier::Job {
   queue::Delivery delivery;
   std::shared_ptr<const std::string> body{};  ///< In memory; null: to be read from the spool.
   bool first = false;  ///< Accepted by this process and not tried yet; the copies are in memory.
+  queue::Room room = queue::Room::yes;  ///< For an attempt.
   bool shown_more = false;  ///< Something was shown in clear that the spool does not know of yet.
+  queue::Ending ending = queue::Ending::untried;  ///< Of the attempt, once it is made.
 
   [[nodiscard]] const MessageId& id() const { return message.id; }
 };
 
 Courier::Courier(CourierParts parts, CourierSettings settings)
-    : parts_(parts), settings_(std::move(settings)) {}
+    : parts_(parts), settings_(std::move(settings)), since_(parts.clock.utc_now()) {}
 
-asio::awaitable<void> Courier::run(DeliveryKey key) {
+void Courier::note_gap() {
+  since_ = parts_.clock.utc_now();
+}
+
+asio::awaitable<void> Courier::run(queue::Scheduler::Taken taken) {
+  const DeliveryKey key = taken.key;
   Claim claim(parts_.line, key, parts_.clock.utc_now() + kAfterException);
-  if (auto copy = parts_.first_copies.take(key)) {
+  auto copy = parts_.first_copies.take(key);
+  if (copy && taken.has_room) {
     Job job{std::move(claim), std::move(copy->message), std::move(copy->delivery),
             std::move(copy->body), true};
     co_await attempt(std::move(job));
@@ -101,6 +109,7 @@ asio::awaitable<void> Courier::run(DeliveryKey key) {
     co_return;
   }
   Job job{std::move(claim), *std::move(message), *std::move(delivery)};
+  job.room = taken.has_room ? queue::Room::yes : queue::Room::no;
   co_await run_job(std::move(job));
 }
 
@@ -111,7 +120,7 @@ void Courier::unreadable(Claim claim, const Error& why) {
                                                {"class", std::string(to_string(why.code))},
                                                {"reason", why.detail}});
   if (why.code == Errc::store_failed) {
-    claim.put_back(parts_.clock.utc_now() + kReadRetry);
+    claim.put_back({.attempt = parts_.clock.utc_now() + kReadRetry});
   } else {
     // It stays in the spool for an operator, and frees its slot (pitfall 83).
     claim.set_aside();
@@ -121,7 +130,7 @@ void Courier::unreadable(Claim claim, const Error& why) {
 asio::awaitable<void> Courier::run_job(Job job) {
   const UtcTime now = parts_.clock.utc_now();
   switch (queue::what_is_due(job.delivery, now, settings_.retry, settings_.notify,
-                             notifiable(job.message))) {
+                             notifiable(job.message), job.room, since_)) {
     case queue::Due::nothing:
       give_back(job);
       co_return;
@@ -134,9 +143,13 @@ asio::awaitable<void> Courier::run_job(Job job) {
   }
 }
 
+queue::Times Courier::times_of(const Job& job) const {
+  return queue::times_of(job.delivery, settings_.retry, settings_.notify, notifiable(job.message),
+                         since_);
+}
+
 void Courier::give_back(Job& job) {
-  job.claim.put_back(
-      queue::next_event(job.delivery, settings_.retry, settings_.notify, notifiable(job.message)));
+  job.claim.put_back(times_of(job), job.ending);
 }
 
 /// False only when the spool is being closed. Until then it never gives up: an outcome that is not
@@ -169,7 +182,7 @@ asio::awaitable<bool> Courier::note_attempt(Job& job) {
   log_error("attempt put off: the spool cannot be written",
             {{"id", job.id().str()}, {"reason", noted.error().detail}});
   if (noted.error().code != Errc::cancelled) {
-    job.claim.put_back(parts_.clock.utc_now() + kReadRetry);
+    job.claim.put_back({.attempt = parts_.clock.utc_now() + kReadRetry});
   }
   co_return false;
 }
@@ -186,10 +199,14 @@ asio::awaitable<void> Courier::attempt(Job job) {
   }
   const bool noted = co_await note_attempt(job);
   if (!noted) co_return;
-  const AttemptResult result = co_await attempt_delivery(parts_.attempt, settings_.attempt,
-                                                         job.message, job.delivery, job.body);
+  AttemptParts parts = parts_.attempt;
+  // The last attempt is made in earnest.
+  if (started >= queue::expires_at(job.delivery, settings_.retry)) parts.unreachable = nullptr;
+  const AttemptResult result =
+      co_await attempt_delivery(parts, settings_.attempt, job.message, job.delivery, job.body);
   job.delivery.history.back().decision = serialize_record(result.decision);
   job.delivery.first_host = result.next_host;
+  job.ending = result.ending;
   log_results(job, result, std::min(due, started));
   // An attempt may take longer than its interval: the wait counts from its end.
   const UtcTime ended = parts_.clock.utc_now();
@@ -277,14 +294,14 @@ asio::awaitable<void> Courier::settle(Job job, std::vector<notice::NoticeRecipie
   if (!stored) {
     // The record of before the attempt stands: whoever was served is served again at the next
     // attempt.
-    job.claim.put_back(job.delivery.next_attempt);
+    job.claim.put_back({.attempt = job.delivery.next_attempt}, job.ending);
     co_return;
   }
   if (notice) {
     parts_.metrics.notices_sent.add();
     maillog(NoticeEvent{.original = job.id(), .notice = notice->message.id, .kind = "failed"});
     parts_.line.add({notice->message.id, notice->delivery.destination},
-                    notice->delivery.next_attempt);
+                    {.attempt = notice->delivery.next_attempt});
   } else if (owes_notice) {
     log_error("undeliverable notice dropped: it has the null reverse-path",
               {{"id", job.id().str()}});
@@ -293,7 +310,7 @@ asio::awaitable<void> Courier::settle(Job job, std::vector<notice::NoticeRecipie
     give_back(job);
     co_return;
   }
-  const auto siblings = job.claim.remove();
+  const auto siblings = job.claim.remove(job.ending);
   if (siblings == WaitingLine::Siblings::some) co_return;
   if (!last) co_await remove_rest(job.message);
   maillog_removed(job.message.id);
@@ -312,7 +329,7 @@ asio::awaitable<void> Courier::announce_delay(Job job) {
     parts_.metrics.notices_sent.add();
     maillog(NoticeEvent{.original = job.id(), .notice = notice->message.id, .kind = "delayed"});
     parts_.line.add({notice->message.id, notice->delivery.destination},
-                    notice->delivery.next_attempt);
+                    {.attempt = notice->delivery.next_attempt});
   }
   give_back(job);
 }

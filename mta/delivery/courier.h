@@ -5,6 +5,7 @@
 // the first attempt is not noted before: should the process die in it, the next one notes it.
 #pragma once
 
+#include <atomic>
 #include <boost/asio/awaitable.hpp>
 #include <optional>
 #include <vector>
@@ -45,9 +46,13 @@ class Courier {
  public:
   Courier(CourierParts parts, CourierSettings settings);
 
-  /// REQUIRES: `key` was taken from the line. When it ends, the delivery is back in the line or
+  /// REQUIRES: `taken` was taken from the line. When it ends, the delivery is back in the line or
   /// gone.
-  boost::asio::awaitable<void> run(queue::DeliveryKey key);
+  boost::asio::awaitable<void> run(queue::Scheduler::Taken taken);
+
+  /// Until now this program could not work, though time went by: the machine was asleep, or the
+  /// clock was set forward. What expired meanwhile gets its last attempt.
+  void note_gap();
 
   /// For operators: removes a delivery claimed from the line, without a notice. Errors of the
   /// store.
@@ -66,12 +71,14 @@ class Courier {
   boost::asio::awaitable<bool> commit(MessageId id, queue::Batch batch, Durability durability);
   boost::asio::awaitable<void> remove_rest(queue::Message message);
   void give_back(Job& job);
+  [[nodiscard]] queue::Times times_of(const Job& job) const;
   void unreadable(Claim claim, const Error& why);
   void log_results(const Job& job, const AttemptResult& result, UtcTime started) const;
   std::vector<notice::NoticeRecipient> apply(Job& job, const AttemptResult& result);
 
   CourierParts parts_;
   CourierSettings settings_;
+  std::atomic<UtcTime> since_;  // nobody could be served before
 };
 
 }  // namespace fulmar::delivery

@@ -48,4 +48,16 @@ const DestinationRule* DestinationRules::find(const MailHost& host,
   return found == rules_.end() ? nullptr : &*found;
 }
 
+queue::LaneRule lane_of(const MailHost& destination, const conf::Destination* entry) {
+  if (entry == nullptr)
+    return {.next_hop = to_string(destination), .limit = conf::kConnectionLimit};
+  queue::LaneRule rule{.next_hop = to_string(destination), .limit = entry->connection_limit};
+  if (entry->relay) rule.next_hop = "relay " + entry->relay->str();
+  if (entry->max_message_rate) {
+    rule.interval =
+        std::chrono::nanoseconds(entry->max_message_rate->per) / entry->max_message_rate->count;
+  }
+  return rule;
+}
+
 }  // namespace fulmar::delivery

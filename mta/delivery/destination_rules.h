@@ -11,6 +11,7 @@
 #include "base/result.h"
 #include "conf/destination.h"
 #include "mta/smtp/client_session.h"
+#include "queue/scheduler.h"
 
 namespace fulmar::delivery {
 
@@ -33,5 +34,9 @@ class DestinationRules {
  private:
   std::vector<DestinationRule> rules_;
 };
+
+/// Which deliveries share limits and turns with those to `destination`: all that go to one relay,
+/// or to one domain. `entry` is the one that applies, or null.
+[[nodiscard]] queue::LaneRule lane_of(const MailHost& destination, const conf::Destination* entry);
 
 }  // namespace fulmar::delivery

@@ -6,6 +6,8 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include "base/log.h"
+
 namespace fulmar::delivery {
 
 namespace asio = boost::asio;
@@ -16,6 +18,9 @@ namespace {
 /// Due times are wall-clock times, timers are monotonic: looking again at least this often keeps a
 /// stepped clock from turning into a long sleep (pitfall 90).
 constexpr milliseconds kLongestPause{60'000};
+
+/// By how much the wall clock must have run ahead of the steady one to count as a gap.
+constexpr milliseconds kGap{60'000};
 
 }  // namespace
 
@@ -28,7 +33,9 @@ Dispatcher::Dispatcher(WaitingLine& line, Courier& courier, Clock& clock,
       executor_(executor),
       next_executor_(std::move(next_executor)),
       timer_(std::make_shared<asio::steady_timer>(executor)),
-      woken_(std::make_shared<std::atomic<bool>>(false)) {}
+      woken_(std::make_shared<std::atomic<bool>>(false)),
+      last_wall_(clock.utc_now()),
+      last_steady_(clock.steady_now()) {}
 
 void Dispatcher::wake() {
   // One posted handler at a time is enough.
@@ -46,11 +53,25 @@ asio::awaitable<bool> Dispatcher::join(milliseconds limit) {
   return tasks_.join(limit);
 }
 
+/// The machine was asleep, or its clock was set forward.
+void Dispatcher::heed_gap() {
+  const UtcTime wall = clock_.utc_now();
+  const SteadyTime steady = clock_.steady_now();
+  const auto ahead = (wall - last_wall_) - (steady - last_steady_);
+  last_wall_ = wall;
+  last_steady_ = steady;
+  if (ahead < kGap) return;
+  log_warn("the clock is ahead of the time that went by: mail that expired is tried once more",
+           {{"seconds",
+             std::to_string(std::chrono::duration_cast<std::chrono::seconds>(ahead).count())}});
+  courier_.note_gap();
+}
+
 void Dispatcher::start_due() {
   while (!stopping_) {
-    const auto key = line_.take(clock_.utc_now());
-    if (!key) return;
-    tasks_.spawn(next_executor_(), courier_.run(*key), "delivery of " + key->message.str());
+    const auto taken = line_.take(clock_.utc_now());
+    if (!taken) return;
+    tasks_.spawn(next_executor_(), courier_.run(*taken), "delivery of " + taken->key.message.str());
   }
 }
 
@@ -64,6 +85,7 @@ milliseconds Dispatcher::pause() const {
 asio::awaitable<void> Dispatcher::run() {
   while (!stopping_) {
     woken_->store(false);
+    heed_gap();
     start_due();
     timer_->expires_after(pause());
     // Woken between taking and arming: the posted cancel has not run yet, or found no wait to end.

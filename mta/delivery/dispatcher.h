@@ -36,6 +36,7 @@ class Dispatcher {
 
  private:
   void start_due();
+  void heed_gap();
   [[nodiscard]] std::chrono::milliseconds pause() const;
 
   WaitingLine& line_;
@@ -46,6 +47,8 @@ class Dispatcher {
   std::shared_ptr<boost::asio::steady_timer> timer_;  // with handlers posted by wake()
   std::shared_ptr<std::atomic<bool>> woken_;          // with the same
   std::atomic<bool> stopping_{false};
+  UtcTime last_wall_;  // when the loop ran last, by both clocks
+  SteadyTime last_steady_;
   mta::TaskGroup tasks_;
 };
 

@@ -1,26 +1,22 @@
 #include "mta/delivery/waiting_line.h"
 
-#include <algorithm>
-
-#include "base/check.h"
-
 namespace fulmar::delivery {
 
 using queue::DeliveryKey;
+using queue::Ending;
 
 WaitingLine::WaitingLine(queue::SchedulerLimits limits, std::function<void()> wake)
     : scheduler_(std::move(limits)), wake_(std::move(wake)) {}
 
-void WaitingLine::add(const DeliveryKey& key, UtcTime due) {
+void WaitingLine::add(const DeliveryKey& key, queue::Times times) {
   {
     const std::lock_guard lock(mutex_);
-    alive_[key.message].push_back(key.destination);
-    scheduler_.add(key, due);
+    scheduler_.add(key, times);
   }
   wake_();
 }
 
-std::optional<DeliveryKey> WaitingLine::take(UtcTime now) {
+std::optional<queue::Scheduler::Taken> WaitingLine::take(UtcTime now) {
   const std::lock_guard lock(mutex_);
   return scheduler_.take(now);
 }
@@ -30,11 +26,10 @@ std::optional<UtcTime> WaitingLine::next_due() const {
   return scheduler_.next_due();
 }
 
-void WaitingLine::put_back(const DeliveryKey& key, UtcTime due) {
+void WaitingLine::put_back(const DeliveryKey& key, queue::Times times, Ending ending) {
   {
     const std::lock_guard lock(mutex_);
-    scheduler_.finish(key);
-    scheduler_.add(key, due);
+    scheduler_.put_back(key, times, ending);
   }
   wake_();
 }
@@ -46,32 +41,25 @@ void WaitingLine::pin(const MessageId& message) {
 
 void WaitingLine::set_aside(const DeliveryKey& key) {
   pin(key.message);
-  remove_running(key);
+  remove_running(key, Ending::untried);
 }
 
 WaitingLine::Siblings WaitingLine::siblings(const DeliveryKey& key) const {
   const std::lock_guard lock(mutex_);
-  const auto found = alive_.find(key.message);
-  FULMAR_CHECK(found != alive_.end());
-  const bool some = found->second.size() > 1 || pinned_.contains(key.message);
+  return siblings_now(key);
+}
+
+WaitingLine::Siblings WaitingLine::siblings_now(const DeliveryKey& key) const {
+  const bool some = scheduler_.has_siblings(key) || pinned_.contains(key.message);
   return some ? Siblings::some : Siblings::none;
 }
 
-WaitingLine::Siblings WaitingLine::forget(const DeliveryKey& key) {
-  const auto found = alive_.find(key.message);
-  FULMAR_CHECK(found != alive_.end());
-  std::erase(found->second, key.destination);
-  if (!found->second.empty()) return Siblings::some;
-  alive_.erase(found);
-  return pinned_.contains(key.message) ? Siblings::some : Siblings::none;
-}
-
-WaitingLine::Siblings WaitingLine::remove_running(const DeliveryKey& key) {
+WaitingLine::Siblings WaitingLine::remove_running(const DeliveryKey& key, Ending ending) {
   Siblings left{};
   {
     const std::lock_guard lock(mutex_);
-    scheduler_.finish(key);
-    left = forget(key);
+    left = siblings_now(key);
+    scheduler_.remove(key, ending);
   }
   wake_();  // a slot is free
   return left;
@@ -82,43 +70,35 @@ bool WaitingLine::claim(const DeliveryKey& key) {
   return scheduler_.claim(key);
 }
 
-std::vector<DeliveryKey> WaitingLine::keys() const {
-  std::vector<DeliveryKey> all;
+void WaitingLine::hasten(const MailHost& destination, UtcTime attempt) {
   {
     const std::lock_guard lock(mutex_);
-    for (const auto& [message, destinations] : alive_) {
-      for (const MailHost& destination : destinations)
-        all.push_back({message, destination});
-    }
+    scheduler_.hasten(destination, attempt);
   }
-  std::ranges::sort(all, {}, &DeliveryKey::message);  // ids sort by time of arrival
-  return all;
+  wake_();
+}
+
+std::vector<DeliveryKey> WaitingLine::keys() const {
+  const std::lock_guard lock(mutex_);
+  return scheduler_.keys();
 }
 
 std::vector<DeliveryKey> WaitingLine::keys_of(const MessageId& message) const {
   const std::lock_guard lock(mutex_);
-  std::vector<DeliveryKey> found;
-  const auto entry = alive_.find(message);
-  if (entry == alive_.end()) return found;
-  for (const MailHost& destination : entry->second)
-    found.push_back({message, destination});
-  return found;
+  return scheduler_.keys_of(message);
 }
 
 WaitingLine::Depth WaitingLine::depth() const {
   const std::lock_guard lock(mutex_);
-  return {.messages = alive_.size(),
-          .deliveries = scheduler_.queued() + scheduler_.running(),
-          .running = scheduler_.running()};
+  const auto load = scheduler_.load();
+  return {.messages = scheduler_.messages(),
+          .deliveries = load.queued + load.running,
+          .running = load.running};
 }
 
-std::optional<queue::Scheduler::DestinationLoad> WaitingLine::load(
-    const MailHost& destination) const {
+std::optional<queue::Scheduler::Load> WaitingLine::load(const MailHost& destination) const {
   const std::lock_guard lock(mutex_);
-  for (auto& candidate : scheduler_.destinations()) {
-    if (candidate.destination == destination) return candidate;
-  }
-  return std::nullopt;
+  return scheduler_.load(destination);
 }
 
 }  // namespace fulmar::delivery

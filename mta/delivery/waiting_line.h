@@ -1,12 +1,11 @@
-// The schedule shared by threads: queue::Scheduler behind a lock, and which deliveries of each
-// message are alive.
+// The schedule shared by threads: queue::Scheduler behind a lock, and which messages an operator is
+// to mend.
 #pragma once
 
 #include <cstddef>
 #include <functional>
 #include <mutex>
 #include <optional>
-#include <unordered_map>
 #include <unordered_set>
 #include <vector>
 
@@ -24,13 +23,13 @@ class WaitingLine {
   WaitingLine(queue::SchedulerLimits limits, std::function<void()> wake);
 
   /// A delivery that is in the spool since just now, or since before the start.
-  void add(const queue::DeliveryKey& key, UtcTime due);
+  void add(const queue::DeliveryKey& key, queue::Times times);
 
-  [[nodiscard]] std::optional<queue::DeliveryKey> take(UtcTime now);
+  [[nodiscard]] std::optional<queue::Scheduler::Taken> take(UtcTime now);
   [[nodiscard]] std::optional<UtcTime> next_due() const;
 
   /// A running delivery ended and waits again.
-  void put_back(const queue::DeliveryKey& key, UtcTime due);
+  void put_back(const queue::DeliveryKey& key, queue::Times times, queue::Ending ending);
 
   /// A delivery of the message stands in the spool unread, for an operator to mend: the message
   /// never counts as done.
@@ -44,11 +43,14 @@ class WaitingLine {
   /// ones after it was accepted, so `none` stays true.
   [[nodiscard]] Siblings siblings(const queue::DeliveryKey& key) const;
   /// A running delivery is gone from the spool. `none`: it was the message's last.
-  Siblings remove_running(const queue::DeliveryKey& key);
+  Siblings remove_running(const queue::DeliveryKey& key, queue::Ending ending);
 
   /// Takes a queued delivery out so that it can be changed or removed; it then counts as running.
   /// False when it is running already or unknown.
   bool claim(const queue::DeliveryKey& key);
+
+  /// Lets what is queued for the destination be attempted at `attempt`, where that is earlier.
+  void hasten(const MailHost& destination, UtcTime attempt);
 
   /// Every delivery alive, by message, oldest first.
   [[nodiscard]] std::vector<queue::DeliveryKey> keys() const;
@@ -60,15 +62,13 @@ class WaitingLine {
     std::size_t running = 0;
   };
   [[nodiscard]] Depth depth() const;
-  [[nodiscard]] std::optional<queue::Scheduler::DestinationLoad> load(
-      const MailHost& destination) const;
+  [[nodiscard]] std::optional<queue::Scheduler::Load> load(const MailHost& destination) const;
 
  private:
-  Siblings forget(const queue::DeliveryKey& key);
+  [[nodiscard]] Siblings siblings_now(const queue::DeliveryKey& key) const;
 
   mutable std::mutex mutex_;
   queue::Scheduler scheduler_;
-  std::unordered_map<MessageId, std::vector<MailHost>> alive_;
   std::unordered_set<MessageId> pinned_;
   std::function<void()> wake_;
 };

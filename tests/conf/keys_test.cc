@@ -77,7 +77,7 @@ constexpr DocumentedKey kDocumented[] = {
     {"[[destination]]", "auth_file", R"("")"},
     {"[[destination]]", "connection_limit", "20"},
     {"[[destination]]", "max_deliveries_per_connection", "100"},
-    {"[[destination]]", "max_message_rate", R"("")", State::missing},
+    {"[[destination]]", "max_message_rate", R"("100/s")"},
     {"[[destination]]", "until", "2027-01-31"},
     {"[[destination]]", "comment", R"("being replaced")"},
     {"[retry]", "intervals", R"(["5m", "10m"])"},

@@ -165,10 +165,10 @@ class MemStore final : public queue::Store {
     }
     co_return found;
   }
-  awaitable<Result<queue::Recovered>> recover() override {
+  awaitable<Result<queue::Recovered>> recover(queue::DeliveryVisitor found) override {
     const std::lock_guard lock(mutex_);
     FULMAR_CO_TRY_VOID(check(fail_reads_));
-    co_return recover_rows();
+    co_return recover_rows(std::move(found));
   }
 
   [[nodiscard]] Result<std::uint64_t> free_space() const override {
@@ -237,12 +237,12 @@ class MemStore final : public queue::Store {
     return found->second;
   }
 
-  queue::Recovered recover_rows() {
-    queue::RecoveryScan scan;
-    for (const auto& [key, value] : rows(now_, queue::Column::deliveries))
-      scan.delivery(key, value);
+  queue::Recovered recover_rows(queue::DeliveryVisitor found) {
+    queue::RecoveryScan scan(std::move(found));
     for (const auto& [key, value] : rows(now_, queue::Column::messages))
       scan.message(key, value);
+    for (const auto& [key, value] : rows(now_, queue::Column::deliveries))
+      scan.delivery(key, value);
     for (const auto& [key, _] : rows(now_, queue::Column::meta)) {
       if (key.starts_with(queue::kOpenBodyPrefix)) scan.open_body(key);
     }

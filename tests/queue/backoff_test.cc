@@ -156,6 +156,10 @@ struct DueCase {
   Due want = Due::nothing;
 };
 
+UtcTime first_of(const Times& times) {
+  return std::min(times.attempt, times.latest);
+}
+
 TEST(Backoff, what_is_due_now) {
   const DueCase cases[] = {
       {.name = "not yet", .now = 5min - 1ms},
@@ -231,17 +235,19 @@ TEST(Backoff, what_is_due_now) {
     delivery.delay_notices = row.notices;
     delivery.next_attempt = kArrived + row.next;
     if (row.last && row.attempts > 0) delivery.history = {{kArrived + *row.last, "{}"}};
-    EXPECT_EQ(what_is_due(delivery, kArrived + row.now, kRetry, kNotify, row.sender), row.want)
-        << row.name;
-    // The two functions agree: nothing is due exactly until next_event().
-    const UtcTime event = next_event(delivery, kRetry, kNotify, row.sender);
+    const auto due = [&](UtcTime now) {
+      return what_is_due(delivery, now, kRetry, kNotify, row.sender, Room::yes, kArrived);
+    };
+    EXPECT_EQ(due(kArrived + row.now), row.want) << row.name;
+    // The two functions agree: nothing is due exactly until the earlier one of the times.
+    const UtcTime event = first_of(times_of(delivery, kRetry, kNotify, row.sender, kArrived));
     EXPECT_EQ(row.want == Due::nothing, kArrived + row.now < event) << row.name;
-    EXPECT_EQ(what_is_due(delivery, event - 1ms, kRetry, kNotify, row.sender), Due::nothing)
-        << row.name;
-    EXPECT_NE(what_is_due(delivery, event, kRetry, kNotify, row.sender), Due::nothing) << row.name;
-    // What a start recovers has no history, and wakes at the same time.
+    EXPECT_EQ(due(event - 1ms), Due::nothing) << row.name;
+    EXPECT_NE(due(event), Due::nothing) << row.name;
+    // Without its history it wakes at the same time.
     delivery.history.clear();
-    EXPECT_EQ(next_event(delivery, kRetry, kNotify, row.sender), event) << row.name;
+    EXPECT_EQ(first_of(times_of(delivery, kRetry, kNotify, row.sender, kArrived)), event)
+        << row.name;
   }
 }
 
@@ -252,13 +258,65 @@ TEST(Backoff, SMTP_05_no_delivery_is_bounced_after_downtime_without_a_last_attem
   UtcTime now = kArrived + 400h;  // a long stop, or a clock that jumped
   std::vector<Due> done;
   while (done.size() < 5 && (done.empty() || done.back() != Due::expiry)) {
-    ASSERT_LE(next_event(delivery, kRetry, kNotify, Notifiable::yes), now);
-    done.push_back(what_is_due(delivery, now, kRetry, kNotify, Notifiable::yes));
+    ASSERT_LE(first_of(times_of(delivery, kRetry, kNotify, Notifiable::yes, kArrived)), now);
+    done.push_back(
+        what_is_due(delivery, now, kRetry, kNotify, Notifiable::yes, Room::yes, kArrived));
     delivery.next_attempt = next_attempt(++delivery.attempts, now, kRetry, *random);
     delivery.history.push_back({now, "{}"});
     now += 1ms;
   }
   EXPECT_EQ(done, (std::vector{Due::attempt, Due::expiry}));
+}
+
+TEST(Backoff, pitfall_84_expiry_and_notices_need_no_room) {
+  struct Case {
+    std::string_view name;
+    std::chrono::milliseconds now{};
+    std::uint32_t attempts = 1;
+    std::uint32_t notices = 1;
+    std::chrono::milliseconds last{};
+    Due want = Due::nothing;
+  };
+  // The time of each is over after 120 hours, its next attempt due since the first one.
+  const Case cases[] = {
+      {.name = "an attempt has to wait", .now = 10h},
+      {.name = "a notice has not", .now = 10h, .notices = 0, .want = Due::delay_notice},
+      {.name = "the last attempt gets a chance", .now = 120h + 1h - 1ms},
+      {.name = "but not for ever", .now = 120h + 1h, .want = Due::expiry},
+      {.name = "nor does the first", .now = 120h + 1h, .attempts = 0, .want = Due::expiry},
+      {.name = "the last attempt was made", .now = 120h, .last = 120h, .want = Due::expiry},
+  };
+  for (const Case& row : cases) {
+    Delivery delivery = deferred();
+    delivery.recipients = {failed_with(Errc::connect_failed)};
+    delivery.attempts = row.attempts;
+    delivery.delay_notices = row.notices;
+    delivery.next_attempt = kArrived;
+    if (row.attempts > 0) delivery.history = {{kArrived + row.last, "{}"}};
+    EXPECT_EQ(what_is_due(delivery, kArrived + row.now, kRetry, kNotify, Notifiable::yes, Room::no,
+                          kArrived),
+              row.want)
+        << row.name;
+    const Times times = times_of(delivery, kRetry, kNotify, Notifiable::yes, kArrived);
+    const bool handed_out = times.latest <= kArrived + row.now;
+    EXPECT_TRUE(handed_out || row.want == Due::nothing || row.last > 0ms) << row.name;
+  }
+}
+
+TEST(Backoff, SMTP_05_after_a_long_stop_there_is_an_hour_for_the_last_attempts) {
+  const Delivery delivery = deferred();
+  const UtcTime start = kArrived + 400h;
+  EXPECT_EQ(times_of(delivery, kRetry, kNotify, Notifiable::no, start).latest, start + 1h);
+  EXPECT_EQ(times_of(delivery, kRetry, kNotify, Notifiable::no, kArrived).latest,
+            kArrived + 120h + 1h);
+  const auto due = [&](UtcTime now) {
+    return what_is_due(delivery, now, kRetry, kNotify, Notifiable::no, Room::no, start);
+  };
+  EXPECT_EQ(due(start + 1h - 1ms), Due::nothing);
+  EXPECT_EQ(due(start + 1h), Due::expiry);
+  conf::Retry hasty = kRetry;
+  hasty.give_up_after = 60s;
+  EXPECT_EQ(patience_for_room(hasty), 6s);
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "queue/rocksdb_store_internal.h"
+#include "tests/fakes/recover_all.h"
 #include "tests/queue/faulty_disk.h"
 #include "tests/queue/spool_fixture.h"
 
@@ -62,7 +63,7 @@ class RocksDbFaults : public testing::TestWithParam<FaultCase> {
     store_.reset();
     open();
     std::vector<MessageId> ids;
-    const Recovered recovered = run_(store_->recover()).value();
+    const RecoveredAll recovered = run_(recover_all(*store_)).value();
     for (const Delivery& delivery : recovered.deliveries) {
       ids.push_back(delivery.message);
       EXPECT_TRUE(run_(store_->read_chunk(delivery.message, 0)));
@@ -160,7 +161,7 @@ TEST_P(RocksDbFaults, after_a_crash_a_refused_message_is_there_in_full_or_not_at
   const auto after =
       open_rocksdb_store((folder_.path() / "crash").string(), metrics_, {}, disk_.env());
   ASSERT_TRUE(after) << to_string(after.error());
-  const auto recovered = run_((*after)->recover()).value();
+  const auto recovered = run_(recover_all(**after)).value();
   ASSERT_GE(recovered.deliveries.size(), 1U);
   EXPECT_EQ(recovered.deliveries[0], make_delivery(1));
   EXPECT_TRUE(recovered.set_aside.empty());
@@ -225,7 +226,7 @@ class RocksDbOutcomes : public RocksDbFaults {
     EXPECT_TRUE(healed == before || healed == after);
     store_.reset();
     open();
-    EXPECT_TRUE(run_(store_->recover()).value().set_aside.empty());
+    EXPECT_TRUE(run_(recover_all(*store_)).value().set_aside.empty());
     EXPECT_EQ(found(), healed) << "a restart must not change what became of it";
   }
 

@@ -18,6 +18,7 @@
 #include "base/wire.h"
 #include "queue/rocksdb_database.h"
 #include "queue/rocksdb_store_internal.h"
+#include "tests/fakes/recover_all.h"
 #include "tests/queue/faulty_disk.h"
 #include "tests/queue/spool_fixture.h"
 
@@ -43,7 +44,7 @@ class RocksDbStoreTest : public testing::Test {
       return {};
     }
     std::vector<MessageId> ids;
-    const Recovered recovered = run_((*store)->recover()).value();
+    const RecoveredAll recovered = run_(recover_all(**store)).value();
     for (const Delivery& delivery : recovered.deliveries) {
       ids.push_back(delivery.message);
       EXPECT_TRUE(run_((*store)->read_chunk(delivery.message, 0)));
@@ -183,7 +184,7 @@ TEST(RocksDbStoreCrash, SMTP_15_everything_committed_survives_kill_9) {
   Runner run;
   Metrics metrics;
   const auto store = open_rocksdb_store(state_dir.string(), metrics).value();
-  const auto recovered = run(store->recover()).value();
+  const auto recovered = run(recover_all(*store)).value();
   const auto acknowledged = fs::file_size(state_dir / "acknowledged");
   EXPECT_GE(acknowledged, 49U);
   // The one after the last acknowledgement may have been stored as well.
@@ -342,7 +343,7 @@ TEST_F(RocksDbStoreTest, pitfall_87_a_power_cut_leaves_everything_that_was_commi
   disk.state.copy_durable(spool(), folder_.path() / "cut" / "spool");
 
   const auto after = open(folder_.path() / "cut").value();
-  const auto recovered = run_(after->recover()).value();
+  const auto recovered = run_(recover_all(*after)).value();
   ASSERT_EQ(recovered.deliveries.size(), 5U);
   for (std::uint32_t i = 1; i <= 5; ++i) {
     EXPECT_EQ(recovered.deliveries[i - 1], make_delivery(i));

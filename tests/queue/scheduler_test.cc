@@ -26,49 +26,68 @@ DeliveryKey key(std::uint32_t number, std::string_view domain) {
   return {id(number), Domain::parse(domain).value()};
 }
 
+/// The next one, which is to have room.
+std::optional<DeliveryKey> take(Scheduler& scheduler, UtcTime now) {
+  const auto taken = scheduler.take(now);
+  if (!taken) return std::nullopt;
+  EXPECT_TRUE(taken->has_room);
+  return taken->key;
+}
+
 std::vector<DeliveryKey> take_all(Scheduler& scheduler, UtcTime now) {
   std::vector<DeliveryKey> taken;
-  while (auto next = scheduler.take(now))
+  while (auto next = take(scheduler, now))
     taken.push_back(*next);
   return taken;
 }
 
+void end(Scheduler& scheduler, const DeliveryKey& key) {
+  scheduler.remove(key, Ending::answered);
+}
+
+/// Every destination has this limit, from the beginning.
+SchedulerLimits limits(std::size_t total, std::size_t per_destination) {
+  return {.total = total, .first_at_once = per_destination, .lane_for = [=](const MailHost&) {
+            return LaneRule{.limit = per_destination};
+          }};
+}
+
 TEST(Scheduler, pitfall_91_a_destination_may_have_a_limit_of_its_own) {
   const MailHost narrow = Domain::parse("narrow.example").value();
-  Scheduler scheduler({.total = 10, .limit_for = [&](const MailHost& host) -> std::size_t {
-                         return host == narrow ? 1 : 3;
+  Scheduler scheduler({.total = 10, .lane_for = [&](const MailHost& host) {
+                         return LaneRule{.limit = host == narrow ? 1U : 3U};
                        }});
   for (std::uint32_t i = 0; i < 5; ++i) {
-    scheduler.add(key(i, "narrow.example"), kStart);
-    scheduler.add(key(10 + i, "wide.example"), kStart);
+    scheduler.add(key(i, "narrow.example"), {kStart});
+    scheduler.add(key(10 + i, "wide.example"), {kStart});
   }
   const auto started = take_all(scheduler, kStart);
   EXPECT_EQ(started.size(), 4U);
   EXPECT_EQ(std::ranges::count(started, narrow, &DeliveryKey::destination), 1);
-  scheduler.finish(key(0, "narrow.example"));
-  EXPECT_EQ(scheduler.take(kStart), key(1, "narrow.example")) << "as soon as there is room";
+  end(scheduler, key(0, "narrow.example"));
+  EXPECT_EQ(take(scheduler, kStart), key(1, "narrow.example")) << "as soon as there is room";
 }
 
 TEST(Scheduler, nothing_starts_before_it_is_due) {
   Scheduler scheduler({});
   EXPECT_EQ(scheduler.next_due(), std::nullopt);
-  scheduler.add(key(1, "a.example"), kStart + 10s);
+  scheduler.add(key(1, "a.example"), {kStart + 10s});
   EXPECT_EQ(scheduler.next_due(), kStart + 10s);
-  EXPECT_EQ(scheduler.take(kStart + 10s - 1ms), std::nullopt);
-  EXPECT_EQ(scheduler.take(kStart + 10s), key(1, "a.example"));
-  EXPECT_EQ(scheduler.queued(), 0U);
-  EXPECT_EQ(scheduler.running(), 1U);
+  EXPECT_EQ(take(scheduler, kStart + 10s - 1ms), std::nullopt);
+  EXPECT_EQ(take(scheduler, kStart + 10s), key(1, "a.example"));
+  EXPECT_EQ(scheduler.load().queued, 0U);
+  EXPECT_EQ(scheduler.load().running, 1U);
   EXPECT_EQ(scheduler.next_due(), std::nullopt);
-  scheduler.finish(key(1, "a.example"));
-  EXPECT_EQ(scheduler.running(), 0U);
-  EXPECT_TRUE(scheduler.destinations().empty());
+  end(scheduler, key(1, "a.example"));
+  EXPECT_EQ(scheduler.load().running, 0U);
+  EXPECT_FALSE(scheduler.load(key(1, "a.example").destination));
 }
 
 TEST(Scheduler, within_a_destination_the_longest_due_goes_first) {
   Scheduler scheduler({});
-  scheduler.add(key(1, "a.example"), kStart + 3s);
-  scheduler.add(key(2, "a.example"), kStart + 1s);
-  scheduler.add(key(3, "a.example"), kStart + 2s);
+  scheduler.add(key(1, "a.example"), {kStart + 3s});
+  scheduler.add(key(2, "a.example"), {kStart + 1s});
+  scheduler.add(key(3, "a.example"), {kStart + 2s});
   const std::vector want = {key(2, "a.example"), key(3, "a.example"), key(1, "a.example")};
   EXPECT_EQ(take_all(scheduler, kStart + 5s), want);
 }
@@ -76,9 +95,9 @@ TEST(Scheduler, within_a_destination_the_longest_due_goes_first) {
 TEST(Scheduler, destinations_with_due_work_take_turns) {
   Scheduler scheduler({});
   for (std::uint32_t i = 0; i < 3; ++i) {
-    scheduler.add(key(i, "a.example"), kStart);
-    scheduler.add(key(i, "b.example"), kStart + 1ms);
-    scheduler.add(key(i, "c.example"), kStart + 2ms);
+    scheduler.add(key(i, "a.example"), {kStart});
+    scheduler.add(key(i, "b.example"), {kStart + 1ms});
+    scheduler.add(key(i, "c.example"), {kStart + 2ms});
   }
   std::vector<std::string> order;
   for (const auto& taken : take_all(scheduler, kStart + 1s)) {
@@ -91,143 +110,291 @@ TEST(Scheduler, destinations_with_due_work_take_turns) {
 }
 
 TEST(Scheduler, a_domain_and_an_address_are_destinations_of_their_own) {
-  Scheduler scheduler({.total = 10, .per_destination = 1});
+  Scheduler scheduler(limits(10, 1));
   const MailHost v4 = IpAddress::parse("192.0.2.1").value();
   const MailHost v6 = IpAddress::parse("2001:db8::1").value();
-  scheduler.add({id(1), v4}, kStart);
-  scheduler.add({id(1), v6}, kStart);
-  scheduler.add(key(1, "a.example"), kStart);
+  scheduler.add({id(1), v4}, {kStart});
+  scheduler.add({id(1), v6}, {kStart});
+  scheduler.add(key(1, "a.example"), {kStart});
   EXPECT_EQ(take_all(scheduler, kStart).size(), 3U);
-  EXPECT_EQ(scheduler.destinations().size(), 3U);
+  EXPECT_EQ(scheduler.load(v4)->running, 1U);
+  EXPECT_EQ(scheduler.load(v6)->running, 1U);
 }
 
 TEST(Scheduler, limits_hold_and_an_ending_makes_room) {
-  Scheduler scheduler({.total = 3, .per_destination = 2});
+  Scheduler scheduler(limits(3, 2));
   for (std::uint32_t i = 0; i < 5; ++i) {
-    scheduler.add(key(i, "a.example"), kStart);
-    scheduler.add(key(i, "b.example"), kStart);
+    scheduler.add(key(i, "a.example"), {kStart});
+    scheduler.add(key(i, "b.example"), {kStart});
   }
   const auto first = take_all(scheduler, kStart);
   ASSERT_EQ(first.size(), 3U);
   EXPECT_EQ(scheduler.next_due(), std::nullopt) << "only an ending can help";
-  for (const auto& load : scheduler.destinations())
-    EXPECT_LE(load.running, 2U);
-  scheduler.finish(first[0]);
+  for (const char* domain : {"a.example", "b.example"})
+    EXPECT_LE(scheduler.load(key(0, domain).destination)->running, 2U);
+  end(scheduler, first[0]);
   EXPECT_LE(scheduler.next_due(), kStart);
   EXPECT_EQ(take_all(scheduler, kStart).size(), 1U);
 }
 
 TEST(Scheduler, a_destination_at_its_limit_does_not_count_as_due) {
-  Scheduler scheduler({.total = 10, .per_destination = 1});
-  scheduler.add(key(1, "a.example"), kStart);
-  scheduler.add(key(2, "a.example"), kStart);
-  scheduler.add(key(3, "b.example"), kStart + 1h);
+  Scheduler scheduler(limits(10, 1));
+  scheduler.add(key(1, "a.example"), {kStart});
+  scheduler.add(key(2, "a.example"), {kStart});
+  scheduler.add(key(3, "b.example"), {kStart + 1h});
   EXPECT_EQ(take_all(scheduler, kStart).size(), 1U);
   EXPECT_EQ(scheduler.next_due(), kStart + 1h);
-  scheduler.finish(key(1, "a.example"));
+  end(scheduler, key(1, "a.example"));
   EXPECT_EQ(scheduler.next_due(), kStart);
-  EXPECT_EQ(scheduler.take(kStart), key(2, "a.example"));
+  EXPECT_EQ(take(scheduler, kStart), key(2, "a.example"));
 }
 
 TEST(Scheduler, an_ended_delivery_may_be_added_again) {
   Scheduler scheduler({});
-  scheduler.add(key(1, "a.example"), kStart);
-  ASSERT_TRUE(scheduler.take(kStart));
-  scheduler.finish(key(1, "a.example"));
-  scheduler.add(key(1, "a.example"), kStart + 5min);
+  scheduler.add(key(1, "a.example"), {kStart});
+  ASSERT_TRUE(take(scheduler, kStart));
+  end(scheduler, key(1, "a.example"));
+  scheduler.add(key(1, "a.example"), {kStart + 5min});
   EXPECT_EQ(scheduler.next_due(), kStart + 5min);
-  EXPECT_EQ(scheduler.take(kStart + 5min), key(1, "a.example"));
+  EXPECT_EQ(take(scheduler, kStart + 5min), key(1, "a.example"));
 }
 
-TEST(Scheduler, claim_makes_a_queued_delivery_running_whatever_time_and_limits_say) {
-  Scheduler scheduler({.total = 2, .per_destination = 1});
-  scheduler.add(key(1, "a.example"), kStart);
-  scheduler.add(key(2, "a.example"), kStart + 1h);
-  scheduler.add(key(3, "a.example"), kStart);
-  ASSERT_EQ(scheduler.take(kStart), key(1, "a.example"));
+TEST(Scheduler, claim_hands_out_whatever_time_and_limits_say_and_takes_no_room) {
+  Scheduler scheduler(limits(2, 1));
+  scheduler.add(key(1, "a.example"), {kStart});
+  scheduler.add(key(2, "a.example"), {kStart + 1h});
+  scheduler.add(key(3, "a.example"), {kStart});
+  ASSERT_EQ(take(scheduler, kStart), key(1, "a.example"));
   EXPECT_TRUE(scheduler.claim(key(2, "a.example"))) << "not due, and its destination is full";
-  EXPECT_EQ(scheduler.running(), 2U);
-  EXPECT_FALSE(scheduler.claim(key(2, "a.example"))) << "it is running";
+  EXPECT_EQ(scheduler.load().running, 2U);
+  EXPECT_FALSE(scheduler.claim(key(2, "a.example"))) << "it is handed out";
   EXPECT_FALSE(scheduler.claim(key(9, "a.example")));
-  scheduler.finish(key(1, "a.example"));
-  EXPECT_EQ(scheduler.take(kStart), std::nullopt) << "the claimed one has the only slot";
-  scheduler.finish(key(2, "a.example"));
-  EXPECT_EQ(scheduler.take(kStart), key(3, "a.example"));
+  end(scheduler, key(1, "a.example"));
+  EXPECT_EQ(take(scheduler, kStart), key(3, "a.example"));
+  scheduler.put_back(key(2, "a.example"), {kStart}, Ending::untried);
+  EXPECT_EQ(take(scheduler, kStart), std::nullopt);
 }
 
-TEST(Scheduler, is_running_is_true_from_start_to_ending_only) {
+TEST(Scheduler, load_counts_what_is_queued_and_what_is_handed_out) {
   Scheduler scheduler({});
-  scheduler.add(key(1, "a.example"), kStart);
-  scheduler.add(key(2, "a.example"), kStart + 1h);
-  EXPECT_FALSE(scheduler.is_running(key(1, "a.example"))) << "it is queued";
-  ASSERT_TRUE(scheduler.take(kStart));
+  scheduler.add(key(1, "a.example"), {kStart});
+  scheduler.add(key(2, "a.example"), {kStart + 1h});
+  scheduler.add(key(2, "b.example"), {kStart + 1h});
+  ASSERT_TRUE(take(scheduler, kStart));
   ASSERT_TRUE(scheduler.claim(key(2, "a.example")));
-  EXPECT_TRUE(scheduler.is_running(key(1, "a.example")));
-  EXPECT_TRUE(scheduler.is_running(key(2, "a.example")));
-  EXPECT_FALSE(scheduler.is_running(key(1, "b.example")));
-  scheduler.finish(key(1, "a.example"));
-  EXPECT_FALSE(scheduler.is_running(key(1, "a.example")));
-  EXPECT_TRUE(scheduler.is_running(key(2, "a.example")));
-  EXPECT_EQ(scheduler.next_due(), std::nullopt) << "nothing is queued any more";
-  scheduler.finish(key(2, "a.example"));
-  EXPECT_TRUE(scheduler.destinations().empty());
+  EXPECT_EQ(scheduler.load().queued, 1U);
+  EXPECT_EQ(scheduler.load().running, 2U);
+  EXPECT_EQ(scheduler.messages(), 2U);
+  EXPECT_EQ(scheduler.load(key(0, "a.example").destination)->running, 2U);
+  EXPECT_EQ(scheduler.load(key(0, "b.example").destination)->queued, 1U);
+  EXPECT_FALSE(scheduler.load(key(0, "c.example").destination));
+  end(scheduler, key(1, "a.example"));
+  end(scheduler, key(2, "a.example"));
+  EXPECT_EQ(scheduler.messages(), 1U);
+  EXPECT_FALSE(scheduler.load(key(0, "a.example").destination));
+}
+
+TEST(Scheduler, siblings_are_the_deliveries_of_one_message) {
+  Scheduler scheduler({});
+  scheduler.add(key(1, "b.example"), {kStart});
+  scheduler.add(key(1, "a.example"), {kStart});
+  scheduler.add(key(2, "a.example"), {kStart});
+  EXPECT_TRUE(scheduler.has_siblings(key(1, "a.example")));
+  EXPECT_FALSE(scheduler.has_siblings(key(2, "a.example")));
+  EXPECT_EQ(scheduler.keys_of(id(1)).size(), 2U);
+  EXPECT_TRUE(scheduler.keys_of(id(3)).empty());
+  ASSERT_EQ(take_all(scheduler, kStart).size(), 3U);
+  EXPECT_TRUE(scheduler.has_siblings(key(1, "a.example"))) << "those handed out count";
+  end(scheduler, key(1, "b.example"));
+  EXPECT_FALSE(scheduler.has_siblings(key(1, "a.example")));
+  const std::vector want = {key(1, "a.example"), key(2, "a.example")};
+  EXPECT_EQ(scheduler.keys(), want) << "the oldest message first";
 }
 
 TEST(Scheduler, what_waits_for_its_turn_can_still_be_removed) {
-  Scheduler scheduler({.total = 1, .per_destination = 1});
-  scheduler.add(key(1, "a.example"), kStart);
-  scheduler.add(key(2, "b.example"), kStart + 1ms);
-  scheduler.add(key(3, "c.example"), kStart + 2ms);
-  ASSERT_EQ(scheduler.take(kStart + 1s), key(1, "a.example"));  // b and c now wait for their turn
-  EXPECT_TRUE(scheduler.remove(key(2, "b.example")));
-  scheduler.add(key(2, "b.example"), kStart + 1h);
-  EXPECT_TRUE(scheduler.remove(key(3, "c.example")));
-  scheduler.finish(key(1, "a.example"));
-  EXPECT_EQ(scheduler.take(kStart + 1s), std::nullopt);
+  Scheduler scheduler(limits(1, 1));
+  scheduler.add(key(1, "a.example"), {kStart});
+  scheduler.add(key(2, "b.example"), {kStart + 1ms});
+  scheduler.add(key(3, "c.example"), {kStart + 2ms});
+  // "b" and "c" now wait for their turn.
+  ASSERT_EQ(take(scheduler, kStart + 1s), key(1, "a.example"));
+  EXPECT_TRUE(scheduler.claim(key(2, "b.example")));
+  scheduler.put_back(key(2, "b.example"), {kStart + 1h}, Ending::untried);
+  EXPECT_TRUE(scheduler.claim(key(3, "c.example")));
+  end(scheduler, key(3, "c.example"));
+  end(scheduler, key(1, "a.example"));
+  EXPECT_EQ(take(scheduler, kStart + 1s), std::nullopt);
   EXPECT_EQ(scheduler.next_due(), kStart + 1h);
-  EXPECT_EQ(scheduler.take(kStart + 1h), key(2, "b.example"));
+  EXPECT_EQ(take(scheduler, kStart + 1h), key(2, "b.example"));
 }
 
-TEST(Scheduler, remove_takes_out_queued_deliveries_only) {
+TEST(Scheduler, hasten_makes_one_destination_due) {
   Scheduler scheduler({});
-  scheduler.add(key(1, "a.example"), kStart);
-  scheduler.add(key(2, "a.example"), kStart + 1s);
-  ASSERT_EQ(scheduler.take(kStart), key(1, "a.example"));
-  EXPECT_FALSE(scheduler.remove(key(1, "a.example")));
-  EXPECT_FALSE(scheduler.remove(key(2, "b.example")));
-  EXPECT_TRUE(scheduler.remove(key(2, "a.example")));
-  EXPECT_FALSE(scheduler.remove(key(2, "a.example")));
-  EXPECT_EQ(scheduler.queued(), 0U);
-  EXPECT_EQ(scheduler.next_due(), std::nullopt);
+  scheduler.add(key(1, "a.example"), {kStart + 1h});
+  scheduler.add(key(2, "a.example"), {kStart - 1h});
+  scheduler.add(key(3, "b.example"), {kStart + 1h});
+  scheduler.hasten(key(0, "a.example").destination, kStart);
+  scheduler.hasten(key(0, "c.example").destination, kStart);
+  const std::vector want = {key(2, "a.example"), key(1, "a.example")};
+  EXPECT_EQ(take_all(scheduler, kStart), want);
+}
+
+// Lanes.
+
+/// All domains go to one relay.
+LaneRule to_relay(const MailHost&) {
+  return {.next_hop = "relay.example", .limit = 3};
+}
+
+TEST(Scheduler, what_shares_a_next_hop_shares_its_limit_and_its_turn) {
+  Scheduler scheduler({.total = 10, .lane_for = to_relay});
+  scheduler.add(key(1, "a.example"), {kStart + 2ms});
+  scheduler.add(key(2, "b.example"), {kStart + 1ms});
+  scheduler.add(key(3, "c.example"), {kStart});
+  scheduler.add(key(4, "d.example"), {kStart + 3ms});
+  const std::vector want = {key(3, "c.example"), key(2, "b.example"), key(1, "a.example")};
+  EXPECT_EQ(take_all(scheduler, kStart + 1s), want);
+  end(scheduler, key(2, "b.example"));
+  EXPECT_EQ(take(scheduler, kStart + 1s), key(4, "d.example"));
+}
+
+TEST(Scheduler, pitfall_82_a_lane_begins_narrow_and_widens_with_answers) {
+  Scheduler scheduler({.total = 500});
+  for (std::uint32_t i = 0; i < 200; ++i)
+    scheduler.add(key(i, "a.example"), {kStart});
+  auto running = take_all(scheduler, kStart);
+  EXPECT_EQ(running.size(), 5U);
+  for (std::size_t i = 0; i < 5; ++i)
+    scheduler.put_back(running[i], {kStart + 1h}, Ending::answered);
+  running = take_all(scheduler, kStart);
+  EXPECT_EQ(running.size(), 10U);
+  for (int round = 0; round < 3; ++round) {
+    for (const DeliveryKey& each : running)
+      end(scheduler, each);
+    running = take_all(scheduler, kStart);
+  }
+  EXPECT_EQ(running.size(), 20U) << "its limit";
+}
+
+TEST(Scheduler, pitfall_82_a_next_hop_that_cannot_be_reached_is_left_with_one_slot) {
+  Scheduler scheduler({.total = 500});
+  for (std::uint32_t i = 0; i < 50; ++i)
+    scheduler.add(key(i, "a.example"), {kStart});
+  auto running = take_all(scheduler, kStart);
+  for (const DeliveryKey& each : running)
+    scheduler.put_back(each, {kStart + 1h}, Ending::unreachable);
+  running = take_all(scheduler, kStart);
+  EXPECT_EQ(running.size(), 1U);
+  scheduler.put_back(running[0], {kStart + 1h}, Ending::untried);
+  running = take_all(scheduler, kStart);
+  EXPECT_EQ(running.size(), 1U) << "what nobody asked tells nothing";
+  end(scheduler, running[0]);
+  EXPECT_EQ(take_all(scheduler, kStart).size(), 2U) << "one answer, one more";
+}
+
+LaneRule ten_a_second(const MailHost&) {
+  return {.interval = 100ms};
+}
+
+TEST(Scheduler, a_rate_spaces_the_starts) {
+  Scheduler scheduler({.total = 500, .lane_for = ten_a_second});
+  for (std::uint32_t i = 0; i < 50; ++i)
+    scheduler.add(key(i, "a.example"), {kStart});
+  std::size_t started = 0;
+  for (UtcTime now = kStart; now < kStart + 2s; now += 10ms) {
+    for (const DeliveryKey& each : take_all(scheduler, now)) {
+      ++started;
+      end(scheduler, each);
+    }
+    ASSERT_TRUE(scheduler.next_due());
+    ASSERT_GT(*scheduler.next_due(), now) << "nobody is woken in vain";
+  }
+  EXPECT_EQ(started, 21U) << "one is owed from the tenth of a second before";
+}
+
+TEST(Scheduler, a_rate_holds_though_its_lane_runs_empty) {
+  Scheduler scheduler({.total = 500, .lane_for = ten_a_second});
+  std::size_t started = 0;
+  for (std::uint32_t i = 0; i < 200; ++i) {
+    const UtcTime now = kStart + i * 10ms;
+    if (scheduler.load().queued == 0) scheduler.add(key(i, "a.example"), {now});
+    for (const DeliveryKey& each : take_all(scheduler, now)) {
+      ++started;
+      end(scheduler, each);
+    }
+  }
+  EXPECT_LE(started, 21U);
+  EXPECT_GE(started, 19U);
+  EXPECT_FALSE(take(scheduler, kStart + 1h) && scheduler.load().queued > 0);
+  EXPECT_EQ(scheduler.next_due(), std::nullopt) << "and is forgotten in the end";
+}
+
+// What is to be done in time, with or without room.
+
+TEST(Scheduler, pitfall_84_what_is_due_at_the_latest_needs_no_room) {
+  Scheduler scheduler(limits(1, 1));
+  scheduler.add(key(1, "a.example"), {kStart});
+  scheduler.add(key(2, "a.example"), {.attempt = kStart, .latest = kStart + 10min});
+  ASSERT_EQ(take(scheduler, kStart), key(1, "a.example"));
+  EXPECT_EQ(scheduler.next_due(), kStart + 10min);
+  EXPECT_FALSE(scheduler.take(kStart + 10min - 1ms));
+  const auto taken = scheduler.take(kStart + 10min);
+  ASSERT_TRUE(taken);
+  EXPECT_EQ(taken->key, key(2, "a.example"));
+  EXPECT_FALSE(taken->has_room);
+  scheduler.put_back(taken->key, {kStart}, Ending::untried);
+  EXPECT_EQ(scheduler.next_due(), std::nullopt) << "it holds no place that another could have";
+}
+
+TEST(Scheduler, of_what_is_due_at_the_latest_some_go_at_once_and_the_rest_follow) {
+  Scheduler scheduler(limits(1, 1));
+  for (std::uint32_t i = 0; i < 120; ++i)
+    scheduler.add(key(i, "a.example"), {.attempt = kStart + 1h, .latest = kStart});
+  std::size_t done = 0;
+  std::vector<DeliveryKey> batch;
+  do {
+    batch.clear();
+    while (const auto taken = scheduler.take(kStart))
+      batch.push_back(taken->key);
+    EXPECT_LE(batch.size(), 50U);
+    for (const DeliveryKey& each : batch)
+      end(scheduler, each);
+    done += batch.size();
+  } while (!batch.empty());
+  EXPECT_EQ(done, 120U);
 }
 
 TEST(Scheduler, pitfall_90_a_clock_set_forward_makes_due_and_no_more_than_limits_allow) {
-  Scheduler scheduler({.total = 4, .per_destination = 2});
+  Scheduler scheduler(limits(4, 2));
   for (std::uint32_t i = 0; i < 10; ++i)
-    scheduler.add(key(i, "a.example"), kStart + i * 1h);
+    scheduler.add(key(i, "a.example"), {kStart + i * 1h});
   EXPECT_EQ(take_all(scheduler, kStart + std::chrono::days(2)).size(), 2U);
 }
 
 TEST(Scheduler, pitfall_90_a_clock_set_back_loses_nothing) {
-  Scheduler scheduler({.total = 1, .per_destination = 1});
-  scheduler.add(key(1, "a.example"), kStart - 1ms);
-  scheduler.add(key(2, "b.example"), kStart);
-  ASSERT_EQ(scheduler.take(kStart), key(1, "a.example"));
-  scheduler.finish(key(1, "a.example"));
+  Scheduler scheduler(limits(1, 1));
+  scheduler.add(key(1, "a.example"), {kStart - 1ms});
+  scheduler.add(key(2, "b.example"), {kStart});
+  ASSERT_EQ(take(scheduler, kStart), key(1, "a.example"));
+  end(scheduler, key(1, "a.example"));
   // "b" is in the ring already when the clock goes back two hours.
-  EXPECT_EQ(scheduler.take(kStart - 2h), std::nullopt);
+  EXPECT_EQ(take(scheduler, kStart - 2h), std::nullopt);
   EXPECT_EQ(scheduler.next_due(), kStart);
-  EXPECT_EQ(scheduler.take(kStart), key(2, "b.example"));
+  EXPECT_EQ(take(scheduler, kStart), key(2, "b.example"));
 }
 
 /// Runs deliveries in simulated time: each takes as long as its destination does.
 class Simulation {
  public:
-  Simulation(SchedulerLimits limits, std::map<std::string, std::chrono::milliseconds> durations)
-      : limits_(limits), scheduler_(limits), durations_(std::move(durations)) {}
+  Simulation(std::size_t total, std::size_t per_destination,
+             std::map<std::string, std::chrono::milliseconds> durations)
+      : total_(total),
+        per_destination_(per_destination),
+        scheduler_(limits(total, per_destination)),
+        durations_(std::move(durations)) {}
 
   void add(std::uint32_t number, const std::string& domain) {
-    scheduler_.add(key(number, domain), kStart);
+    scheduler_.add(key(number, domain), {kStart});
   }
 
   /// Until nothing is left, or `end`.
@@ -250,40 +417,41 @@ class Simulation {
  private:
   void start_what_may(UtcTime now) {
     while (auto next = scheduler_.take(now)) {
-      const std::string domain = to_string(next->destination);
+      const std::string domain = to_string(next->key.destination);
       most_running[domain] = std::max(most_running[domain], ++running_[domain]);
-      running_keys_.push_back(*next);
+      running_keys_.push_back(next->key);
       endings_.emplace(now + durations_.at(domain), running_keys_.size() - 1);
     }
-    most_total = std::max(most_total, scheduler_.running());
-    for (const auto& load : scheduler_.destinations()) {
-      const bool room =
-          load.running < limits_.per_destination && scheduler_.running() < limits_.total;
-      if (load.queued > 0 && room) always_busy = false;
+    most_total = std::max(most_total, scheduler_.load().running);
+    for (const auto& [domain, _] : durations_) {
+      const auto load = scheduler_.load(key(0, domain).destination);
+      if (!load || load->queued == 0) continue;
+      const bool room = load->running < per_destination_ && scheduler_.load().running < total_;
+      if (room) always_busy = false;
     }
   }
 
   void end_one(UtcTime now) {
     const DeliveryKey ended = running_keys_[endings_.top().second];
     endings_.pop();
-    scheduler_.finish(ended);
+    end(scheduler_, ended);
     const std::string domain = to_string(ended.destination);
     --running_[domain];
     finished[domain].push_back(now - kStart);
   }
 
-  using Ending = std::pair<UtcTime, std::size_t>;
-  SchedulerLimits limits_;
+  using Event = std::pair<UtcTime, std::size_t>;
+  std::size_t total_;
+  std::size_t per_destination_;
   Scheduler scheduler_;
   std::map<std::string, std::chrono::milliseconds> durations_;
-  std::priority_queue<Ending, std::vector<Ending>, std::greater<>> endings_;
+  std::priority_queue<Event, std::vector<Event>, std::greater<>> endings_;
   std::vector<DeliveryKey> running_keys_;
   std::map<std::string, std::size_t> running_;
 };
 
 TEST(Scheduler, pitfall_82_a_tarpit_does_not_starve_a_fast_destination) {
-  Simulation simulation({.total = 50, .per_destination = 20},
-                        {{"tarpit.example", 5min}, {"fast.example", 50ms}});
+  Simulation simulation(50, 20, {{"tarpit.example", 5min}, {"fast.example", 50ms}});
   for (std::uint32_t i = 0; i < 10'000; ++i)
     simulation.add(i, "tarpit.example");
   for (std::uint32_t i = 0; i < 100; ++i)
@@ -296,7 +464,7 @@ TEST(Scheduler, pitfall_82_a_tarpit_does_not_starve_a_fast_destination) {
 }
 
 TEST(Scheduler, pitfall_91_work_conserving_and_never_above_the_limit) {
-  Simulation simulation({.total = 500, .per_destination = 5}, {{"one.example", 10ms}});
+  Simulation simulation(500, 5, {{"one.example", 10ms}});
   for (std::uint32_t i = 0; i < 20'000; ++i)
     simulation.add(i, "one.example");
   simulation.run(kStart + 24h);
@@ -310,7 +478,7 @@ TEST(Scheduler, with_few_slots_many_destinations_share_them_evenly) {
   std::map<std::string, std::chrono::milliseconds> durations;
   for (int d = 0; d < 30; ++d)
     durations["d" + std::to_string(d) + ".example"] = 1s;
-  Simulation simulation({.total = 10, .per_destination = 5}, durations);
+  Simulation simulation(10, 5, durations);
   for (const auto& [domain, _] : durations) {
     for (std::uint32_t i = 0; i < 100; ++i)
       simulation.add(i, domain);
@@ -325,8 +493,9 @@ TEST(Scheduler, with_few_slots_many_destinations_share_them_evenly) {
 
 TEST(Scheduler, agrees_with_a_plain_model_under_random_calls) {
   const auto random = make_seeded_random(11);
-  const SchedulerLimits limits{.total = 6, .per_destination = 2};
-  Scheduler scheduler(limits);
+  constexpr std::size_t kTotal = 6;
+  constexpr std::size_t kPerDestination = 2;
+  Scheduler scheduler(limits(kTotal, kPerDestination));
   std::map<std::pair<std::string, std::uint32_t>, UtcTime> queued;
   std::vector<DeliveryKey> running;
   const auto running_for = [&](const std::string& domain) {
@@ -335,9 +504,9 @@ TEST(Scheduler, agrees_with_a_plain_model_under_random_calls) {
   };
   const auto earliest_startable = [&]() -> std::optional<UtcTime> {
     std::optional<UtcTime> earliest;
-    if (running.size() >= limits.total) return earliest;
+    if (running.size() >= kTotal) return earliest;
     for (const auto& [name, due] : queued) {
-      if (running_for(name.first) >= limits.per_destination) continue;
+      if (running_for(name.first) >= kPerDestination) continue;
       if (!earliest || due < *earliest) earliest = due;
     }
     return earliest;
@@ -352,12 +521,12 @@ TEST(Scheduler, agrees_with_a_plain_model_under_random_calls) {
     switch (random->below(4)) {
       case 0:
         if (is_running || is_queued) break;
-        scheduler.add(chosen, when);
+        scheduler.add(chosen, {when});
         queued[{domain, number}] = when;
         break;
       case 1: {
         const auto expected = earliest_startable();
-        const auto taken = scheduler.take(when);
+        const auto taken = take(scheduler, when);
         ASSERT_EQ(taken.has_value(), expected && *expected <= when);
         if (!taken) break;
         const std::string from = to_string(taken->destination);
@@ -374,22 +543,23 @@ TEST(Scheduler, agrees_with_a_plain_model_under_random_calls) {
         }
         ASSERT_TRUE(found);
         running.push_back(*taken);
-        ASSERT_LE(running_for(from), limits.per_destination);
-        ASSERT_LE(running.size(), limits.total);
+        ASSERT_LE(running_for(from), kPerDestination);
+        ASSERT_LE(running.size(), kTotal);
         break;
       }
       case 2:
         if (running.empty()) break;
-        scheduler.finish(running.front());
+        end(scheduler, running.front());
         running.erase(running.begin());
         break;
       default:
-        ASSERT_EQ(scheduler.remove(chosen), is_queued);
+        ASSERT_EQ(scheduler.claim(chosen), is_queued);
+        if (is_queued) end(scheduler, chosen);
         queued.erase({domain, number});
     }
     ASSERT_EQ(scheduler.next_due(), earliest_startable()) << "step " << step;
-    ASSERT_EQ(scheduler.queued(), queued.size());
-    ASSERT_EQ(scheduler.running(), running.size());
+    ASSERT_EQ(scheduler.load().queued, queued.size());
+    ASSERT_EQ(scheduler.load().running, running.size());
   }
 }
 

@@ -8,6 +8,7 @@
 #include "queue/rocksdb_database.h"
 #include "queue/rocksdb_store.h"
 #include "tests/fakes/mem_store.h"
+#include "tests/fakes/recover_all.h"
 #include "tests/queue/spool_fixture.h"
 
 namespace fulmar::queue {
@@ -124,7 +125,7 @@ TEST_P(StoreContract, SMTP_15_committed_messages_are_recovered_after_a_restart) 
   done.emplace_back(RemoveMessage{make_id(3), 1});
   ASSERT_TRUE(run_(store().commit(std::move(done))));
   restart();
-  const auto recovered = run_(store().recover()).value();
+  const auto recovered = run_(recover_all(store())).value();
   EXPECT_EQ(recovered.deliveries, (std::vector{make_delivery(1), attempted}));
   EXPECT_TRUE(recovered.set_aside.empty());
   EXPECT_EQ(recovered.orphans_removed, 0U);
@@ -140,7 +141,7 @@ TEST_P(StoreContract, two_destinations_of_a_message_are_records_of_their_own) {
   done.emplace_back(RemoveDelivery{make_id(1), kHost});
   ASSERT_TRUE(run_(store().commit(std::move(done))));
   restart();
-  EXPECT_EQ(run_(store().recover()).value().deliveries, std::vector{make_delivery(1, literal)});
+  EXPECT_EQ(run_(recover_all(store())).value().deliveries, std::vector{make_delivery(1, literal)});
 }
 
 TEST_P(StoreContract, a_body_may_come_in_chunks_before_its_message) {
@@ -153,7 +154,7 @@ TEST_P(StoreContract, a_body_may_come_in_chunks_before_its_message) {
   batch.emplace_back(PutDelivery{make_delivery(1)});
   ASSERT_TRUE(run_(store().commit(std::move(batch))));
   restart();
-  EXPECT_EQ(run_(store().recover()).value().orphans_removed, 0U);
+  EXPECT_EQ(run_(recover_all(store())).value().orphans_removed, 0U);
   EXPECT_EQ(run_(store().read_chunk(make_id(1), 0)), full);
   EXPECT_EQ(run_(store().read_chunk(make_id(1), 2)), "end");
 }
@@ -163,7 +164,7 @@ TEST_P(StoreContract, a_discarded_body_is_gone) {
   ASSERT_TRUE(run_(store().discard_body(make_id(1), 1)));
   EXPECT_FALSE(run_(store().read_chunk(make_id(1), 0)));
   restart();
-  EXPECT_EQ(run_(store().recover()).value().orphans_removed, 0U);
+  EXPECT_EQ(run_(recover_all(store())).value().orphans_removed, 0U);
 }
 
 TEST_P(StoreContract, chunks_without_message_are_removed_at_the_next_start) {
@@ -173,14 +174,14 @@ TEST_P(StoreContract, chunks_without_message_are_removed_at_the_next_start) {
   }
   ASSERT_TRUE(run_(store().commit(make_batch(3))));
   restart();
-  const auto recovered = run_(store().recover()).value();
+  const auto recovered = run_(recover_all(store())).value();
   EXPECT_EQ(recovered.orphans_removed, 3U);
   EXPECT_EQ(recovered.deliveries.size(), 2U);
   EXPECT_FALSE(run_(store().read_chunk(make_id(2), 0)));
   EXPECT_TRUE(run_(store().read_chunk(make_id(1), 0)));
   EXPECT_TRUE(run_(store().read_chunk(make_id(3), 0)));
   restart();
-  EXPECT_EQ(run_(store().recover()).value().orphans_removed, 0U);
+  EXPECT_EQ(run_(recover_all(store())).value().orphans_removed, 0U);
 }
 
 TEST_P(StoreContract, a_message_without_delivery_is_removed_at_the_next_start) {
@@ -190,7 +191,7 @@ TEST_P(StoreContract, a_message_without_delivery_is_removed_at_the_next_start) {
   batch.emplace_back(PutChunk{make_id(1), 1, "y"});
   ASSERT_TRUE(run_(store().commit(std::move(batch))));
   restart();
-  EXPECT_EQ(run_(store().recover()).value().orphans_removed, 3U);
+  EXPECT_EQ(run_(recover_all(store())).value().orphans_removed, 3U);
   EXPECT_FALSE(run_(store().read_message(make_id(1))));
   EXPECT_FALSE(run_(store().read_chunk(make_id(1), 1)));
 }
@@ -200,7 +201,7 @@ TEST_P(StoreContract, pitfall_83_a_record_that_does_not_decode_is_set_aside_and_
     ASSERT_TRUE(run_(store().commit(make_batch(i))));
   harness_->restart_with_row(Column::deliveries, delivery_key(make_id(2), kHost), "rubbish");
   for (int start = 0; start < 2; ++start) {
-    const auto recovered = run_(store().recover()).value();
+    const auto recovered = run_(recover_all(store())).value();
     EXPECT_EQ(recovered.deliveries, (std::vector{make_delivery(1), make_delivery(3)}));
     ASSERT_EQ(recovered.set_aside.size(), 1U);
     EXPECT_EQ(recovered.set_aside[0].key, make_id(2).str() + " a.example");
@@ -216,14 +217,14 @@ TEST_P(StoreContract, a_delivery_set_aside_keeps_its_body_when_its_sibling_has_e
   ASSERT_TRUE(run_(store().commit(make_batch(1))));
   const MailHost second = Domain::parse("b.example").value();
   harness_->restart_with_row(Column::deliveries, delivery_key(make_id(1), second), "rubbish");
-  const auto before = run_(store().recover()).value();
+  const auto before = run_(recover_all(store())).value();
   EXPECT_EQ(before.deliveries, std::vector{make_delivery(1)});
   EXPECT_EQ(before.pinned, std::vector{make_id(1)});
   Batch ended;
   ended.emplace_back(RemoveDelivery{make_id(1), kHost});
   ASSERT_TRUE(run_(store().commit(std::move(ended))));
   restart();
-  const auto after = run_(store().recover()).value();
+  const auto after = run_(recover_all(store())).value();
   EXPECT_TRUE(after.deliveries.empty());
   EXPECT_EQ(after.pinned, std::vector{make_id(1)});
   EXPECT_EQ(after.orphans_removed, 0U);
@@ -231,22 +232,10 @@ TEST_P(StoreContract, a_delivery_set_aside_keeps_its_body_when_its_sibling_has_e
   EXPECT_EQ(run_(store().read_chunk(make_id(1), 0)), make_body(1));
 }
 
-TEST_P(StoreContract, a_start_leaves_history_and_replies_in_the_spool) {
-  Delivery attempted = make_delivery(1);
-  attempted.history = {{UtcTime{}, "{}"}};
-  attempted.recipients[0].last_reply = "450 4.2.0 later";
-  Batch batch = make_batch(1);
-  batch.emplace_back(PutDelivery{attempted});
-  ASSERT_TRUE(run_(store().commit(std::move(batch))));
-  restart();
-  EXPECT_EQ(run_(store().recover()).value().deliveries, std::vector{make_delivery(1)});
-  EXPECT_EQ(run_(store().read_delivery(make_id(1), kHost)), attempted);
-}
-
 TEST_P(StoreContract, a_key_that_cannot_be_parsed_is_set_aside) {
   ASSERT_TRUE(run_(store().commit(make_batch(1))));
   harness_->restart_with_row(Column::deliveries, "odd", "rubbish");
-  const auto recovered = run_(store().recover()).value();
+  const auto recovered = run_(recover_all(store())).value();
   EXPECT_EQ(recovered.deliveries.size(), 1U);
   ASSERT_EQ(recovered.set_aside.size(), 1U);
   EXPECT_EQ(recovered.set_aside[0].key, "6f6464");
@@ -255,7 +244,7 @@ TEST_P(StoreContract, a_key_that_cannot_be_parsed_is_set_aside) {
 TEST_P(StoreContract, a_delivery_whose_envelope_does_not_decode_is_set_aside) {
   ASSERT_TRUE(run_(store().commit(make_batch(1))));
   harness_->restart_with_row(Column::messages, message_key(make_id(1)), "rubbish");
-  const auto recovered = run_(store().recover()).value();
+  const auto recovered = run_(recover_all(store())).value();
   EXPECT_TRUE(recovered.deliveries.empty());
   EXPECT_EQ(recovered.set_aside.size(), 2U);
   EXPECT_EQ(run_(store().read_message(make_id(1))).error().code, Errc::corrupt);
@@ -288,7 +277,7 @@ TEST_P(StoreContract, after_close_everything_is_cancelled) {
   EXPECT_EQ(run_(store().discard_body(make_id(2), 1)).error().code, Errc::cancelled);
   EXPECT_EQ(run_(store().read_message(make_id(1))).error().code, Errc::cancelled);
   EXPECT_EQ(run_(store().read_table(kPolicies)).error().code, Errc::cancelled);
-  EXPECT_EQ(run_(store().recover()).error().code, Errc::cancelled);
+  EXPECT_EQ(run_(recover_all(store())).error().code, Errc::cancelled);
 }
 
 TEST_P(StoreContract, tells_the_room_there_is) {

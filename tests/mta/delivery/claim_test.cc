@@ -13,13 +13,13 @@ using namespace std::chrono_literals;
 class ClaimTest : public ::testing::Test {
  protected:
   ClaimTest() {
-    line_.add(key_, now_);
-    EXPECT_EQ(line_.take(now_), key_);
+    line_.add(key_, {now_});
+    EXPECT_EQ(line_.take(now_)->key, key_);
   }
 
   const UtcTime now_{1'000'000ms};
   const queue::DeliveryKey key_{MessageId(), MailHost(Domain::parse("b.example").value())};
-  WaitingLine line_{{.total = 1, .per_destination = 1}, [] {}};
+  WaitingLine line_{{.total = 1}, [] {}};
 };
 
 TEST_F(ClaimTest, dropped_it_goes_back_into_the_line) {
@@ -41,7 +41,7 @@ TEST_F(ClaimTest, an_exception_loses_no_slot) {
 TEST_F(ClaimTest, put_back_is_the_last_word) {
   {
     Claim claim(line_, key_, now_ + 5min);
-    claim.put_back(now_ + 1h);
+    claim.put_back({now_ + 1h});
   }
   EXPECT_EQ(line_.next_due(), now_ + 1h);
 }

@@ -7,6 +7,7 @@
 #include "mta/delivery/record.h"
 #include "queue/backoff.h"
 #include "queue/codec.h"
+#include "tests/fakes/recover_all.h"
 #include "tests/mta/delivery/courier_world.h"
 #include "tests/mta/intake/log_lines.h"
 
@@ -346,12 +347,12 @@ TEST_F(CourierAttempt, the_body_goes_with_the_last_destination_in_either_order) 
     const queue::DeliveryKey first{id, domain(backwards ? "two.example" : "one.example")};
     const queue::DeliveryKey second{id, domain(backwards ? "one.example" : "two.example")};
     ASSERT_TRUE(line_.claim(first));
-    run(courier_.run(first));
+    run(courier_.run({first, true}));
     EXPECT_EQ(store_.memory().body(id), "Subject: to the harbour\r\n\r\nhello\r\n");
     EXPECT_EQ(journal_.back(), "commit: remove " + to_string(first.destination));
     EXPECT_EQ(log_.count(id.str() + ": removed"), 0U);
     ASSERT_TRUE(line_.claim(second));
-    run(courier_.run(second));
+    run(courier_.run({second, true}));
     EXPECT_EQ(journal_.back(),
               "commit: remove " + to_string(second.destination) + ", remove message");
     EXPECT_FALSE(has_message(id));
@@ -366,8 +367,8 @@ TEST_F(CourierAttempt, the_body_goes_too_when_both_end_at_the_same_moment) {
   const queue::DeliveryKey second{id, domain("two.example")};
   ASSERT_TRUE(line_.claim(first));
   ASSERT_TRUE(line_.claim(second));
-  store_.before_next_commit([&] { run(courier_.run(second)); });
-  run(courier_.run(first));
+  store_.before_next_commit([&] { run(courier_.run({second, true})); });
+  run(courier_.run({first, true}));
   EXPECT_EQ(journal_.back(), "relaxed: remove message");
   EXPECT_FALSE(has_message(id));
   EXPECT_EQ(store_.memory().row_count(queue::Column::bodies), 0U);
@@ -427,7 +428,7 @@ TEST_F(CourierAttempt, remove_takes_the_body_when_the_sibling_ends_at_the_same_m
   const queue::DeliveryKey bounced{id, domain("two.example")};
   ASSERT_TRUE(line_.claim(removed));
   ASSERT_TRUE(line_.claim(bounced));
-  store_.before_next_commit([&] { run(courier_.run(bounced)); });
+  store_.before_next_commit([&] { run(courier_.run({bounced, true})); });
   EXPECT_TRUE(run(courier_.remove(removed)).has_value());
   EXPECT_FALSE(has_message(id));
   EXPECT_EQ(store_.memory().row_count(queue::Column::bodies), 0U);
@@ -437,12 +438,13 @@ TEST_F(CourierAttempt, remove_takes_the_body_when_the_sibling_ends_at_the_same_m
 
 TEST_F(CourierAttempt, a_crash_during_an_attempt_does_not_become_a_tight_loop) {
   const MessageId id = accept("me@a.example", {"you@b.example"});
-  queue::Recovered found;
-  resolver_.at_next_mx([&] { found = run(store_.memory().recover()).value(); });
+  queue::RecoveredAll found;
+  resolver_.at_next_mx([&] { found = run(queue::recover_all(store_.memory())).value(); });
   ASSERT_TRUE(step());
   ASSERT_EQ(found.deliveries.size(), 1U);
-  const UtcTime again =
-      queue::next_event(found.deliveries.front(), retry_, notify_, queue::Notifiable::yes);
+  const UtcTime again = queue::times_of(found.deliveries.front(), retry_, notify_,
+                                        queue::Notifiable::yes, clock_.utc_now())
+                            .attempt;
   EXPECT_GE(again, clock_.utc_now() + 270s);
   EXPECT_EQ(found.deliveries.front().message, id);
 }
@@ -456,7 +458,8 @@ TEST_F(CourierAttempt, a_crash_during_the_last_attempt_does_not_become_a_tight_l
   ASSERT_TRUE(step());
   ASSERT_TRUE(during.has_value());
   // What the next process finds when this one is killed here.
-  EXPECT_NE(queue::what_is_due(*during, clock_.utc_now(), retry_, notify_, queue::Notifiable::no),
+  EXPECT_NE(queue::what_is_due(*during, clock_.utc_now(), retry_, notify_, queue::Notifiable::no,
+                               queue::Room::yes, clock_.utc_now()),
             queue::Due::attempt);
 }
 
@@ -465,7 +468,7 @@ TEST_F(CourierAttempt, a_power_cut_before_the_outcome_loses_nothing) {
   store_.memory().fail_next_commit(Errc::cancelled);
   ASSERT_TRUE(step());
   store_.memory().lose_power();
-  const auto found = run(store_.memory().recover()).value();
+  const auto found = run(queue::recover_all(store_.memory())).value();
   ASSERT_EQ(found.deliveries.size(), 1U);
   EXPECT_EQ(found.deliveries.front().recipients.size(), 1U);
   EXPECT_EQ(store_.memory().body(id), "Subject: to the harbour\r\n\r\nhello\r\n");
@@ -475,7 +478,7 @@ TEST_F(CourierAttempt, a_power_cut_after_the_outcome_finds_the_notice_and_not_th
   const MessageId id = accept("me@a.example", {"you@nowhere.example"});
   ASSERT_TRUE(step());
   store_.memory().lose_power();
-  const auto found = run(store_.memory().recover()).value();
+  const auto found = run(queue::recover_all(store_.memory())).value();
   EXPECT_EQ(found.orphans_removed, 0U);
   EXPECT_THAT(found.set_aside, IsEmpty());
   ASSERT_EQ(found.deliveries.size(), 1U);

@@ -10,10 +10,12 @@ namespace {
 using namespace std::chrono_literals;
 using resolver::RecordType;
 using resolver::Security;
+using ::testing::AllOf;
 using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 using Source = tls::StsLookup::Source;
 
 class CourierWaiting : public CourierWorld {
@@ -261,6 +263,70 @@ TEST_F(CourierWaiting, STS_34_a_policy_fetched_at_each_lookup_does_not_keep_mail
   EXPECT_LT(run_due(), 10U);
   EXPECT_FALSE(has_message(id));
   EXPECT_LE(asked("sts.example"), before + 3) << "one last attempt, and what led to it";
+}
+
+// Without room for an attempt.
+
+TEST_F(CourierWaiting, pitfall_84_a_notice_and_the_end_come_in_time_though_there_is_no_room) {
+  accept("me@a.example", {"you@slow.example"});
+  ASSERT_TRUE(step());
+  const queue::DeliveryKey key = line_.keys().front();
+  const UtcTime arrived = clock_.utc_now();
+  journal_.clear();
+  const auto without_room = [&](std::chrono::milliseconds age) {
+    clock_.advance(age - (clock_.utc_now() - arrived));
+    EXPECT_TRUE(line_.claim(key));
+    run(courier_.run({.key = key, .has_room = false}));
+  };
+  without_room(3h);
+  EXPECT_THAT(journal_, IsEmpty());
+  without_room(4h);
+  EXPECT_THAT(notices(), ElementsAre(HasSubstr("Action: delayed")));
+  without_room(5 * 24h + 59min);
+  EXPECT_EQ(notices().size(), 1U) << "the last attempt may still find room";
+  without_room(5 * 24h + 1h);
+  EXPECT_THAT(notices(), Contains(HasSubstr("Action: failed")));
+  EXPECT_EQ(asked("mx slow.example"), 0U);
+  EXPECT_FALSE(has_message(key.message));
+}
+
+// Hosts that cannot be reached.
+
+class CourierUnreachable : public CourierWaiting {
+ protected:
+  CourierUnreachable() {
+    resolver_.add_mx("down.example", 10, "mx1.down.example", Security::insecure);
+    resolver_.add_a("mx1.down.example", {"127.77.0.9"}, Security::insecure);  // nobody listens
+  }
+  std::string cause(const MessageId& id) {
+    return delivery_of(id, "down.example")->recipients.front().last_failure->detail;
+  }
+};
+
+TEST_F(CourierUnreachable, an_address_that_cannot_be_reached_is_left_alone_for_a_while) {
+  const MessageId first = accept("me@a.example", {"you@down.example"});
+  ASSERT_TRUE(step());
+  EXPECT_THAT(cause(first), Not(HasSubstr("not tried")));
+  const std::string why = cause(first);
+  clock_.advance(149s);
+  const MessageId second = accept("me@a.example", {"you@down.example"});
+  ASSERT_TRUE(step());
+  EXPECT_THAT(cause(second), AllOf(HasSubstr("not tried: mx1.down.example[127.77.0.9]:25"),
+                                   HasSubstr("149 s ago"), HasSubstr(why)));
+  clock_.advance(1s);
+  const MessageId third = accept("me@a.example", {"you@down.example"});
+  ASSERT_TRUE(step());
+  EXPECT_THAT(cause(third), Not(HasSubstr("not tried")));
+}
+
+TEST_F(CourierUnreachable, what_was_not_tried_is_never_final_and_the_last_attempt_is_made) {
+  const MessageId id = accept("me@a.example", {"you@down.example"});
+  pass(5 * 24h - 1s);
+  EXPECT_TRUE(delivery_of(id, "down.example").has_value());
+  unreachable_.note_failure(Endpoint::parse("127.77.0.9:25").value(), "for another message");
+  pass(2s);
+  EXPECT_FALSE(has_message(id));
+  EXPECT_THAT(notices().back(), Not(HasSubstr("not tried")));
 }
 
 }  // namespace

@@ -83,15 +83,15 @@ class CourierWorld : public ::testing::Test {
       batch.emplace_back(queue::PutDelivery{delivery});
     EXPECT_TRUE(run(store_.memory().commit(std::move(batch))).has_value());
     for (const queue::Delivery& delivery : deliveries)
-      line_.add({delivery.message, delivery.destination}, delivery.next_attempt);
+      line_.add({delivery.message, delivery.destination}, {delivery.next_attempt});
     return message.id;
   }
 
   /// Runs the delivery that is due next; false when none is.
   bool step() {
-    const auto key = line_.take(clock_.utc_now());
-    if (!key) return false;
-    run(courier_.run(*key));
+    const auto taken = line_.take(clock_.utc_now());
+    if (!taken) return false;
+    run(courier_.run(*taken));
     return true;
   }
   /// At most 50: a test must not hang in what may be a tight loop.
@@ -145,8 +145,9 @@ class CourierWorld : public ::testing::Test {
                     .metrics = metrics_},
                    {.own_name = domain("relay.example"),
                     .allow_networks = {Network::parse("127.77.0.0/16").value()}}};
-  WaitingLine line_{{.total = 2, .per_destination = 2}, [] {}};
+  WaitingLine line_{{.total = 2}, [] {}};
   FirstCopies first_copies_;
+  UnreachableAddresses unreachable_{retry_.intervals.front() / 2, clock_};
   ReportBack report_back_{store_,
                           clock_,
                           *random_,
@@ -154,16 +155,19 @@ class CourierWorld : public ::testing::Test {
                            .postmaster = "postmaster@relay.example",
                            .notify = notify_,
                            .retry = retry_}};
-  Courier courier_{
-      {.attempt = {.planner = planner_, .store = &store_, .context = *context_, .clock = clock_},
-       .store = store_,
-       .line = line_,
-       .first_copies = first_copies_,
-       .report_back = report_back_,
-       .clock = clock_,
-       .random = *random_,
-       .metrics = metrics_},
-      {.attempt = make_attempt_settings(), .retry = retry_, .notify = notify_}};
+  Courier courier_{{.attempt = {.planner = planner_,
+                                .store = &store_,
+                                .context = *context_,
+                                .clock = clock_,
+                                .unreachable = &unreachable_},
+                    .store = store_,
+                    .line = line_,
+                    .first_copies = first_copies_,
+                    .report_back = report_back_,
+                    .clock = clock_,
+                    .random = *random_,
+                    .metrics = metrics_},
+                   {.attempt = make_attempt_settings(), .retry = retry_, .notify = notify_}};
 
  private:
   static std::vector<queue::Delivery> split(const queue::Message& message,

@@ -51,11 +51,32 @@ class DispatcherTest : public CourierWorld {
   std::future<void> ended_;
 };
 
+TEST_F(DispatcherTest, pitfall_90_what_expires_by_a_jump_of_the_clock_gets_its_last_attempt) {
+  const MessageId id = accept("", {"you@b.example"});
+  start();
+  ASSERT_EQ(asked("b.example"), 1U);
+  clock_.set_forward(6 * 24h);
+  dispatcher_.wake();
+  poll();
+  ASSERT_EQ(asked("b.example"), 2U);
+  EXPECT_FALSE(has_message(id));
+  const MessageId other = accept("", {"you@c.example"});
+  dispatcher_.wake();
+  poll();
+  ASSERT_EQ(asked("c.example"), 1U);
+  clock_.set_forward(6 * 24h);
+  courier_.note_gap();
+  const queue::DeliveryKey waiting{other, domain("c.example")};
+  ASSERT_TRUE(line_.claim(waiting));
+  run(courier_.run({.key = waiting, .has_room = false}));
+  EXPECT_TRUE(has_message(other)) << "there was no room in this moment only";
+}
+
 TEST_F(DispatcherTest, starts_what_is_due_and_leaves_the_rest) {
   const MessageId due = accept("", {"you@b.example"});
   const MessageId later = accept("", {"you@c.example"});
   ASSERT_TRUE(line_.claim({later, domain("c.example")}));
-  line_.put_back({later, domain("c.example")}, clock_.utc_now() + 1h);
+  line_.put_back({later, domain("c.example")}, {clock_.utc_now() + 1h}, queue::Ending::answered);
   start();
   EXPECT_EQ(asked("b.example"), 1U);
   EXPECT_EQ(asked("c.example"), 0U);

@@ -52,7 +52,9 @@ class RecordingStore final : public queue::Store {
       std::string_view table) override {
     return memory_.read_table(table);
   }
-  awaitable<Result<queue::Recovered>> recover() override { return memory_.recover(); }
+  awaitable<Result<queue::Recovered>> recover(queue::DeliveryVisitor found) override {
+    return memory_.recover(std::move(found));
+  }
   [[nodiscard]] Result<std::uint64_t> free_space() const override { return memory_.free_space(); }
   [[nodiscard]] bool writable() const override { return memory_.writable(); }
   void close() override { memory_.close(); }

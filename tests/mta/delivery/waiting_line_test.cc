@@ -11,6 +11,7 @@ namespace {
 
 using namespace std::chrono_literals;
 using queue::DeliveryKey;
+using queue::Ending;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using Siblings = WaitingLine::Siblings;
@@ -18,47 +19,51 @@ using Siblings = WaitingLine::Siblings;
 class WaitingLineTest : public ::testing::Test {
  protected:
   static MailHost host(std::string_view name) { return Domain::parse(name).value(); }
+  std::optional<DeliveryKey> take(UtcTime now) {
+    const auto taken = line_.take(now);
+    return taken ? std::optional(taken->key) : std::nullopt;
+  }
   MessageId message() { return MessageId::make(now_ += 1ms, *random_); }
 
   std::unique_ptr<Random> random_ = make_seeded_random(3);
   UtcTime now_{1'000'000ms};
   int wakes_ = 0;
-  WaitingLine line_{{.total = 4, .per_destination = 2}, [this] { ++wakes_; }};
+  WaitingLine line_{queue::SchedulerLimits{.total = 4}, [this] { ++wakes_; }};
 };
 
 TEST_F(WaitingLineTest, gives_what_is_due_once) {
   const DeliveryKey key{message(), host("b.example")};
-  line_.add(key, now_ + 5s);
-  EXPECT_EQ(line_.take(now_), std::nullopt);
+  line_.add(key, {now_ + 5s});
+  EXPECT_EQ(take(now_), std::nullopt);
   EXPECT_EQ(line_.next_due(), now_ + 5s);
-  EXPECT_EQ(line_.take(now_ + 5s), key);
-  EXPECT_EQ(line_.take(now_ + 5s), std::nullopt);
+  EXPECT_EQ(take(now_ + 5s), key);
+  EXPECT_EQ(take(now_ + 5s), std::nullopt);
   EXPECT_EQ(line_.next_due(), std::nullopt);
 }
 
 TEST_F(WaitingLineTest, whatever_may_become_due_wakes) {
   const DeliveryKey key{message(), host("b.example")};
-  line_.add(key, now_ + 5s);
+  line_.add(key, {now_ + 5s});
   EXPECT_EQ(wakes_, 1);
   EXPECT_TRUE(line_.take(now_ + 5s).has_value());
   EXPECT_EQ(wakes_, 1) << "taking makes nothing due";
-  line_.put_back(key, now_ + 5s);
+  line_.put_back(key, {now_ + 5s}, Ending::answered);
   EXPECT_EQ(wakes_, 2);
   EXPECT_TRUE(line_.claim(key));
   EXPECT_EQ(wakes_, 2);
-  line_.remove_running(key);
+  line_.remove_running(key, Ending::answered);
   EXPECT_EQ(wakes_, 3) << "a slot is free";
 }
 
 TEST_F(WaitingLineTest, a_freed_slot_lets_the_next_one_in) {
   const MessageId id = message();
   for (const char* name : {"a.example", "b.example", "c.example", "d.example", "e.example"})
-    line_.add({id, host(name)}, now_);
+    line_.add({id, host(name)}, {now_});
   std::vector<DeliveryKey> taken;
-  while (const auto key = line_.take(now_))
+  while (const auto key = take(now_))
     taken.push_back(*key);
   ASSERT_EQ(taken.size(), 4U);
-  line_.remove_running(taken.front());
+  line_.remove_running(taken.front(), Ending::answered);
   EXPECT_TRUE(line_.take(now_).has_value());
 }
 
@@ -68,73 +73,73 @@ TEST_F(WaitingLineTest, siblings_are_the_deliveries_of_one_message) {
   const DeliveryKey second{id, host("b.example")};
   const DeliveryKey other{message(), host("a.example")};
   for (const DeliveryKey& key : {first, second, other})
-    line_.add(key, now_);
+    line_.add(key, {now_});
   EXPECT_EQ(line_.siblings(first), Siblings::some);
   EXPECT_EQ(line_.siblings(other), Siblings::none);
   while (line_.take(now_)) {
   }
   EXPECT_EQ(line_.siblings(first), Siblings::some) << "running ones are alive";
-  EXPECT_EQ(line_.remove_running(first), Siblings::some);
+  EXPECT_EQ(line_.remove_running(first, Ending::answered), Siblings::some);
   EXPECT_EQ(line_.siblings(second), Siblings::none);
-  EXPECT_EQ(line_.remove_running(second), Siblings::none);
+  EXPECT_EQ(line_.remove_running(second, Ending::answered), Siblings::none);
   EXPECT_THAT(line_.keys(), ElementsAre(other));
 }
 
 TEST_F(WaitingLineTest, put_back_keeps_it_alive) {
   const DeliveryKey key{message(), host("a.example")};
-  line_.add(key, now_);
+  line_.add(key, {now_});
   ASSERT_TRUE(line_.take(now_).has_value());
-  line_.put_back(key, now_ + 60s);
+  line_.put_back(key, {now_ + 60s}, Ending::answered);
   EXPECT_EQ(line_.depth().running, 0U);
   EXPECT_EQ(line_.depth().messages, 1U);
-  EXPECT_EQ(line_.take(now_ + 59s), std::nullopt);
-  EXPECT_EQ(line_.take(now_ + 60s), key);
+  EXPECT_EQ(take(now_ + 59s), std::nullopt);
+  EXPECT_EQ(take(now_ + 60s), key);
 }
 
 TEST_F(WaitingLineTest, pitfall_83_set_aside_frees_the_slot_and_pins_the_message) {
   const MessageId id = message();
   const DeliveryKey broken{id, host("a.example")};
   const DeliveryKey sibling{id, host("b.example")};
-  line_.add(broken, now_);
-  line_.add(sibling, now_ + 1s);
-  ASSERT_EQ(line_.take(now_), broken);
+  line_.add(broken, {now_});
+  line_.add(sibling, {now_ + 1s});
+  ASSERT_EQ(take(now_), broken);
   const int before = wakes_;
   line_.set_aside(broken);
   EXPECT_EQ(wakes_, before + 1) << "a slot is free";
   EXPECT_EQ(line_.depth().running, 0U);
   EXPECT_THAT(line_.keys(), ElementsAre(sibling));
   EXPECT_EQ(line_.siblings(sibling), Siblings::some);
-  ASSERT_EQ(line_.take(now_ + 1s), sibling);
-  EXPECT_EQ(line_.remove_running(sibling), Siblings::some);
+  ASSERT_EQ(take(now_ + 1s), sibling);
+  EXPECT_EQ(line_.remove_running(sibling, Ending::answered), Siblings::some);
   EXPECT_EQ(line_.depth().messages, 0U);
 }
 
 TEST_F(WaitingLineTest, pitfall_83_a_message_pinned_at_the_start_is_never_done) {
   const DeliveryKey key{message(), host("a.example")};
   line_.pin(key.message);
-  line_.add(key, now_);
+  line_.add(key, {now_});
   EXPECT_EQ(line_.siblings(key), Siblings::some);
   ASSERT_TRUE(line_.take(now_).has_value());
-  EXPECT_EQ(line_.remove_running(key), Siblings::some);
+  EXPECT_EQ(line_.remove_running(key, Ending::answered), Siblings::some);
 }
 
 TEST_F(WaitingLineTest, claim_takes_it_before_its_time_and_only_once) {
   const DeliveryKey key{message(), host("a.example")};
   EXPECT_FALSE(line_.claim(key));
-  line_.add(key, now_ + 3600s);
+  line_.add(key, {now_ + 3600s});
   EXPECT_TRUE(line_.claim(key));
   EXPECT_FALSE(line_.claim(key));
-  EXPECT_EQ(line_.take(now_ + 3600s), std::nullopt);
+  EXPECT_EQ(take(now_ + 3600s), std::nullopt);
   EXPECT_EQ(line_.depth().running, 1U);
-  EXPECT_EQ(line_.remove_running(key), Siblings::none);
+  EXPECT_EQ(line_.remove_running(key, Ending::answered), Siblings::none);
   EXPECT_EQ(line_.depth().messages, 0U);
 }
 
 TEST_F(WaitingLineTest, keys_stand_by_age_whatever_the_order_they_came_in) {
   const DeliveryKey older{message(), host("a.example")};
   const DeliveryKey newer{message(), host("a.example")};
-  line_.add(newer, now_);
-  line_.add(older, now_);
+  line_.add(newer, {now_});
+  line_.add(older, {now_});
   EXPECT_THAT(line_.keys(), ElementsAre(older, newer));
   EXPECT_THAT(line_.keys_of(newer.message), ElementsAre(newer));
   EXPECT_THAT(line_.keys_of(message()), IsEmpty());
@@ -142,8 +147,8 @@ TEST_F(WaitingLineTest, keys_stand_by_age_whatever_the_order_they_came_in) {
 
 TEST_F(WaitingLineTest, depth_and_load_count_queued_and_running) {
   const MessageId id = message();
-  line_.add({id, host("a.example")}, now_);
-  line_.add({id, host("b.example")}, now_ + 1s);
+  line_.add({id, host("a.example")}, {now_});
+  line_.add({id, host("b.example")}, {now_ + 1s});
   ASSERT_TRUE(line_.take(now_).has_value());
   EXPECT_EQ(line_.depth().messages, 1U);
   EXPECT_EQ(line_.depth().deliveries, 2U);
