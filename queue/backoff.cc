@@ -35,6 +35,11 @@ UtcTime patience_ends(const Recipient& recipient, UtcTime arrived, const conf::R
   return std::min(recipient.failing_since + *own, std::max(end, arrived + *own));
 }
 
+std::optional<UtcTime> notice_due(const Delivery& delivery, const conf::Notify& notify,
+                                  Notifiable sender) {
+  return sender == Notifiable::yes ? delay_notice_at(delivery, notify) : std::nullopt;
+}
+
 }  // namespace
 
 UtcTime next_attempt(std::uint32_t attempts, UtcTime now, const conf::Retry& retry,
@@ -74,6 +79,7 @@ std::chrono::milliseconds patience_for_room(const conf::Retry& retry) {
 
 Due what_is_due(const Delivery& delivery, UtcTime now, const conf::Retry& retry,
                 const conf::Notify& notify, Notifiable sender, Room room, UtcTime since) {
+  if (delivery.held) return Due::nothing;
   const UtcTime end = expires_at(delivery, retry);
   if (delivery.attempts > 0) {
     if (now >= end && tried_since(delivery, end)) return Due::expiry;
@@ -93,14 +99,28 @@ Due what_is_due(const Delivery& delivery, UtcTime now, const conf::Retry& retry,
 
 Times times_of(const Delivery& delivery, const conf::Retry& retry, const conf::Notify& notify,
                Notifiable sender, UtcTime since) {
+  if (delivery.held) return {.attempt = kNever};
   const UtcTime end = expires_at(delivery, retry);
   Times times{.attempt = std::min(attempt_due(delivery, retry), end),
               .latest = std::max(end, since) + patience_for_room(retry)};
-  const auto notice = delay_notice_at(delivery, notify);
-  if (delivery.attempts > 0 && sender == Notifiable::yes && notice) {
-    times.latest = std::min(times.latest, *notice);
-  }
+  const auto notice = notice_due(delivery, notify, sender);
+  if (delivery.attempts > 0 && notice) times.latest = std::min(times.latest, *notice);
   return times;
+}
+
+Due due_while_suspended(const Delivery& delivery, UtcTime now, const conf::Retry& retry,
+                        const conf::Notify& notify, Notifiable sender) {
+  if (delivery.held) return Due::nothing;
+  if (now >= expires_at(delivery, retry)) return Due::expiry;
+  const auto notice = notice_due(delivery, notify, sender);
+  return notice && now >= *notice ? Due::delay_notice : Due::nothing;
+}
+
+UtcTime next_event_while_suspended(const Delivery& delivery, const conf::Retry& retry,
+                                   const conf::Notify& notify, Notifiable sender) {
+  if (delivery.held) return kNever;
+  const UtcTime end = expires_at(delivery, retry);
+  return std::min(end, notice_due(delivery, notify, sender).value_or(end));
 }
 
 }  // namespace fulmar::queue

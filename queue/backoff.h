@@ -42,7 +42,7 @@ enum class Room : std::uint8_t { yes, no };
 /// attempted unless the last one in its history began after that, and it is never put off past that
 /// time. Where there is no room for that attempt, it expires without it patience_for_room() later,
 /// counted from `since` at least: when there could be room for the first time, such as this
-/// program's start. REQUIRES: the full record, with its history.
+/// program's start. For a held delivery nothing is due. REQUIRES: the full record, with its history.
 [[nodiscard]] Due what_is_due(const Delivery& delivery, UtcTime now, const conf::Retry& retry,
                               const conf::Notify& notify, Notifiable sender, Room room,
                               UtcTime since);
@@ -51,8 +51,17 @@ enum class Room : std::uint8_t { yes, no };
 /// give_up_after, an hour at most.
 [[nodiscard]] std::chrono::milliseconds patience_for_room(const conf::Retry& retry);
 
-/// When what_is_due() stops to be `nothing`: with room, and without. Needs no history.
+/// When what_is_due() stops to be `nothing`: with room, and without; never for a held delivery.
+/// Needs no history.
 [[nodiscard]] Times times_of(const Delivery& delivery, const conf::Retry& retry,
                              const conf::Notify& notify, Notifiable sender, UtcTime since);
+
+/// The same while no attempt may be made because the destination is suspended: expiry and the
+/// notice of delay come on time, also before a first attempt, and without a last one (pitfall 84).
+[[nodiscard]] Due due_while_suspended(const Delivery& delivery, UtcTime now,
+                                      const conf::Retry& retry, const conf::Notify& notify,
+                                      Notifiable sender);
+[[nodiscard]] UtcTime next_event_while_suspended(const Delivery& delivery, const conf::Retry& retry,
+                                                 const conf::Notify& notify, Notifiable sender);
 
 }  // namespace fulmar::queue

@@ -11,7 +11,7 @@ namespace {
 constexpr std::uint8_t kMessageTag = 'M';
 constexpr std::uint8_t kDeliveryTag = 'D';
 constexpr std::uint8_t kMessageVersion = 2;   // 1 ends with the header
-constexpr std::uint8_t kDeliveryVersion = 2;  // 1 lacks what 2 puts in
+constexpr std::uint8_t kDeliveryVersion = 3;  // 1 lacks what 2 puts in, 2 whether it is held
 
 constexpr char kHostDomain = 'd';
 constexpr char kHostV4 = '4';
@@ -230,6 +230,7 @@ std::string encode(const Delivery& delivery) {
   out.u32(delivery.attempts);
   out.u32(delivery.delay_notices);
   out.u32(delivery.first_host);
+  out.flag(delivery.held);
   out.u32(static_cast<std::uint32_t>(delivery.recipients.size()));
   for (const Recipient& recipient : delivery.recipients)
     put_recipient(out, recipient);
@@ -254,6 +255,9 @@ Result<Delivery> decode_delivery(std::string_view bytes) {
   FULMAR_TRY(delivery.delay_notices, in.u32());
   if (version >= 2) {
     FULMAR_TRY(delivery.first_host, in.u32());
+    if (version >= 3) {
+      FULMAR_TRY(delivery.held, in.flag());
+    }
     FULMAR_TRY(delivery.recipients, get_list(in, kSmallestRecipient, &get_recipient));
   } else {
     FULMAR_TRY(delivery.recipients, get_list(in, kSmallestRecipientV1, &get_recipient_v1));

@@ -8,6 +8,8 @@
 //
 //   Delivery:  waiting ──attempt──► waiting (some recipients deferred)
 //                     └───────────► removed (all delivered or bounced)
+//
+// An operator may hold a delivery: nothing at all is done about it until it is released.
 #pragma once
 
 #include <chrono>
@@ -89,6 +91,7 @@ struct Delivery {
   std::uint32_t delay_notices = 0;  ///< Sent so far.
   std::uint32_t first_host = 0;     ///< Where the next attempt begins among the hosts: the last one
                                     ///< had to stop before it.
+  bool held = false;                ///< By an operator: neither attempted nor expired nor told of.
   std::vector<Attempt> history;
   friend bool operator==(const Delivery&, const Delivery&) = default;
 };

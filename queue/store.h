@@ -63,6 +63,8 @@ struct RemoveRecord {
 };
 
 inline constexpr std::string_view kPolicies = "policies";  ///< MTA-STS cache entries, by domain.
+/// Destinations that an operator has suspended, by domain.
+inline constexpr std::string_view kSuspensions = "suspensions";
 
 using Operation = std::variant<PutMessage, PutChunk, PutDelivery, RemoveDelivery, RemoveMessage,
                                PutRecord, RemoveRecord>;

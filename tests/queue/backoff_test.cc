@@ -319,5 +319,54 @@ TEST(Backoff, SMTP_05_after_a_long_stop_there_is_an_hour_for_the_last_attempts) 
   EXPECT_EQ(patience_for_room(hasty), 6s);
 }
 
+// What operators want.
+
+TEST(Backoff, for_a_held_delivery_nothing_is_ever_due) {
+  Delivery delivery = deferred();
+  delivery.held = true;
+  for (const std::uint32_t attempts : {0U, 1U}) {
+    delivery.attempts = attempts;
+    for (const auto age : {0h, 1h, 24 * 30h}) {
+      const UtcTime now = kArrived + age;
+      for (const Room room : {Room::yes, Room::no}) {
+        EXPECT_EQ(what_is_due(delivery, now, kRetry, kNotify, Notifiable::yes, room, kArrived),
+                  Due::nothing);
+      }
+      EXPECT_EQ(due_while_suspended(delivery, now, kRetry, kNotify, Notifiable::yes), Due::nothing);
+    }
+    EXPECT_EQ(first_of(times_of(delivery, kRetry, kNotify, Notifiable::yes, kArrived)), kNever);
+    EXPECT_EQ(next_event_while_suspended(delivery, kRetry, kNotify, Notifiable::yes), kNever);
+  }
+}
+
+TEST(Backoff, pitfall_84_a_suspended_delivery_expires_on_time_without_a_last_attempt) {
+  Delivery delivery = deferred();
+  delivery.delay_notices = 1;
+  const UtcTime end = kArrived + kRetry.give_up_after;
+  for (const std::uint32_t attempts : {0U, 1U}) {
+    delivery.attempts = attempts;
+    EXPECT_EQ(due_while_suspended(delivery, end - 1ms, kRetry, kNotify, Notifiable::yes),
+              Due::nothing);
+    EXPECT_EQ(due_while_suspended(delivery, end, kRetry, kNotify, Notifiable::yes), Due::expiry);
+    EXPECT_EQ(next_event_while_suspended(delivery, kRetry, kNotify, Notifiable::yes), end);
+  }
+}
+
+TEST(Backoff, a_suspended_delivery_is_told_of_on_time_even_before_its_first_attempt) {
+  Delivery delivery = deferred();
+  const UtcTime notice = kArrived + kNotify.delay_after;
+  for (const std::uint32_t attempts : {0U, 1U}) {
+    delivery.attempts = attempts;
+    EXPECT_EQ(due_while_suspended(delivery, notice - 1ms, kRetry, kNotify, Notifiable::yes),
+              Due::nothing);
+    EXPECT_EQ(due_while_suspended(delivery, notice, kRetry, kNotify, Notifiable::yes),
+              Due::delay_notice);
+    EXPECT_EQ(due_while_suspended(delivery, notice, kRetry, kNotify, Notifiable::no), Due::nothing);
+    EXPECT_EQ(next_event_while_suspended(delivery, kRetry, kNotify, Notifiable::yes), notice);
+    EXPECT_EQ(next_event_while_suspended(delivery, kRetry, kNotify, Notifiable::no),
+              kArrived + kRetry.give_up_after);
+  }
+}
+
 }  // namespace
 }  // namespace fulmar::queue

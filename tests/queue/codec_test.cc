@@ -109,6 +109,25 @@ TEST(Codec, a_message_of_version_1_demands_and_waives_nothing) {
   }
 }
 
+/// Where an encoded delivery to b.example says that it is held: behind the destination's text and
+/// two times, three counts.
+constexpr std::size_t kHeldAt = 2 + MessageId::kBytes + 4 + 1 + 9 + 8 + 8 + 4 + 4 + 4;
+
+TEST(Codec, a_delivery_of_version_2_is_not_held) {
+  RandomRecords records(12);
+  for (int i = 0; i < 50; ++i) {
+    Delivery delivery = records.delivery();
+    delivery.destination = Domain::parse("b.example").value();
+    std::string bytes = encode(delivery);
+    ASSERT_EQ(bytes[1], 3);
+    ASSERT_EQ(bytes[kHeldAt], delivery.held ? 1 : 0);
+    bytes[1] = 2;
+    bytes.erase(kHeldAt, 1);
+    delivery.held = false;
+    EXPECT_EQ(decode_delivery(bytes), delivery);
+  }
+}
+
 TEST(Codec, a_delivery_of_version_1_has_failed_since_it_arrived) {
   RandomRecords records(11);
   Delivery delivery = records.delivery();
@@ -116,14 +135,13 @@ TEST(Codec, a_delivery_of_version_1_has_failed_since_it_arrived) {
   delivery.recipients.resize(1);
   delivery.history.clear();
   std::string bytes = encode(delivery);
-  ASSERT_EQ(bytes[1], 2);
+  ASSERT_EQ(bytes[1], 3);
   bytes[1] = 1;
   EXPECT_EQ(decode_delivery(bytes).error().code, Errc::corrupt) << "the time is left over";
   bytes.erase(bytes.size() - 13, 9);  // the recipient's last fields, before an empty history
-  // Behind the destination's text and two times, two counts.
-  const std::size_t first_host = 2 + MessageId::kBytes + 4 + 1 + 9 + 8 + 8 + 4 + 4;
-  bytes.erase(first_host, 4);
+  bytes.erase(kHeldAt - 4, 4 + 1);    // with the first host before it
   delivery.first_host = 0;
+  delivery.held = false;
   delivery.recipients[0].failing_since = delivery.arrived;
   delivery.recipients[0].one_cause = delivery.recipients[0].last_failure.has_value();
   EXPECT_EQ(decode_delivery(bytes), delivery);

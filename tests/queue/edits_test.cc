@@ -93,6 +93,7 @@ TEST(Edits, a_failed_outcome_is_not_undone_in_part_lest_message_and_notice_are_l
       {"a record of another part that looks like the message's",
        PutRecord{kPolicies, message_key(id(1)), "value"}},
       {"removal of a record", RemoveRecord{kPolicies, "key"}},
+      {"a suspended destination", PutRecord{kSuspensions, "b.example", "value"}},
       {"a chunk of another body", PutChunk{id(2), 0, "x"}},
       {"removal of the same message", RemoveDelivery{id(1), kHost}},
   };

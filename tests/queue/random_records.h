@@ -39,6 +39,7 @@ class RandomRecords {
     delivery.attempts = static_cast<std::uint32_t>(random_->next());
     delivery.delay_notices = static_cast<std::uint32_t>(random_->next());
     delivery.first_host = static_cast<std::uint32_t>(random_->next());
+    delivery.held = coin();
     const std::uint64_t recipients = 1 + random_->below(4);
     for (std::uint64_t i = 0; i < recipients; ++i)
       delivery.recipients.push_back(recipient());

@@ -563,5 +563,21 @@ TEST(Scheduler, agrees_with_a_plain_model_under_random_calls) {
   }
 }
 
+TEST(Scheduler, hastening_a_destination_keeps_its_limit_and_its_order) {
+  Scheduler scheduler(limits(10, 1));
+  scheduler.add(key(1, "a.example"), {kStart + 2h});
+  scheduler.add(key(2, "a.example"), {kStart});
+  scheduler.add(key(3, "a.example"), {kStart + 1h});
+  EXPECT_EQ(take(scheduler, kStart), key(2, "a.example"));
+  scheduler.hasten(Domain::parse("a.example").value(), kStart + 1s);  // while it is at its limit
+  EXPECT_EQ(scheduler.load().queued, 2U);
+  EXPECT_EQ(take(scheduler, kStart + 1s), std::nullopt);
+  end(scheduler, key(2, "a.example"));
+  EXPECT_EQ(scheduler.next_due(), kStart + 1s);
+  EXPECT_EQ(take(scheduler, kStart + 1s), key(1, "a.example")) << "the older message first";
+  end(scheduler, key(1, "a.example"));
+  EXPECT_EQ(take(scheduler, kStart + 1s), key(3, "a.example"));
+}
+
 }  // namespace
 }  // namespace fulmar::queue

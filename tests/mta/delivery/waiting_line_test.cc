@@ -163,5 +163,28 @@ TEST_F(WaitingLineTest, depth_and_load_count_queued_and_running) {
   EXPECT_FALSE(line_.load(host("c.example")).has_value());
 }
 
+TEST_F(WaitingLineTest, what_waits_for_one_destination_can_be_hastened) {
+  const DeliveryKey late{message(), host("b.example")};
+  const DeliveryKey early{message(), host("b.example")};
+  const DeliveryKey other{message(), host("c.example")};
+  line_.add(late, {now_ + 1h});
+  line_.add(early, {now_ - 5s});
+  line_.add(other, {now_ + 1h});
+  const int wakes = wakes_;
+  line_.hasten(host("b.example"), now_);
+  EXPECT_EQ(wakes_, wakes + 1);
+  EXPECT_EQ(take(now_), early) << "what was due before stays first";
+  EXPECT_EQ(take(now_), late);
+  EXPECT_EQ(take(now_), std::nullopt);
+  EXPECT_EQ(line_.next_due(), now_ + 1h);
+  line_.hasten(host("b.example"), now_);  // both are running
+  line_.hasten(host("d.example"), now_);  // nobody knows it
+  line_.remove_running(early, Ending::answered);
+  line_.put_back(late, {now_ + 2h}, Ending::answered);
+  EXPECT_EQ(take(now_), std::nullopt);
+  EXPECT_EQ(take(now_ + 1h), other);
+  EXPECT_EQ(take(now_ + 2h), late);
+}
+
 }  // namespace
 }  // namespace fulmar::delivery
