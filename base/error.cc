@@ -64,7 +64,7 @@ constexpr std::array kTable = {
     Row{Errc::eight_bit_unsupported, "eight-bit-unsupported", Retry::next_host, {5, 6, 3}},
     Row{Errc::smtputf8_unsupported, "smtputf8-unsupported", Retry::next_host, {5, 6, 7}},
     Row{Errc::expired, "expired", Retry::never, {5, 4, 7}},
-    Row{Errc::administrative, "administrative", Retry::never, {5, 7, 0}},
+    Row{Errc::administrative, "operator", Retry::never, {5, 7, 0}},
 };
 
 constexpr bool table_follows_enum() {

@@ -112,6 +112,7 @@ Response refusal() {
       make_error(Errc::administrative,
                  "only the daemon's user, root and members of the control group may ask"));
   response.status = 403;
+  response.body.as_object()["error"].as_object()["class"] = "forbidden";
   return response;
 }
 

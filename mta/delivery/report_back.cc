@@ -52,8 +52,7 @@ asio::awaitable<std::optional<SpooledNotice>> ReportBack::make(
                             .postmaster = settings_.postmaster,
                             .original = original,
                             .recipients = std::move(recipients),
-                            .now = now,
-                            .last_attempt = now};
+                            .now = now};
   if (!delivery.history.empty()) {
     facts.technical = technical_lines(delivery.history.back().decision);
     const std::string relay = relay_of(delivery.history.back().decision);

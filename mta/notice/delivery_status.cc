@@ -85,7 +85,9 @@ std::string recipient_group(const NoticeFacts& facts, const NoticeRecipient& rec
   const std::string remote = recipient.reply.empty() ? "" : host_name(recipient.host);
   if (!remote.empty()) group += header_field("Remote-MTA", "dns; " + remote);
   group += header_field("Diagnostic-Code", diagnosis(recipient, allowance));
-  group += header_field("Last-Attempt-Date", to_rfc5322(facts.last_attempt));
+  if (facts.last_attempt) {
+    group += header_field("Last-Attempt-Date", to_rfc5322(*facts.last_attempt));
+  }
   // RFC 3464 §2.3.9: only while it is delayed.
   if (facts.kind == NoticeKind::delayed && facts.give_up_at) {
     group += header_field("Will-Retry-Until", to_rfc5322(*facts.give_up_at));

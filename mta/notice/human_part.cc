@@ -16,6 +16,7 @@ constexpr std::size_t kMaxNamed = 3;      // recipients in a sentence
 constexpr std::size_t kMaxCauses = 10;    // blocks of five lines
 constexpr std::size_t kMaxDetailed = 20;  // recipients with their technical details
 constexpr std::size_t kMaxTechnical = 200;
+constexpr std::size_t kMaxReason = 500;  // an operator's, in a sentence
 constexpr std::size_t kMaxTechnicalLine = 1000;
 
 using Group = std::vector<const NoticeRecipient*>;
@@ -74,14 +75,14 @@ std::string what_happens_next(const NoticeFacts& facts, bool expired) {
 std::string cause_block(const NoticeFacts& facts, const Group& group) {
   const NoticeRecipient& first = *group.front();
   const Words& words = words_for(first.failure);
-  const std::string domain = domain_of(first);
+  const Values values{.domain = domain_of(first),
+                      .postmaster = facts.postmaster,
+                      .reason = sanitize_line(first.failure.detail, kMaxReason)};
   const std::string_view verdict =
       facts.kind == NoticeKind::failed ? "was not delivered." : "has not been delivered yet.";
   return fmt::format("Your message to {} {}\n{}\n{}\n{}\n{}\n", name_recipients(group), verdict,
-                     fill_in(words.happened, domain, facts.postmaster),
-                     fill_in(sent_sentence(first), domain, facts.postmaster),
-                     what_happens_next(facts, first.expired),
-                     fill_in(words.mend, domain, facts.postmaster));
+                     fill_in(words.happened, values), fill_in(sent_sentence(first), values),
+                     what_happens_next(facts, first.expired), fill_in(words.mend, values));
 }
 
 /// Which of their messages it was; empty when its subject would not be readable here.
@@ -125,7 +126,7 @@ std::string technical_section(const NoticeFacts& facts) {
   text += fmt::format("Queue id: {}\nReporting server: {}\n", facts.original.id.str(),
                       facts.reporting_mta.str());
   text += fmt::format("Arrived: {}\nLast attempt: {}\n", to_iso8601(facts.original.arrived),
-                      to_iso8601(facts.last_attempt));
+                      facts.last_attempt ? to_iso8601(*facts.last_attempt) : "none");
   if (facts.next_attempt) text += "Next attempt: " + to_iso8601(*facts.next_attempt) + "\n";
   if (facts.give_up_at) text += "Giving up: " + to_iso8601(*facts.give_up_at) + "\n";
   const std::size_t detailed = std::min(facts.recipients.size(), kMaxDetailed);

@@ -49,7 +49,7 @@ struct NoticeFacts {
   std::vector<std::string>
       technical;  ///< Lines about policy, host, check and both sides, for experts.
   UtcTime now{};
-  UtcTime last_attempt{};
+  std::optional<UtcTime> last_attempt;  ///< Empty: none was made.
   std::optional<UtcTime> next_attempt;  ///< For `delayed`.
   std::optional<UtcTime> give_up_at;    ///< For `delayed`: Will-Retry-Until.
   /// The original's content from its first octet, when [notify] return_content says full and it was

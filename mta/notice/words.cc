@@ -334,10 +334,18 @@ constexpr auto kRows = std::to_array<Row>({
       "We have no word that anything was delivered to this address.",
       "Our operator ({postmaster}) can tell what stood in the way."}},
     {Errc::administrative,
+     3,
+     2,
+     {"Our operator has suspended the sending of mail to {domain}.",
+      "We have no word that anything was delivered to this address.",
+      "Our operator ({postmaster}) can tell you why; neither you nor {domain} need have done "
+      "anything wrong."}},
+    {Errc::administrative,
      {},
      {},
-     {"Our operator has taken the message out of the queue and returns it to you.", kNothingLeft,
-      "Our operator ({postmaster}) can tell you why."}},
+     {"Our operator has ended the delivery of this message, and gives this reason: {reason}",
+      "We have no word that anything was delivered to this address.",
+      "Our operator ({postmaster}) can tell you more."}},
 });
 
 constexpr Words kOwnTrouble = {
@@ -370,8 +378,7 @@ std::string_view sent_sentence(const Words& words, queue::Exposure exposure) {
   std::unreachable();
 }
 
-std::string fill_in(std::string_view sentence, std::string_view domain,
-                    std::string_view postmaster) {
+std::string fill_in(std::string_view sentence, const Values& values) {
   std::string result;
   while (!sentence.empty()) {
     const std::size_t open = sentence.find('{');
@@ -379,7 +386,9 @@ std::string fill_in(std::string_view sentence, std::string_view domain,
     if (open == std::string_view::npos) break;
     const std::size_t close = sentence.find('}', open);
     const std::string_view name = sentence.substr(open + 1, close - open - 1);
-    result += name == "domain" ? domain : postmaster;
+    result += name == "domain"   ? values.domain
+              : name == "reason" ? values.reason
+                                 : values.postmaster;
     sentence.remove_prefix(close + 1);
   }
   return result;

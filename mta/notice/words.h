@@ -2,7 +2,8 @@
 // docs/notices.md has the rules.
 //
 // The sentences know no codes and no names of protocols. Placeholders: {domain} is what stands
-// right of the @ of the recipient, {postmaster} our operator's address.
+// right of the @ of the recipient, {postmaster} our operator's address, {reason} our operator's
+// words, where a class has them for its detail.
 #pragma once
 
 #include <cstdint>
@@ -33,8 +34,14 @@ struct Words {
 /// `words.sent`, or what is true in its place when hosts were shown `exposure` without protection.
 [[nodiscard]] std::string_view sent_sentence(const Words& words, queue::Exposure exposure);
 
+/// What placeholders stand for.
+struct Values {
+  std::string domain;
+  std::string postmaster;
+  std::string reason;
+};
+
 /// `sentence` with its placeholders filled in.
-[[nodiscard]] std::string fill_in(std::string_view sentence, std::string_view domain,
-                                  std::string_view postmaster);
+[[nodiscard]] std::string fill_in(std::string_view sentence, const Values& values);
 
 }  // namespace fulmar::notice

@@ -71,5 +71,18 @@ TEST(NoticeGolden, with_content) {
   expect_golden("failed-with-content", facts);
 }
 
+TEST(NoticeGolden, suspended_by_the_operator) {
+  for (const NoticeKind kind : {NoticeKind::failed, NoticeKind::delayed}) {
+    NoticeFacts facts = sample_facts(kind, Errc::administrative);
+    const bool failed = kind == NoticeKind::failed;
+    facts.recipients[0].expired = failed;
+    facts.recipients[0].failure.status = {static_cast<std::uint8_t>(failed ? 5 : 4), 3, 2};
+    facts.recipients[0].failure.detail = "suspended by the operator until 2026-11-25T08:15:00.000Z";
+    facts.last_attempt.reset();
+    facts.technical.clear();
+    expect_golden(std::string(to_string(kind)) + "-suspended", facts);
+  }
+}
+
 }  // namespace
 }  // namespace fulmar::notice
