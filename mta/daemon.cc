@@ -106,6 +106,7 @@ Daemon::Started Daemon::open_spool() {
   }
   store_ = *std::move(opened);
   policy_store_ = std::make_unique<SpoolPolicyStore>(*store_);
+  suspensions_ = std::make_unique<delivery::Suspensions>(*store_);
   return {};
 }
 
@@ -121,13 +122,17 @@ asio::awaitable<Daemon::Started> Daemon::recover() {
   for (const queue::SetAside& entry : recovered->set_aside) {
     log_error("spool entry set aside: it cannot be read",
               {{"key", entry.key}, {"reason", why(entry.why)}});
+    quarantine_.add(entry);
   }
   for (const MessageId& message : recovered->pinned)
     line_->pin(message);
   log_info("spool opened", {{"deliveries", std::to_string(line_->depth().deliveries)},
                             {"set_aside", std::to_string(recovered->set_aside.size())},
                             {"orphans_removed", std::to_string(recovered->orphans_removed)}});
-  set_aside_ = recovered->set_aside.size();
+  const auto suspensions = co_await suspensions_->load();
+  if (!suspensions) {
+    co_return std::unexpected(StartFailure{kExitTryLater, why(suspensions.error())});
+  }
   co_return Started{};
 }
 
@@ -171,8 +176,8 @@ Daemon::Started Daemon::open_sockets() {
       delivery::ReportBackSettings{config_.hostname, config_.postmaster, config_.notify,
                                    config_.retry});
   courier_ = std::make_unique<delivery::Courier>(
-      delivery::CourierParts{attempt, *store_, *line_, first_copies_, *report_back_, clock_,
-                             *random_, metrics_},
+      delivery::CourierParts{attempt, *store_, *line_, first_copies_, *report_back_, *suspensions_,
+                             quarantine_, clock_, *random_, metrics_},
       delivery::CourierSettings{settings, config_.retry, config_.notify});
   dispatcher_ = std::make_unique<delivery::Dispatcher>(*line_, *courier_, clock_, runtime_.main(),
                                                        [this] { return runtime_.next(); });
@@ -180,6 +185,8 @@ Daemon::Started Daemon::open_sockets() {
       std::make_unique<DaemonOperations>(OperationsParts{.store = *store_,
                                                          .line = *line_,
                                                          .courier = *courier_,
+                                                         .suspensions = *suspensions_,
+                                                         .quarantine = quarantine_,
                                                          .attempt = attempt,
                                                          .attempt_settings = settings,
                                                          .mta_sts = engine_->mta_sts(),
@@ -187,7 +194,6 @@ Daemon::Started Daemon::open_sockets() {
                                                          .metrics = metrics_,
                                                          .dnssec = *dnssec_,
                                                          .hostname = config_.hostname.str(),
-                                                         .set_aside = set_aside_,
                                                          .started = started_at_});
   intake_ = std::make_unique<intake::Intake>(
       intake::IntakeParts{

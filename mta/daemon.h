@@ -72,7 +72,9 @@ class Daemon {
   delivery::ConnectionPool pool_{{}, clock_};
   delivery::FirstCopies first_copies_;
   delivery::UnreachableAddresses unreachable_;
+  delivery::Quarantine quarantine_;
   std::unique_ptr<queue::Store> store_;
+  std::unique_ptr<delivery::Suspensions> suspensions_;
   std::unique_ptr<SpoolPolicyStore> policy_store_;
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<DnssecWatch> dnssec_;
@@ -85,8 +87,7 @@ class Daemon {
   std::unique_ptr<control::ControlServer> control_;
   TaskGroup background_;
   UtcTime started_at_{};
-  std::size_t set_aside_ = 0;  // spool entries found unreadable at start
-  bool cut_off_ = false;       // deliveries were still running when time was up
+  bool cut_off_ = false;  // deliveries were still running when time was up
   int exit_code_ = 0;
 };
 

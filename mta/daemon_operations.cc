@@ -6,9 +6,10 @@
 
 #include "base/ascii.h"
 #include "base/log.h"
-#include "mta/delivery/claim.h"
 #include "mta/delivery/explain.h"
 #include "mta/delivery/record.h"
+#include "mta/queue_view.h"
+#include "queue/backoff.h"
 
 namespace fulmar::mta {
 
@@ -19,57 +20,20 @@ using queue::DeliveryKey;
 
 namespace {
 
-std::string sender_text(const queue::Message& message) {
-  return message.sender ? message.sender->text : "<>";
-}
-
-json::object recipient_json(const queue::Recipient& recipient, const queue::Delivery& delivery) {
-  return {{"address", recipient.address.text},
-          {"domain", to_string(delivery.destination)},
-          {"state", delivery.attempts == 0 ? "queued" : "deferred"},
-          {"attempts", delivery.attempts},
-          {"next_attempt", to_iso8601(delivery.next_attempt)},
-          {"host", recipient.last_host},
-          {"reply", recipient.last_reply},
-          {"reason", recipient.last_failure ? delivery::to_json(*recipient.last_failure)
-                                            : json::value(nullptr)}};
-}
-
-json::object message_json(const queue::Message& message) {
-  return {{"id", message.id.str()},
-          {"sender", message.sender ? message.sender->text : std::string()},
-          {"size", message.size},
-          {"arrived", to_iso8601(message.arrived)},
-          {"requiretls", message.requiretls},
-          {"tls_optional", message.tls_optional},
-          {"recipients", json::array{}}};
-}
-
 json::value parse_record(const std::string& text) {
   boost::system::error_code ec;
   json::value parsed = json::parse(text, ec);
   return ec ? json::value(nullptr) : parsed;
 }
 
-bool has_recipient(const queue::Delivery& delivery, const std::string& address) {
-  return std::ranges::any_of(delivery.recipients, [&](const queue::Recipient& recipient) {
-    return equals_ignoring_case(recipient.address.text, address);
-  });
-}
-
-bool has_reason(const queue::Delivery& delivery, const std::string& reason) {
-  return std::ranges::any_of(delivery.recipients, [&](const queue::Recipient& recipient) {
-    return recipient.last_failure && to_string(recipient.last_failure->code) == reason;
-  });
-}
-
-bool matches(const QueueFilter& filter, const queue::Message& message,
-             const queue::Delivery& delivery, UtcTime now) {
-  if (filter.sender && !equals_ignoring_case(*filter.sender, sender_text(message))) return false;
-  if (filter.recipient && !has_recipient(delivery, *filter.recipient)) return false;
-  if (filter.domain && delivery.destination != MailHost(*filter.domain)) return false;
-  if (filter.older_than && now - message.arrived < *filter.older_than) return false;
-  return !filter.reason || has_reason(delivery, *filter.reason);
+void log_change(const std::string& what, const DeliveryKey& key, const std::string& reason) {
+  const LogField id{"id", key.message.str()};
+  const LogField destination{"destination", to_string(key.destination)};
+  if (reason.empty()) {
+    log_info(what, {id, destination});
+  } else {
+    log_info(what, {id, destination, {"reason", reason}});
+  }
 }
 
 json::object policy_json(const tls::StsCacheEntry& entry, UtcTime now) {
@@ -112,11 +76,12 @@ asio::awaitable<json::value> DaemonOperations::status() {
       {"spool",
        {{"writable", parts_.store.writable()},
         {"free_bytes", free_space ? json::value(*free_space) : json::value(nullptr)},
-        {"set_aside", parts_.set_aside}}},
+        {"set_aside", parts_.quarantine.count()}}},
       {"queue",
        {{"messages", depth.messages},
         {"deliveries", depth.deliveries},
         {"running", depth.running}}},
+      {"suspended", parts_.suspensions.list(parts_.clock.utc_now()).size()},
       {"dnssec", to_json(dnssec)},
       {"counters",
        {{"sessions_accepted", m.sessions_accepted.value()},
@@ -176,8 +141,9 @@ asio::awaitable<Result<json::value>> DaemonOperations::queue_list(QueueFilter fi
     if (list.empty() || key.message != current) list.emplace_back(message_json(*message));
     current = key.message;
     json::array& recipients = list.back().as_object()["recipients"].as_array();
+    const auto suspension = parts_.suspensions.find(key.destination, parts_.clock.utc_now());
     for (const auto& recipient : delivery->recipients)
-      recipients.emplace_back(recipient_json(recipient, *delivery));
+      recipients.emplace_back(recipient_json(recipient, *delivery, suspension));
   }
   co_return json::value(std::move(list));
 }
@@ -195,8 +161,9 @@ asio::awaitable<Result<json::value>> DaemonOperations::queue_show(MessageId id) 
     const auto delivery = co_await parts_.store.read_delivery(key.message, key.destination);
     if (!delivery) continue;
     json::array& recipients = answer["recipients"].as_array();
+    const auto suspension = parts_.suspensions.find(key.destination, parts_.clock.utc_now());
     for (const auto& recipient : delivery->recipients)
-      recipients.emplace_back(recipient_json(recipient, *delivery));
+      recipients.emplace_back(recipient_json(recipient, *delivery, suspension));
     for (const queue::Attempt& attempt : delivery->history) {
       history.push_back({{"at", to_iso8601(attempt.at)},
                          {"destination", to_string(key.destination)},
@@ -207,39 +174,103 @@ asio::awaitable<Result<json::value>> DaemonOperations::queue_show(MessageId id) 
   co_return json::value(std::move(answer));
 }
 
-asio::awaitable<Result<json::value>> DaemonOperations::queue_retry(QueueFilter filter) {
+/// `change` takes over what was claimed from the line; `logged` is said of each one changed.
+asio::awaitable<Result<json::value>> DaemonOperations::change_each(QueueFilter filter,
+                                                                   std::string logged,
+                                                                   std::string reason,
+                                                                   Change change) {
   std::uint64_t changed = 0;
+  std::uint64_t running = 0;
   const auto selected = co_await select(std::move(filter));
   for (const DeliveryKey& key : selected) {
-    if (!parts_.line.claim(key)) continue;
-    delivery::Claim claim(parts_.line, key, parts_.clock.utc_now());
-    // The record carries the due time; the courier looks there.
-    auto record = co_await parts_.store.read_delivery(key.message, key.destination);
-    if (!record) continue;  // the courier finds out why; the claim puts it back
-    const UtcTime due = parts_.clock.utc_now();
-    record->next_attempt = due;
-    queue::Batch batch{queue::PutDelivery{*record}};
-    const auto stored = co_await parts_.store.commit_relaxed(std::move(batch));
-    if (!stored) co_return fail(stored.error());
-    claim.put_back({.attempt = due});
+    if (!parts_.line.claim(key)) {
+      ++running;
+      continue;
+    }
+    FULMAR_CO_TRY(const delivery::Changed result, co_await change(key));
+    if (result == delivery::Changed::no) continue;
     ++changed;
+    if (!logged.empty()) log_change(logged, key, reason);
   }
-  co_return json::value{{"changed", changed}};
+  co_return json::value{{"changed", changed}, {"running", running}};
+}
+
+asio::awaitable<Result<json::value>> DaemonOperations::queue_retry(QueueFilter filter) {
+  return change_each(std::move(filter), {}, {},
+                     [this](const DeliveryKey& key) { return parts_.courier.retry(key); });
+}
+
+asio::awaitable<Result<json::value>> DaemonOperations::queue_hold(QueueFilter filter) {
+  return change_each(std::move(filter), "delivery held by operator", {},
+                     [this](const DeliveryKey& key) { return parts_.courier.hold(key); });
+}
+
+asio::awaitable<Result<json::value>> DaemonOperations::queue_release(QueueFilter filter) {
+  return change_each(std::move(filter), "delivery released by operator", {},
+                     [this](const DeliveryKey& key) { return parts_.courier.release(key); });
+}
+
+asio::awaitable<Result<json::value>> DaemonOperations::queue_bounce(QueueFilter filter,
+                                                                    std::string reason) {
+  return change_each(
+      std::move(filter), "delivery bounced by operator", reason,
+      [this, reason](const DeliveryKey& key) { return parts_.courier.bounce(key, reason); });
 }
 
 asio::awaitable<Result<json::value>> DaemonOperations::queue_delete(QueueFilter filter,
                                                                     std::string reason) {
-  std::uint64_t changed = 0;
-  const auto selected = co_await select(std::move(filter));
-  for (const DeliveryKey& key : selected) {
-    if (!parts_.line.claim(key)) continue;
-    FULMAR_CO_TRY_VOID(co_await parts_.courier.remove(key));
-    log_info("delivery deleted by operator", {{"id", key.message.str()},
-                                              {"destination", to_string(key.destination)},
-                                              {"reason", reason}});
-    ++changed;
+  return change_each(std::move(filter), "delivery deleted by operator", std::move(reason),
+                     [this](const DeliveryKey& key) { return parts_.courier.remove(key); });
+}
+
+asio::awaitable<Result<json::value>> DaemonOperations::quarantine() {
+  json::array list;
+  for (const queue::SetAside& record : parts_.quarantine.list())
+    list.emplace_back(set_aside_json(record));
+  co_return json::value(std::move(list));
+}
+
+/// Every delivery to these next hops is looked at anew; the courier puts back what has to wait.
+void DaemonOperations::hasten(const conf::DomainPattern& domain) {
+  std::vector<MailHost> destinations;
+  for (const DeliveryKey& key : parts_.line.keys()) {
+    if (domain.matches(key.destination)) destinations.push_back(key.destination);
   }
-  co_return json::value{{"changed", changed}};
+  std::ranges::sort(destinations);
+  const auto repeated = std::ranges::unique(destinations);
+  destinations.erase(repeated.begin(), repeated.end());
+  const UtcTime now = parts_.clock.utc_now();
+  for (const MailHost& destination : destinations)
+    parts_.line.hasten(destination, now);
+}
+
+asio::awaitable<Result<json::value>> DaemonOperations::suspend(conf::DomainPattern domain,
+                                                               std::chrono::seconds time,
+                                                               std::string reason) {
+  const UtcTime now = parts_.clock.utc_now();
+  const delivery::Suspension suspension{
+      .domain = std::move(domain), .since = now, .until = now + time, .reason = std::move(reason)};
+  FULMAR_CO_TRY_VOID(co_await parts_.suspensions.suspend(suspension));
+  log_info("destination suspended by operator", {{"domain", suspension.domain.str()},
+                                                 {"until", to_iso8601(suspension.until)},
+                                                 {"reason", suspension.reason}});
+  // What waits for an earlier suspension of this domain may have to wait for less long now.
+  hasten(suspension.domain);
+  co_return json::value(suspension_json(suspension));
+}
+
+asio::awaitable<Result<json::value>> DaemonOperations::resume(conf::DomainPattern domain) {
+  FULMAR_CO_TRY_VOID(co_await parts_.suspensions.resume(domain, parts_.clock.utc_now()));
+  log_info("destination resumed by operator", {{"domain", domain.str()}});
+  hasten(domain);
+  co_return json::value{{"resumed", domain.str()}};
+}
+
+asio::awaitable<Result<json::value>> DaemonOperations::suspended() {
+  json::array list;
+  for (const auto& suspension : parts_.suspensions.list(parts_.clock.utc_now()))
+    list.emplace_back(suspension_json(suspension));
+  co_return json::value(std::move(list));
 }
 
 asio::awaitable<Result<json::value>> DaemonOperations::policy_list() {
@@ -280,8 +311,11 @@ asio::awaitable<json::object> DaemonOperations::waiting_for(MailHost destination
   for (const DeliveryKey& key : parts_.line.keys()) {
     if (key.destination != destination || ++looked_at > 100) continue;
     const auto delivery = co_await parts_.store.read_delivery(key.message, key.destination);
-    if (delivery && (!next || delivery->next_attempt < *next)) next = delivery->next_attempt;
+    if (!delivery || delivery->held) continue;
+    if (!next || delivery->next_attempt < *next) next = delivery->next_attempt;
   }
+  const auto suspension = parts_.suspensions.find(destination, parts_.clock.utc_now());
+  if (next && suspension) next = std::max(*next, suspension->until);
   if (next) answer["next_attempt"] = to_iso8601(*next);
   co_return answer;
 }
@@ -291,6 +325,8 @@ asio::awaitable<Result<json::value>> DaemonOperations::explain(std::string targe
   FULMAR_CO_TRY(const MailHost destination, delivery::parse_target(target));
   json::object answer =
       co_await delivery::explain(parts_.attempt, parts_.attempt_settings, destination, connect);
+  const auto suspension = parts_.suspensions.find(destination, parts_.clock.utc_now());
+  answer["suspended"] = suspension ? json::value(suspension_json(*suspension)) : nullptr;
   answer["queue"] = co_await waiting_for(destination);
   co_return json::value(std::move(answer));
 }

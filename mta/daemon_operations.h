@@ -2,6 +2,8 @@
 #pragma once
 
 #include <boost/json/value.hpp>
+#include <functional>
+#include <string>
 #include <vector>
 
 #include "base/clock.h"
@@ -9,6 +11,8 @@
 #include "mta/control/operations.h"
 #include "mta/delivery/attempt.h"
 #include "mta/delivery/courier.h"
+#include "mta/delivery/quarantine.h"
+#include "mta/delivery/suspensions.h"
 #include "mta/delivery/waiting_line.h"
 #include "mta/dnssec_watch.h"
 #include "queue/store.h"
@@ -21,6 +25,8 @@ struct OperationsParts {
   queue::Store& store;
   delivery::WaitingLine& line;
   delivery::Courier& courier;
+  delivery::Suspensions& suspensions;
+  const delivery::Quarantine& quarantine;
   delivery::AttemptParts attempt;
   delivery::AttemptSettings attempt_settings;
   tls::MtaSts& mta_sts;
@@ -28,7 +34,6 @@ struct OperationsParts {
   Metrics& metrics;
   const DnssecWatch& dnssec;
   std::string hostname;
-  std::size_t set_aside = 0;  ///< Spool entries that could not be read at start.
   UtcTime started{};
 };
 
@@ -42,8 +47,20 @@ class DaemonOperations final : public control::Operations {
   boost::asio::awaitable<Result<boost::json::value>> queue_show(MessageId id) override;
   boost::asio::awaitable<Result<boost::json::value>> queue_retry(
       control::QueueFilter filter) override;
+  boost::asio::awaitable<Result<boost::json::value>> queue_hold(
+      control::QueueFilter filter) override;
+  boost::asio::awaitable<Result<boost::json::value>> queue_release(
+      control::QueueFilter filter) override;
+  boost::asio::awaitable<Result<boost::json::value>> queue_bounce(control::QueueFilter filter,
+                                                                  std::string reason) override;
   boost::asio::awaitable<Result<boost::json::value>> queue_delete(control::QueueFilter filter,
                                                                   std::string reason) override;
+  boost::asio::awaitable<Result<boost::json::value>> quarantine() override;
+  boost::asio::awaitable<Result<boost::json::value>> suspend(conf::DomainPattern domain,
+                                                             std::chrono::seconds time,
+                                                             std::string reason) override;
+  boost::asio::awaitable<Result<boost::json::value>> resume(conf::DomainPattern domain) override;
+  boost::asio::awaitable<Result<boost::json::value>> suspended() override;
   boost::asio::awaitable<Result<boost::json::value>> policy_list() override;
   boost::asio::awaitable<Result<boost::json::value>> policy_show(Domain domain) override;
   boost::asio::awaitable<Result<boost::json::value>> policy_refresh(Domain domain) override;
@@ -52,6 +69,12 @@ class DaemonOperations final : public control::Operations {
                                                              control::Connect connect) override;
 
  private:
+  using Change = std::function<boost::asio::awaitable<Result<delivery::Changed>>(
+      const queue::DeliveryKey& key)>;
+  boost::asio::awaitable<Result<boost::json::value>> change_each(control::QueueFilter filter,
+                                                                 std::string logged,
+                                                                 std::string reason, Change change);
+  void hasten(const conf::DomainPattern& domain);
   boost::asio::awaitable<std::vector<queue::DeliveryKey>> select(control::QueueFilter filter);
   boost::asio::awaitable<boost::json::object> waiting_for(MailHost destination);
 

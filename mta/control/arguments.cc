@@ -49,35 +49,64 @@ void add_ids(CLI::App& command, Invocation& invocation) {
       "IDS", take, "Queue ids; - reads them from standard input");
 }
 
-void add_filter(CLI::App& command, Invocation& invocation) {
-  add_ids(command, invocation);
-  add_condition(command, invocation, "sender", "Sender's address; <> for messages without one");
-  add_condition(command, invocation, "recipient", "A recipient's address");
-  add_condition(command, invocation, "domain", "Domain that a delivery is for");
-  add_condition(command, invocation, "older-than", "Age: 30m, 2h, 1d");
-}
+/// Whether --reason is a condition, or the operator's words.
+enum class ReasonIs : std::uint8_t { condition, words };
 
-void add_all(CLI::App& command, Invocation& invocation) {
-  command.add_flag("--all", invocation.all, "Every message; needed when no condition is given");
+CLI::App* add_filtered(CLI::App& parent, const std::string& name, const std::string& help,
+                       Invocation& invocation, Command command, ReasonIs reason) {
+  CLI::App* added = add_command(parent, name, help, invocation, command);
+  add_ids(*added, invocation);
+  add_condition(*added, invocation, "sender", "Sender's address; <> for messages without one");
+  add_condition(*added, invocation, "recipient", "A recipient's address");
+  add_condition(*added, invocation, "domain", "Domain that a delivery is for");
+  add_condition(*added, invocation, "older-than", "Age: 30m, 2h, 1d");
+  add_condition(*added, invocation, "state", "queued (not tried yet), deferred or held");
+  if (reason == ReasonIs::condition) {
+    add_condition(*added, invocation, "reason", "Class of the last failure, such as dane-mismatch");
+  }
+  if (changes_the_queue(command)) {
+    added->add_flag("--all", invocation.all, "Every message; needed when no condition is given");
+  }
+  return added;
 }
 
 void add_queue(CLI::App& app, Invocation& invocation) {
   CLI::App* queue = add_group(app, "queue", "Messages that wait");
-  CLI::App* list = add_command(*queue, "list", "List messages", invocation, Command::queue_list);
-  add_filter(*list, invocation);
-  add_condition(*list, invocation, "reason", "Class of the last failure, such as dane-mismatch");
-  CLI::App* show =
-      add_command(*queue, "show", "One message in full", invocation, Command::queue_show);
-  show->add_option("ID", invocation.subject, "Queue id")->required();
-  CLI::App* retry = add_command(*queue, "retry", "Try again now", invocation, Command::queue_retry);
-  add_filter(*retry, invocation);
-  add_condition(*retry, invocation, "reason", "Class of the last failure, such as dane-mismatch");
-  add_all(*retry, invocation);
-  CLI::App* removal = add_command(*queue, "delete", "Remove messages; nobody is told", invocation,
-                                  Command::queue_delete);
-  add_filter(*removal, invocation);
-  removal->add_option("--reason", invocation.reason, "Why, for the log");
-  add_all(*removal, invocation);
+  const auto add = [&](const std::string& name, const std::string& help, Command command,
+                       ReasonIs reason = ReasonIs::condition) {
+    return add_filtered(*queue, name, help, invocation, command, reason);
+  };
+  add("list", "List messages", Command::queue_list);
+  add_command(*queue, "show", "One message in full", invocation, Command::queue_show)
+      ->add_option("ID", invocation.subject, "Queue id")
+      ->required();
+  add("retry", "Try again now", Command::queue_retry);
+  add("hold", "Do nothing about messages until they are released", Command::queue_hold);
+  add("release", "Let held messages go on now", Command::queue_release);
+  add("bounce", "End messages with a notice to their senders", Command::queue_bounce,
+      ReasonIs::words)
+      ->add_option("--reason", invocation.reason, "Why: the senders read it")
+      ->required();
+  add("delete", "Remove messages; nobody is told", Command::queue_delete, ReasonIs::words)
+      ->add_option("--reason", invocation.reason, "Why, for the log");
+  add_command(*queue, "quarantine", "Records that were set aside because they cannot be read",
+              invocation, Command::queue_quarantine);
+}
+
+void add_suspensions(CLI::App& app, Invocation& invocation) {
+  CLI::App* suspend = add_command(app, "suspend", "Make no attempts to a destination for a while",
+                                  invocation, Command::suspend);
+  suspend
+      ->add_option("DOMAIN", invocation.subject,
+                   "Next-hop domain, or .domain for every name below it")
+      ->required();
+  suspend->add_option("--for", invocation.time, "How long: 30m, 2h, 1d")->required();
+  suspend->add_option("--reason", invocation.reason, "Why, for other operators")->required();
+  add_command(app, "resume", "End a suspension now", invocation, Command::resume)
+      ->add_option("DOMAIN", invocation.subject, "As it was suspended")
+      ->required();
+  add_command(app, "suspended", "List the destinations that are suspended", invocation,
+              Command::suspended);
 }
 
 void add_policy(CLI::App& app, Invocation& invocation) {
@@ -110,6 +139,7 @@ void add_commands(CLI::App& app, Invocation& invocation) {
   explain->add_option("TARGET", invocation.subject, "Domain or address")->required();
   explain->add_flag("--connect", invocation.connect, "Also connect to the hosts and verify them");
   add_queue(app, invocation);
+  add_suspensions(app, invocation);
   add_policy(app, invocation);
   add_command(app, "status", "Health, queue and counters", invocation, Command::status);
 }
@@ -124,8 +154,7 @@ NoInvocation stop(const CLI::App& app, const CLI::ParseError& error) {
 
 /// A change of the queue must say what it is for: forgetting the filter must not empty the queue.
 std::optional<NoInvocation> missing_filter(const Invocation& invocation) {
-  const bool changes =
-      invocation.command == Command::queue_retry || invocation.command == Command::queue_delete;
+  const bool changes = changes_the_queue(invocation.command);
   if (!changes || invocation.all == invocation.conditions.empty()) return std::nullopt;
   return NoInvocation{mta::kExitUsage,
                       invocation.all ? "fulmar: --all and conditions exclude each other\n"
@@ -133,6 +162,19 @@ std::optional<NoInvocation> missing_filter(const Invocation& invocation) {
 }
 
 }  // namespace
+
+bool changes_the_queue(Command command) {
+  switch (command) {
+    case Command::queue_retry:
+    case Command::queue_hold:
+    case Command::queue_release:
+    case Command::queue_bounce:
+    case Command::queue_delete:
+      return true;
+    default:
+      return false;
+  }
+}
 
 std::expected<Invocation, NoInvocation> parse_arguments(std::vector<std::string> words) {
   Invocation invocation;

@@ -19,7 +19,14 @@ enum class Command : std::uint8_t {
   queue_list,
   queue_show,
   queue_retry,
+  queue_hold,
+  queue_release,
+  queue_bounce,
   queue_delete,
+  queue_quarantine,
+  suspend,
+  resume,
+  suspended,
   policy_list,
   policy_show,
   policy_refresh,
@@ -35,10 +42,15 @@ struct Invocation {
   std::vector<Condition>
       conditions;      ///< The filter, ids too; an id "-" stands for those on standard input.
   bool all = false;    ///< --all: every message is meant.
-  std::string reason;  ///< Of `queue delete`, for the log.
+  std::string reason;  ///< Of `queue delete` for the log, of `queue bounce` for the sender, of
+                       ///< `suspend` for other operators.
+  std::string time;    ///< How long to suspend: "1h".
   bool connect = false;
   bool defaults = false;
 };
+
+/// Of several messages, so that it must say which, or that it means all.
+[[nodiscard]] bool changes_the_queue(Command command);
 
 /// Nothing is to be done: the help was asked for, or the words make no sense.
 struct NoInvocation {

@@ -19,6 +19,8 @@ namespace {
 
 namespace json = boost::json;
 
+constexpr const char* kQuarantinePath = "/v1/quarantine";
+
 int complain(const Surroundings& around, const Error& error) {
   around.err << "fulmar: " << sanitize_line(error.detail, 4096) << '\n';
   switch (error.code) {
@@ -101,22 +103,42 @@ Result<std::optional<QueueFilter>> read_filter(const Invocation& invocation,
   return filter;
 }
 
-std::string policy_path(const std::string& domain) {
+/// "/v1/…/…", the last segment as it is needed in a URL.
+std::string path_to(std::string_view collection, const std::string& name) {
   boost::urls::url url;
   url.set_path_absolute(true);
   for (const std::string_view segment :
-       {std::string_view("v1"), std::string_view("policies"), std::string_view(domain)}) {
+       {std::string_view("v1"), collection, std::string_view(name)})
     url.segments().push_back(segment);
-  }
   return std::string(url.encoded_path());
+}
+
+std::string policy_path(const std::string& domain) {
+  return path_to("policies", domain);
+}
+
+std::string_view change_path(Command command) {
+  switch (command) {
+    case Command::queue_hold:
+      return "/v1/queue/hold";
+    case Command::queue_release:
+      return "/v1/queue/release";
+    case Command::queue_bounce:
+      return "/v1/queue/bounce";
+    case Command::queue_delete:
+      return "/v1/queue/delete";
+    default:
+      return "/v1/queue/retry";
+  }
 }
 
 Result<Request> change_request(const Invocation& invocation, const QueueFilter& filter) {
   json::object body = {{"filter", filter_to_json(filter)}};
   if (invocation.all) body["all"] = true;
-  const bool deletes = invocation.command == Command::queue_delete;
-  if (deletes) body["reason"] = invocation.reason;
-  return Request{"POST", deletes ? "/v1/queue/delete" : "/v1/queue/retry", json::serialize(body)};
+  const bool ends =
+      invocation.command == Command::queue_bounce || invocation.command == Command::queue_delete;
+  if (ends) body["reason"] = invocation.reason;
+  return Request{"POST", std::string(change_path(invocation.command)), json::serialize(body)};
 }
 
 Result<Request> simple_request(const Invocation& invocation) {
@@ -125,6 +147,17 @@ Result<Request> simple_request(const Invocation& invocation) {
       FULMAR_TRY(const MessageId id, MessageId::parse(invocation.subject));
       return Request{"GET", "/v1/queue/" + id.str(), {}};
     }
+    case Command::queue_quarantine:
+      return Request{"GET", kQuarantinePath, {}};
+    case Command::suspend: {
+      const json::object body = {
+          {"domain", invocation.subject}, {"for", invocation.time}, {"reason", invocation.reason}};
+      return Request{"POST", "/v1/suspensions", json::serialize(body)};
+    }
+    case Command::resume:
+      return Request{"DELETE", path_to("suspensions", invocation.subject), {}};
+    case Command::suspended:
+      return Request{"GET", "/v1/suspensions", {}};
     case Command::policy_list:
       return Request{"GET", "/v1/policies", {}};
     case Command::policy_show:
@@ -150,8 +183,19 @@ std::string render(Command command, const json::value& answer) {
     case Command::policy_refresh:
       return render_policy(answer);
     case Command::queue_retry:
+    case Command::queue_hold:
+    case Command::queue_release:
+    case Command::queue_bounce:
     case Command::queue_delete:
       return render_changed(answer);
+    case Command::queue_quarantine:
+      return render_quarantine(answer);
+    case Command::suspend:
+      return render_suspensions(json::array{answer});
+    case Command::resume:
+      return "resumed\n";
+    case Command::suspended:
+      return render_suspensions(answer);
     case Command::policy_forget:
       return "forgotten\n";
     case Command::explain:
@@ -175,6 +219,25 @@ int ask_and_print(const Invocation& invocation, const Surroundings& around,
   return mta::kExitDone;
 }
 
+/// On standard error: what standard output holds goes on to other commands.
+void mention_quarantine(const Surroundings& around, const conf::Config& config) {
+  const auto answer = ask_daemon(config.control.socket, Request{"GET", kQuarantinePath, {}});
+  const json::array* records = answer ? answer->if_array() : nullptr;
+  if (records == nullptr || records->empty()) return;
+  around.err << "fulmar: set aside because they cannot be read: " << records->size()
+             << "; see fulmar queue quarantine\n";
+}
+
+int list_queue(const Invocation& invocation, const Surroundings& around, const conf::Config& config,
+               const QueueFilter& filter) {
+  const std::string query = filter_to_query(filter);
+  const int code =
+      ask_and_print(invocation, around, config,
+                    Request{"GET", query.empty() ? "/v1/queue" : "/v1/queue?" + query, {}});
+  if (code == mta::kExitDone && !invocation.json) mention_quarantine(around, config);
+  return code;
+}
+
 int work_on_queue(const Invocation& invocation, const Surroundings& around,
                   const conf::Config& config) {
   const auto filter = read_filter(invocation, around);
@@ -183,12 +246,9 @@ int work_on_queue(const Invocation& invocation, const Surroundings& around,
     around.err << "fulmar: no ids on standard input\n";
     return mta::kExitDone;
   }
-  if (invocation.command != Command::queue_list) {
-    return ask_and_print(invocation, around, config, change_request(invocation, **filter));
-  }
-  const std::string query = filter_to_query(**filter);
-  return ask_and_print(invocation, around, config,
-                       Request{"GET", query.empty() ? "/v1/queue" : "/v1/queue?" + query, {}});
+  if (invocation.command == Command::queue_list)
+    return list_queue(invocation, around, config, **filter);
+  return ask_and_print(invocation, around, config, change_request(invocation, **filter));
 }
 
 /// The daemon knows its cached policies and its queue; without it the same code starts from
@@ -226,10 +286,10 @@ int carry_out_command(const Invocation& invocation, const Surroundings& around,
     case Command::explain:
       return explain(invocation, around, loaded.config);
     case Command::queue_list:
-    case Command::queue_retry:
-    case Command::queue_delete:
       return work_on_queue(invocation, around, loaded.config);
     default:
+      if (changes_the_queue(invocation.command))
+        return work_on_queue(invocation, around, loaded.config);
       return ask_and_print(invocation, around, loaded.config, simple_request(invocation));
   }
 }

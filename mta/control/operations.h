@@ -14,8 +14,16 @@
 #include "base/domain.h"
 #include "base/message_id.h"
 #include "base/result.h"
+#include "conf/destination.h"
 
 namespace fulmar::control {
+
+/// How a delivery waits.
+enum class DeliveryState : std::uint8_t {
+  queued,    ///< Not tried yet.
+  deferred,  ///< Tried, and to be tried again.
+  held,      ///< By an operator, until it is released.
+};
 
 /// Which queued messages are meant. All given conditions must hold; none given means every message.
 struct QueueFilter {
@@ -25,12 +33,16 @@ struct QueueFilter {
   std::optional<std::string> recipient;  ///< Whole address, ignoring case.
   std::optional<Domain> domain;          ///< A recipient's next-hop domain.
   std::optional<std::chrono::seconds> older_than;
+  std::optional<DeliveryState> state;
   std::optional<std::string> reason;  ///< Class of the last failure: "dane-mismatch".
 };
 
+/// What an operator writes for others to read: one line.
+inline constexpr std::size_t kMaxReason = 500;
+
 enum class Connect : std::uint8_t { no, yes };
 
-/// The most deliveries that one request lists, retries or deletes.
+/// The most deliveries that one request lists or changes.
 inline constexpr std::size_t kMaxListed = 100'000;
 
 /// May be called on any thread. Errors: not_found, invalid_argument, and those of the store.
@@ -42,11 +54,34 @@ class Operations {
   virtual boost::asio::awaitable<Result<boost::json::value>> queue_list(QueueFilter filter) = 0;
   /// One message with envelope, recipients, history and decision records.
   virtual boost::asio::awaitable<Result<boost::json::value>> queue_show(MessageId id) = 0;
-  /// {"changed": n}: how many deliveries are due now.
+  // Each answers {"changed": n, "running": m}: how many deliveries are so now, and how many were
+  // left alone because they were being attempted just then.
+
+  /// Due now. Held ones stay held.
   virtual boost::asio::awaitable<Result<boost::json::value>> queue_retry(QueueFilter filter) = 0;
-  /// {"changed": n}: removed without notice; `reason` goes to the log.
+  /// Neither attempted nor expired until they are released.
+  virtual boost::asio::awaitable<Result<boost::json::value>> queue_hold(QueueFilter filter) = 0;
+  /// Held ones are due now.
+  virtual boost::asio::awaitable<Result<boost::json::value>> queue_release(QueueFilter filter) = 0;
+  /// Ended, with a notice to the sender that gives the reason.
+  virtual boost::asio::awaitable<Result<boost::json::value>> queue_bounce(QueueFilter filter,
+                                                                          std::string reason) = 0;
+  /// Removed without notice; `reason` goes to the log.
   virtual boost::asio::awaitable<Result<boost::json::value>> queue_delete(QueueFilter filter,
                                                                           std::string reason) = 0;
+
+  /// Array of the spool's records that cannot be read.
+  virtual boost::asio::awaitable<Result<boost::json::value>> quarantine() = 0;
+
+  /// No attempts to these next hops for so long. Answers the suspension.
+  virtual boost::asio::awaitable<Result<boost::json::value>> suspend(conf::DomainPattern domain,
+                                                                     std::chrono::seconds time,
+                                                                     std::string reason) = 0;
+  /// Their deliveries go on now. not_found when exactly this is not suspended.
+  virtual boost::asio::awaitable<Result<boost::json::value>> resume(conf::DomainPattern domain) = 0;
+  /// Array of suspensions, by domain.
+  virtual boost::asio::awaitable<Result<boost::json::value>> suspended() = 0;
+
   virtual boost::asio::awaitable<Result<boost::json::value>> policy_list() = 0;
   virtual boost::asio::awaitable<Result<boost::json::value>> policy_show(Domain domain) = 0;
   virtual boost::asio::awaitable<Result<boost::json::value>> policy_refresh(Domain domain) = 0;

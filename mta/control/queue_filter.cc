@@ -48,6 +48,17 @@ Result<> set_older_than(QueueFilter& filter, const Condition& condition) {
   return {};
 }
 
+Result<> set_state(QueueFilter& filter, const Condition& condition) {
+  if (filter.state) return refuse(condition.first, "given twice");
+  for (const auto state : {DeliveryState::queued, DeliveryState::deferred, DeliveryState::held}) {
+    if (to_string(state) == condition.second) filter.state = state;
+  }
+  if (!filter.state)
+    return refuse(condition.first,
+                  "\"" + condition.second + "\" is none of queued, deferred, held");
+  return {};
+}
+
 Result<> set_reason(QueueFilter& filter, const Condition& condition) {
   FULMAR_TRY_VOID(set_once(filter.reason, condition));
   if (!parse_errc(*filter.reason))
@@ -62,6 +73,7 @@ Result<> apply(QueueFilter& filter, const Condition& condition) {
   if (name == "recipient") return set_once(filter.recipient, condition);
   if (name == "domain") return set_domain(filter, condition);
   if (name == "older_than" || name == "older-than") return set_older_than(filter, condition);
+  if (name == "state") return set_state(filter, condition);
   if (name == "reason") return set_reason(filter, condition);
   return refuse(name, "is not a condition");
 }
@@ -84,11 +96,24 @@ std::vector<Condition> to_conditions(const QueueFilter& filter) {
   if (filter.domain) conditions.emplace_back("domain", filter.domain->str());
   if (filter.older_than)
     conditions.emplace_back("older_than", conf::format_duration(*filter.older_than));
+  if (filter.state) conditions.emplace_back("state", to_string(*filter.state));
   if (filter.reason) conditions.emplace_back("reason", *filter.reason);
   return conditions;
 }
 
 }  // namespace
+
+std::string_view to_string(DeliveryState state) {
+  switch (state) {
+    case DeliveryState::queued:
+      return "queued";
+    case DeliveryState::deferred:
+      return "deferred";
+    case DeliveryState::held:
+      return "held";
+  }
+  std::unreachable();
+}
 
 Result<QueueFilter> filter_from_conditions(const std::vector<Condition>& conditions) {
   QueueFilter filter;

@@ -5,6 +5,7 @@
 #include <boost/json/object.hpp>
 #include <boost/json/value.hpp>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -16,7 +17,11 @@ namespace fulmar::control {
 /// One condition as written: {"older-than", "2h"}.
 using Condition = std::pair<std::string, std::string>;
 
-/// Names: id (any number), sender, recipient, domain, older_than ("2h"; "older-than" too), reason.
+/// "queued", "deferred", "held".
+[[nodiscard]] std::string_view to_string(DeliveryState state);
+
+/// Names: id (any number), sender, recipient, domain, older_than ("2h"; "older-than" too), state,
+/// reason.
 /// Errc::invalid_argument for an unknown name, a name given twice, or a value that is not of its
 /// kind.
 [[nodiscard]] Result<QueueFilter> filter_from_conditions(const std::vector<Condition>& conditions);

@@ -42,12 +42,20 @@ std::string reason_of(const JsonView& reason) {
                      reason["detail"].text());
 }
 
+/// When something is tried next: the time, if an operator does not stand in the way.
+std::string next_of(const JsonView& recipient) {
+  if (recipient["state"].text() == "held") return "held";
+  if (recipient["suspended_until"].present())
+    return "suspended until " + recipient["suspended_until"].time();
+  return recipient["next_attempt"].time();
+}
+
 void show_recipient(std::string& text, const JsonView& recipient) {
   text += "\nto " + recipient["address"].text() + "\n";
   std::vector<TextRow> rows = {{"destination", recipient["domain"].text()},
                                {"state", recipient["state"].text()},
                                {"attempts", recipient["attempts"].text()},
-                               {"next", recipient["next_attempt"].time()}};
+                               {"next", next_of(recipient)}};
   if (recipient["reason"].present()) rows.push_back({"reason", reason_of(recipient["reason"])});
   if (recipient["host"].text() != "-") rows.push_back({"host", recipient["host"].text()});
   text += align_columns(rows, 2);
@@ -88,7 +96,7 @@ std::string render_status(const json::value& status) {
   const JsonView view(&status);
   const JsonView dnssec = view["dnssec"];
   const JsonView self_test = dnssec["self_test"];
-  std::string text = align_columns({
+  std::vector<TextRow> rows = {
       {"fulmar", view["version"].text() + " on " + view["hostname"].text()},
       {"healthy", view["healthy"].text()},
       {"up for", spoken_span(view["uptime_seconds"])},
@@ -100,11 +108,15 @@ std::string render_status(const json::value& status) {
                    view["queue"]["deliveries"].text(), view["queue"]["running"].text())},
       {"trust anchor", with_detail(dnssec["trust_anchor"], dnssec["detail"])},
       {"DNSSEC test", with_detail(self_test["result"], self_test["detail"])},
-  });
+  };
+  if (const auto count = view["suspended"].number().value_or(0); count > 0)
+    rows.push_back({"suspended", fmt::format("destinations: {}; see fulmar suspended", count)});
+  if (const auto count = view["spool"]["set_aside"].number().value_or(0); count > 0)
+    rows.push_back({"set aside", fmt::format("records: {}; see fulmar queue quarantine", count)});
   std::vector<TextRow> counters;
   for (const auto& [name, value] : view["counters"].members())
     counters.push_back({name, value.text()});
-  return text + (counters.empty() ? "" : "\n") + align_columns(counters);
+  return align_columns(rows) + (counters.empty() ? "" : "\n") + align_columns(counters);
 }
 
 std::string render_queue_list(const json::value& list) {
@@ -117,7 +129,7 @@ std::string render_queue_list(const json::value& list) {
     for (const JsonView& recipient : message["recipients"].items()) {
       rows.push_back({message["id"].text(), message["arrived"].time(), spoken_size(message["size"]),
                       sender_of(message), recipient["address"].text(), recipient["attempts"].text(),
-                      recipient["next_attempt"].time(), reason_of(recipient["reason"])});
+                      next_of(recipient), reason_of(recipient["reason"])});
     }
   }
   return align_columns(rows);
@@ -143,7 +155,31 @@ std::string render_queue_show(const json::value& message) {
 }
 
 std::string render_changed(const json::value& answer) {
-  return JsonView(&answer)["changed"].text() + " deliveries changed\n";
+  const JsonView view(&answer);
+  std::string text = view["changed"].text() + " deliveries changed\n";
+  if (view["running"].number().value_or(0) > 0)
+    text += view["running"].text() + " left alone: they were being attempted\n";
+  return text;
+}
+
+std::string render_quarantine(const json::value& list) {
+  const auto records = JsonView(&list).items();
+  if (records.empty()) return "nothing was set aside\n";
+  std::vector<TextRow> rows = {{"RECORD", "WHY"}};
+  for (const JsonView& record : records)
+    rows.push_back({record["key"].text(), reason_of(record["reason"])});
+  return align_columns(rows);
+}
+
+std::string render_suspensions(const json::value& list) {
+  const auto suspensions = JsonView(&list).items();
+  if (suspensions.empty()) return "nothing is suspended\n";
+  std::vector<TextRow> rows = {{"DOMAIN", "UNTIL (UTC)", "SINCE (UTC)", "REASON"}};
+  for (const JsonView& each : suspensions) {
+    rows.push_back(
+        {each["domain"].text(), each["until"].time(), each["since"].time(), each["reason"].text()});
+  }
+  return align_columns(rows);
 }
 
 std::string render_policy_list(const json::value& list) {

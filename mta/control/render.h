@@ -15,6 +15,8 @@ namespace fulmar::control {
 [[nodiscard]] std::string render_queue_list(const boost::json::value& list);
 [[nodiscard]] std::string render_queue_show(const boost::json::value& message);
 [[nodiscard]] std::string render_changed(const boost::json::value& answer);
+[[nodiscard]] std::string render_quarantine(const boost::json::value& list);
+[[nodiscard]] std::string render_suspensions(const boost::json::value& list);
 [[nodiscard]] std::string render_policy_list(const boost::json::value& list);
 [[nodiscard]] std::string render_policy(const boost::json::value& policy);
 [[nodiscard]] std::string render_explain(const boost::json::value& explanation);

@@ -88,6 +88,10 @@ std::string render_explain(const boost::json::value& explanation) {
   show_policy(text, view["mta_sts"]);
   for (const JsonView& host : view["hosts"].items())
     show_host(text, host);
+  if (const JsonView suspended = view["suspended"]; suspended.present()) {
+    text += fmt::format("\nsuspended by an operator until {} ({}): {}\n", suspended["until"].time(),
+                        suspended["domain"].text(), suspended["reason"].text());
+  }
   if (view["queue"].present()) {
     text += fmt::format("\nqueue: {} waiting, next attempt {}\n", view["queue"]["waiting"].text(),
                         view["queue"]["next_attempt"].time());

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/ascii.h"
+#include "conf/units.h"
 #include "mta/control/queue_filter.h"
 
 namespace fulmar::control {
@@ -15,6 +16,8 @@ namespace {
 
 namespace asio = boost::asio;
 namespace json = boost::json;
+
+constexpr std::chrono::days kLongestSuspension{365};
 
 struct Target {
   std::vector<std::string> path;  // below /v1
@@ -91,18 +94,37 @@ Result<Domain> policy_domain(const std::string& name) {
   return domain;
 }
 
-Result<Call> parse_queue_change(const std::string& verb, const std::string& body_text) {
-  FULMAR_TRY(const json::object body, parse_body(body_text));
-  if (verb == "retry") {
-    FULMAR_TRY_VOID(check_members(body, {"filter", "all"}));
-    FULMAR_TRY(QueueFilter filter, changing_filter(body));
-    return QueueRetry{std::move(filter)};
-  }
-  if (verb != "delete") return nowhere();
+/// What an operator writes for others to read, as one line.
+Result<std::string> reason_text(const json::object& body) {
+  FULMAR_TRY(const std::string written, text(body, "reason"));
+  return sanitize_line(trim(written), kMaxReason);
+}
+Result<std::string> needed_reason(const json::object& body) {
+  FULMAR_TRY(std::string reason, reason_text(body));
+  if (reason.empty()) return refuse("reason: it must be given");
+  return reason;
+}
+
+Result<Call> parse_queue_ending(const std::string& verb, const json::object& body) {
   FULMAR_TRY_VOID(check_members(body, {"filter", "all", "reason"}));
   FULMAR_TRY(QueueFilter filter, changing_filter(body));
-  FULMAR_TRY(std::string reason, text(body, "reason"));
-  return QueueDelete{std::move(filter), std::move(reason)};
+  if (verb == "delete") {
+    FULMAR_TRY(std::string reason, reason_text(body));
+    return QueueDelete{std::move(filter), std::move(reason)};
+  }
+  FULMAR_TRY(std::string reason, needed_reason(body));
+  return QueueBounce{std::move(filter), std::move(reason)};
+}
+
+Result<Call> parse_queue_change(const std::string& verb, const std::string& body_text) {
+  FULMAR_TRY(const json::object body, parse_body(body_text));
+  if (verb == "delete" || verb == "bounce") return parse_queue_ending(verb, body);
+  if (verb != "retry" && verb != "hold" && verb != "release") return nowhere();
+  FULMAR_TRY_VOID(check_members(body, {"filter", "all"}));
+  FULMAR_TRY(QueueFilter filter, changing_filter(body));
+  if (verb == "retry") return QueueRetry{std::move(filter)};
+  if (verb == "hold") return QueueHold{std::move(filter)};
+  return QueueRelease{std::move(filter)};
 }
 
 Result<Call> parse_queue(const Request& request, const Target& target) {
@@ -133,6 +155,36 @@ Result<Call> parse_policies(const Request& request, const Target& target) {
   return PolicyRefresh{std::move(domain)};
 }
 
+Result<conf::DomainPattern> suspended_domain(const std::string& name) {
+  auto pattern = conf::DomainPattern::parse(name);
+  if (!pattern) return refuse("\"" + name + "\" is neither a domain nor \".domain\" nor \"*\"");
+  return pattern;
+}
+
+Result<Call> parse_suspend(const std::string& body_text) {
+  FULMAR_TRY(const json::object body, parse_body(body_text));
+  FULMAR_TRY_VOID(check_members(body, {"domain", "for", "reason"}));
+  FULMAR_TRY(const std::string name, text(body, "domain"));
+  FULMAR_TRY(conf::DomainPattern domain, suspended_domain(name));
+  FULMAR_TRY(const std::string span, text(body, "for"));
+  const auto time = conf::parse_duration(span);
+  if (!time || *time < std::chrono::seconds(1) || *time > kLongestSuspension)
+    return refuse("for: a duration from \"1s\" to \"365d\" is needed");
+  FULMAR_TRY(std::string reason, needed_reason(body));
+  return Suspend{std::move(domain), std::chrono::duration_cast<std::chrono::seconds>(*time),
+                 std::move(reason)};
+}
+
+Result<Call> parse_suspensions(const Request& request, const Target& target) {
+  if (target.path.size() > 2) return nowhere();
+  if (target.path.size() == 1 && request.method == "GET") return SuspendedList{};
+  if (target.path.size() == 1 && request.method == "POST") return parse_suspend(request.body);
+  if (target.path.size() != 2 || request.method != "DELETE")
+    return refuse("this method is not possible here");
+  FULMAR_TRY(conf::DomainPattern domain, suspended_domain(target.path[1]));
+  return Resume{std::move(domain)};
+}
+
 Result<Call> parse_explain(const Request& request) {
   if (request.method != "POST") return refuse("this method is not possible here");
   FULMAR_TRY(const json::object body, parse_body(request.body));
@@ -143,31 +195,54 @@ Result<Call> parse_explain(const Request& request) {
   return Explain{std::move(target), connect ? Connect::yes : Connect::no};
 }
 
-asio::awaitable<Result<json::value>> run(Operations& operations, Call call) {
-  if (std::holds_alternative<Status>(call)) co_return co_await operations.status();
-  if (auto* list = std::get_if<QueueList>(&call))
-    co_return co_await operations.queue_list(std::move(list->filter));
-  if (auto* show = std::get_if<QueueShow>(&call))
-    co_return co_await operations.queue_show(show->id);
-  if (auto* retry = std::get_if<QueueRetry>(&call)) {
-    co_return co_await operations.queue_retry(std::move(retry->filter));
+/// The operation that each call means.
+struct Runner {
+  using Answer = asio::awaitable<Result<json::value>>;
+  Operations& operations;
+
+  static Answer always(asio::awaitable<json::value> answer) {
+    co_return co_await std::move(answer);
   }
-  if (auto* removal = std::get_if<QueueDelete>(&call)) {
-    co_return co_await operations.queue_delete(std::move(removal->filter),
-                                               std::move(removal->reason));
+  Answer operator()(Status&&) const { return always(operations.status()); }
+  Answer operator()(QueueList&& call) const {
+    return operations.queue_list(std::move(call.filter));
   }
-  if (std::holds_alternative<PolicyList>(call)) co_return co_await operations.policy_list();
-  if (auto* show = std::get_if<PolicyShow>(&call))
-    co_return co_await operations.policy_show(std::move(show->domain));
-  if (auto* refresh = std::get_if<PolicyRefresh>(&call)) {
-    co_return co_await operations.policy_refresh(std::move(refresh->domain));
+  Answer operator()(QueueShow&& call) const { return operations.queue_show(call.id); }
+  Answer operator()(QueueRetry&& call) const {
+    return operations.queue_retry(std::move(call.filter));
   }
-  if (auto* forget = std::get_if<PolicyForget>(&call)) {
-    co_return co_await operations.policy_forget(std::move(forget->domain));
+  Answer operator()(QueueHold&& call) const {
+    return operations.queue_hold(std::move(call.filter));
   }
-  auto& question = std::get<Explain>(call);
-  co_return co_await operations.explain(std::move(question.target), question.connect);
-}
+  Answer operator()(QueueRelease&& call) const {
+    return operations.queue_release(std::move(call.filter));
+  }
+  Answer operator()(QueueBounce&& call) const {
+    return operations.queue_bounce(std::move(call.filter), std::move(call.reason));
+  }
+  Answer operator()(QueueDelete&& call) const {
+    return operations.queue_delete(std::move(call.filter), std::move(call.reason));
+  }
+  Answer operator()(QuarantineList&&) const { return operations.quarantine(); }
+  Answer operator()(Suspend&& call) const {
+    return operations.suspend(std::move(call.domain), call.time, std::move(call.reason));
+  }
+  Answer operator()(Resume&& call) const { return operations.resume(std::move(call.domain)); }
+  Answer operator()(SuspendedList&&) const { return operations.suspended(); }
+  Answer operator()(PolicyList&&) const { return operations.policy_list(); }
+  Answer operator()(PolicyShow&& call) const {
+    return operations.policy_show(std::move(call.domain));
+  }
+  Answer operator()(PolicyRefresh&& call) const {
+    return operations.policy_refresh(std::move(call.domain));
+  }
+  Answer operator()(PolicyForget&& call) const {
+    return operations.policy_forget(std::move(call.domain));
+  }
+  Answer operator()(Explain&& call) const {
+    return operations.explain(std::move(call.target), call.connect);
+  }
+};
 
 unsigned status_for(Errc code) {
   switch (code) {
@@ -189,10 +264,12 @@ Result<Call> parse_call(const Request& request) {
   const std::string& head = target.path.front();
   if (head == "queue") return parse_queue(request, target);
   if (head == "policies") return parse_policies(request, target);
+  if (head == "suspensions") return parse_suspensions(request, target);
   if (target.path.size() > 1) return nowhere();
   if (head == "explain") return parse_explain(request);
-  if (head != "status") return nowhere();
+  if (head != "status" && head != "quarantine") return nowhere();
   if (request.method != "GET") return refuse("this method is not possible here");
+  if (head == "quarantine") return QuarantineList{};
   return Status{};
 }
 
@@ -200,11 +277,16 @@ std::chrono::seconds patience(const Call& call) {
   // A policy fetch may use all of `mta_sts.fetch_timeout`, and explain dials every host.
   const bool dials =
       std::holds_alternative<Explain>(call) || std::holds_alternative<PolicyRefresh>(call);
-  return dials ? std::chrono::minutes(5) : std::chrono::seconds(30);
+  const bool writes_much =
+      std::holds_alternative<QueueRetry>(call) || std::holds_alternative<QueueHold>(call) ||
+      std::holds_alternative<QueueRelease>(call) || std::holds_alternative<QueueBounce>(call) ||
+      std::holds_alternative<QueueDelete>(call);
+  return dials || writes_much ? std::chrono::minutes(5) : std::chrono::seconds(30);
 }
 
 asio::awaitable<Response> carry_out(Operations& operations, Call call) {
-  auto answer = co_await run(operations, std::move(call));
+  auto answering = std::visit(Runner{operations}, std::move(call));
+  auto answer = co_await std::move(answering);
   co_return answer ? Response{200, *std::move(answer)} : error_response(answer.error());
 }
 

@@ -34,10 +34,30 @@ struct QueueShow {
 struct QueueRetry {
   QueueFilter filter;
 };
+struct QueueHold {
+  QueueFilter filter;
+};
+struct QueueRelease {
+  QueueFilter filter;
+};
+struct QueueBounce {
+  QueueFilter filter;
+  std::string reason;
+};
 struct QueueDelete {
   QueueFilter filter;
   std::string reason;
 };
+struct QuarantineList {};
+struct Suspend {
+  conf::DomainPattern domain;
+  std::chrono::seconds time{};
+  std::string reason;
+};
+struct Resume {
+  conf::DomainPattern domain;
+};
+struct SuspendedList {};
 struct PolicyList {};
 struct PolicyShow {
   Domain domain;
@@ -52,14 +72,16 @@ struct Explain {
   std::string target;
   Connect connect = Connect::no;
 };
-using Call = std::variant<Status, QueueList, QueueShow, QueueRetry, QueueDelete, PolicyList,
-                          PolicyShow, PolicyRefresh, PolicyForget, Explain>;
+using Call = std::variant<Status, QueueList, QueueShow, QueueRetry, QueueHold, QueueRelease,
+                          QueueBounce, QueueDelete, QuarantineList, Suspend, Resume, SuspendedList,
+                          PolicyList, PolicyShow, PolicyRefresh, PolicyForget, Explain>;
 
 /// Pure. Errc::not_found for a path that leads nowhere, invalid_argument for everything else that
 /// is wrong.
 [[nodiscard]] Result<Call> parse_call(const Request& request);
 
-/// How long the operation may take: 5 minutes where it dials, else 30 seconds.
+/// How long the operation may take: 5 minutes where it dials or may write for each of many
+/// deliveries, else 30 seconds.
 [[nodiscard]] std::chrono::seconds patience(const Call& call);
 
 /// `operations` must outlive the coroutine.

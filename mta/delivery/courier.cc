@@ -6,10 +6,12 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <memory>
+#include <utility>
 #include <variant>
 
 #include "base/log.h"
 #include "base/maillog.h"
+#include "mta/delivery/courier_job.h"
 #include "mta/delivery/record.h"
 #include "queue/backoff.h"
 
@@ -56,6 +58,25 @@ void note_failure(queue::Recipient& recipient, const RecipientResult& outcome, U
   recipient.last_failure = failure;
 }
 
+/// While nothing else went wrong, it is the operator who keeps it waiting.
+void blame_suspension(queue::Delivery& delivery, const Suspension& suspension) {
+  Error cause = make_error(Errc::administrative,
+                           "suspended by the operator until " + to_iso8601(suspension.until));
+  cause.retry = Retry::later;
+  cause.status = {4, 3, 2};  // RFC 3463 §3.4: no mail goes through this system for now
+  for (queue::Recipient& recipient : delivery.recipients) {
+    const bool other =
+        recipient.last_failure && recipient.last_failure->code != Errc::administrative;
+    if (!other) recipient.last_failure = cause;
+  }
+}
+
+/// Of a delivery that ends without another attempt.
+std::string log_text(const notice::NoticeRecipient& told) {
+  return told.expired ? "time limit reached; last cause: " + told.failure.detail
+                      : "ended by the operator: " + told.failure.detail;
+}
+
 notice::NoticeRecipient as_notice(const queue::Recipient& recipient) {
   const Error cause =
       recipient.last_failure.value_or(make_error(Errc::expired, "no attempt could be finished"));
@@ -67,19 +88,6 @@ notice::NoticeRecipient as_notice(const queue::Recipient& recipient) {
 }
 
 }  // namespace
-
-struct Courier::Job {
-  Claim claim;
-  queue::Message message;
-  queue::Delivery delivery;
-  std::shared_ptr<const std::string> body{};  ///< In memory; null: to be read from the spool.
-  bool first = false;  ///< Accepted by this process and not tried yet; the copies are in memory.
-  queue::Room room = queue::Room::yes;  ///< For an attempt.
-  bool shown_more = false;  ///< Something was shown in clear that the spool does not know of yet.
-  queue::Ending ending = queue::Ending::untried;  ///< Of the attempt, once it is made.
-
-  [[nodiscard]] const MessageId& id() const { return message.id; }
-};
 
 Courier::Courier(CourierParts parts, CourierSettings settings)
     : parts_(parts), settings_(std::move(settings)), since_(parts.clock.utc_now()) {}
@@ -95,7 +103,7 @@ asio::awaitable<void> Courier::run(queue::Scheduler::Taken taken) {
   if (copy && taken.has_room) {
     Job job{std::move(claim), std::move(copy->message), std::move(copy->delivery),
             std::move(copy->body), true};
-    co_await attempt(std::move(job));
+    co_await run_job(std::move(job));
     co_return;
   }
   auto delivery = co_await parts_.store.read_delivery(key.message, key.destination);
@@ -123,16 +131,35 @@ void Courier::unreadable(Claim claim, const Error& why) {
     claim.put_back({.attempt = parts_.clock.utc_now() + kReadRetry});
   } else {
     // It stays in the spool for an operator, and frees its slot (pitfall 83).
+    parts_.quarantine.add(
+        {claim.key().message.str() + ' ' + to_string(claim.key().destination), why});
     claim.set_aside();
   }
 }
 
 asio::awaitable<void> Courier::run_job(Job job) {
   const UtcTime now = parts_.clock.utc_now();
-  switch (queue::what_is_due(job.delivery, now, settings_.retry, settings_.notify,
-                             notifiable(job.message), job.room, since_)) {
+  const queue::Notifiable sender = notifiable(job.message);
+  const auto suspended = parts_.suspensions.find(job.claim.key().destination, now);
+  if (suspended) {
+    blame_suspension(job.delivery, *suspended);
+    job.not_before = suspended->until;
+  }
+  const queue::Due due =
+      suspended
+          ? queue::due_while_suspended(job.delivery, now, settings_.retry, settings_.notify, sender)
+          : queue::what_is_due(job.delivery, now, settings_.retry, settings_.notify, sender,
+                             job.room, since_);
+  switch (due) {
     case queue::Due::nothing:
-      give_back(job);
+      if (suspended) {
+        const UtcTime event = queue::next_event_while_suspended(job.delivery, settings_.retry,
+                                                                settings_.notify, sender);
+        job.claim.put_back(
+            {.attempt = time_to_resume(*suspended, parts_.random), .latest = event});
+      } else {
+        give_back(job);
+      }
       co_return;
     case queue::Due::attempt:
       co_return co_await attempt(std::move(job));
@@ -143,13 +170,12 @@ asio::awaitable<void> Courier::run_job(Job job) {
   }
 }
 
-queue::Times Courier::times_of(const Job& job) const {
-  return queue::times_of(job.delivery, settings_.retry, settings_.notify, notifiable(job.message),
-                         since_);
+queue::Times Courier::times_of(const queue::Delivery& delivery, queue::Notifiable sender) const {
+  return queue::times_of(delivery, settings_.retry, settings_.notify, sender, since_);
 }
 
 void Courier::give_back(Job& job) {
-  job.claim.put_back(times_of(job), job.ending);
+  job.claim.put_back(times_of(job.delivery, notifiable(job.message)), job.ending);
 }
 
 /// False only when the spool is being closed. Until then it never gives up: an outcome that is not
@@ -319,8 +345,10 @@ asio::awaitable<void> Courier::settle(Job job, std::vector<notice::NoticeRecipie
 asio::awaitable<void> Courier::announce_delay(Job job) {
   std::vector<notice::NoticeRecipient> recipients;
   std::ranges::transform(job.delivery.recipients, std::back_inserter(recipients), as_notice);
+  queue::Delivery told = job.delivery;
+  told.next_attempt = std::max(told.next_attempt, job.not_before);
   auto notice = co_await parts_.report_back.make(notice::NoticeKind::delayed, job.message,
-                                                 job.delivery, std::move(recipients));
+                                                 std::move(told), std::move(recipients));
   ++job.delivery.delay_notices;
   queue::Batch batch{queue::PutDelivery{job.delivery}};
   if (notice) std::ranges::move(notice->operations, std::back_inserter(batch));
@@ -336,43 +364,32 @@ asio::awaitable<void> Courier::announce_delay(Job job) {
 
 asio::awaitable<void> Courier::expire(Job job) {
   std::vector<notice::NoticeRecipient> bounced;
-  const UtcTime now = parts_.clock.utc_now();
   for (const queue::Recipient& recipient : job.delivery.recipients) {
-    notice::NoticeRecipient told = as_notice(recipient);
+    notice::NoticeRecipient& told = bounced.emplace_back(as_notice(recipient));
     told.expired = true;
     told.failure.status = as_permanent(told.failure.status);
     told.failure.retry = Retry::never;
+  }
+  co_await end(std::move(job), std::move(bounced));
+}
+
+/// For all of its recipients; `told` is in their order.
+asio::awaitable<void> Courier::end(Job job, std::vector<notice::NoticeRecipient> told) {
+  const UtcTime now = parts_.clock.utc_now();
+  for (const notice::NoticeRecipient& recipient : told) {
     parts_.metrics.recipients_bounced.add();
     maillog(DeliveryEvent{.id = job.id(),
                           .recipient = recipient.address.text,
-                          .relay = recipient.last_host,
+                          .relay = recipient.host,
                           .delay = now - job.delivery.arrived,
                           .delays = {now - job.delivery.arrived, {}, {}, {}},  // all of it waiting
-                          .tls = failure_label({.error = told.failure}),
-                          .dsn = told.failure.status,
+                          .tls = failure_label({.error = recipient.failure}),
+                          .dsn = recipient.failure.status,
                           .status = DeliveryStatus::bounced,
-                          .text = "time limit reached; last cause: " + told.failure.detail});
-    bounced.push_back(std::move(told));
+                          .text = log_text(recipient)});
   }
   job.delivery.recipients.clear();
-  co_await settle(std::move(job), std::move(bounced));
-}
-
-asio::awaitable<Result<>> Courier::remove(DeliveryKey key) {
-  Claim claim(parts_.line, key, parts_.clock.utc_now());
-  static_cast<void>(parts_.first_copies.take(key));  // what is put back is read again
-  const auto message = co_await parts_.store.read_message(key.message);
-  if (!message) co_return fail(message.error());
-  const bool last = parts_.line.siblings(key) == WaitingLine::Siblings::none;
-  queue::Batch batch{queue::RemoveDelivery{key.message, key.destination}};
-  if (last) batch.emplace_back(queue::RemoveMessage{key.message, message->chunks});
-  const auto stored = co_await parts_.store.commit(std::move(batch));
-  if (!stored) co_return fail(stored.error());
-  const auto siblings = claim.remove();
-  if (siblings == WaitingLine::Siblings::some) co_return Result<>{};
-  if (!last) co_await remove_rest(*message);
-  maillog_removed(key.message);
-  co_return Result<>{};
+  co_await settle(std::move(job), std::move(told));
 }
 
 /// The last two deliveries of a message ended side by side, and neither took it along. A crash

@@ -17,7 +17,9 @@
 #include "mta/delivery/attempt.h"
 #include "mta/delivery/claim.h"
 #include "mta/delivery/first_copies.h"
+#include "mta/delivery/quarantine.h"
 #include "mta/delivery/report_back.h"
+#include "mta/delivery/suspensions.h"
 #include "mta/delivery/waiting_line.h"
 #include "queue/store.h"
 
@@ -30,6 +32,8 @@ struct CourierParts {
   WaitingLine& line;
   FirstCopies& first_copies;
   ReportBack& report_back;
+  const Suspensions& suspensions;
+  Quarantine& quarantine;
   Clock& clock;
   Random& random;
   Metrics& metrics;
@@ -40,6 +44,9 @@ struct CourierSettings {
   conf::Retry retry;
   conf::Notify notify;
 };
+
+/// Whether an operator's wish made a difference.
+enum class Changed : std::uint8_t { no, yes };
 
 /// Thread-safe: each run is independent.
 class Courier {
@@ -54,9 +61,19 @@ class Courier {
   /// clock was set forward. What expired meanwhile gets its last attempt.
   void note_gap();
 
-  /// For operators: removes a delivery claimed from the line, without a notice. Errors of the
-  /// store.
-  boost::asio::awaitable<Result<>> remove(queue::DeliveryKey key);
+  // For operators, each of a delivery claimed from the line, which is then back in it or gone.
+  // Errors of the store: then the delivery is in the line as it was.
+
+  /// Due now; not one that is held.
+  boost::asio::awaitable<Result<Changed>> retry(queue::DeliveryKey key);
+  /// Nothing is done about it until release().
+  boost::asio::awaitable<Result<Changed>> hold(queue::DeliveryKey key);
+  /// A held one is due now.
+  boost::asio::awaitable<Result<Changed>> release(queue::DeliveryKey key);
+  /// Ends it with a notice to its sender that gives the reason, one line of text.
+  boost::asio::awaitable<Result<Changed>> bounce(queue::DeliveryKey key, std::string reason);
+  /// Ends it, and nobody is told.
+  boost::asio::awaitable<Result<Changed>> remove(queue::DeliveryKey key);
 
  private:
   struct Job;
@@ -65,13 +82,17 @@ class Courier {
   boost::asio::awaitable<void> attempt(Job job);
   boost::asio::awaitable<void> announce_delay(Job job);
   boost::asio::awaitable<void> expire(Job job);
+  boost::asio::awaitable<void> end(Job job, std::vector<notice::NoticeRecipient> told);
 
   boost::asio::awaitable<void> settle(Job job, std::vector<notice::NoticeRecipient> bounced);
   enum class Durability : std::uint8_t { relaxed, synced };
   boost::asio::awaitable<bool> commit(MessageId id, queue::Batch batch, Durability durability);
   boost::asio::awaitable<void> remove_rest(queue::Message message);
   void give_back(Job& job);
-  [[nodiscard]] queue::Times times_of(const Job& job) const;
+  [[nodiscard]] queue::Times times_of(const queue::Delivery& delivery,
+                                      queue::Notifiable sender) const;
+  using Edit = bool (*)(queue::Delivery& delivery, UtcTime now);
+  boost::asio::awaitable<Result<Changed>> rewrite(queue::DeliveryKey key, Edit edit);
   void unreadable(Claim claim, const Error& why);
   void log_results(const Job& job, const AttemptResult& result, UtcTime started) const;
   std::vector<notice::NoticeRecipient> apply(Job& job, const AttemptResult& result);

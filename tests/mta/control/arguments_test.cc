@@ -8,7 +8,6 @@
 namespace fulmar::control {
 namespace {
 
-using ::testing::HasSubstr;
 using Words = std::vector<std::string>;
 
 TEST(Arguments, commands) {
@@ -18,7 +17,8 @@ TEST(Arguments, commands) {
     std::string subject;
   };
   for (const Case& each :
-       {Case{{"serve"}, Command::serve, ""}, Case{{"check"}, Command::check, ""},
+       {Case{{"serve"}, Command::serve, ""},
+        Case{{"check"}, Command::check, ""},
         Case{{"config", "--defaults"}, Command::config, ""},
         Case{{"explain", "b.example"}, Command::explain, "b.example"},
         Case{{"explain", "--connect", "a@b.example"}, Command::explain, "a@b.example"},
@@ -26,6 +26,15 @@ TEST(Arguments, commands) {
         Case{{"queue", "show", "X"}, Command::queue_show, "X"},
         Case{{"queue", "retry", "--all"}, Command::queue_retry, ""},
         Case{{"queue", "delete", "--all"}, Command::queue_delete, ""},
+        Case{{"queue", "hold", "--all"}, Command::queue_hold, ""},
+        Case{{"queue", "release", "--state", "held"}, Command::queue_release, ""},
+        Case{{"queue", "bounce", "--all", "--reason", "x"}, Command::queue_bounce, ""},
+        Case{{"queue", "quarantine"}, Command::queue_quarantine, ""},
+        Case{{"suspend", ".b.example", "--for", "1h", "--reason", "x"},
+             Command::suspend,
+             ".b.example"},
+        Case{{"resume", "b.example"}, Command::resume, "b.example"},
+        Case{{"suspended"}, Command::suspended, ""},
         Case{{"policy", "list"}, Command::policy_list, ""},
         Case{{"policy", "show", "b.example"}, Command::policy_show, "b.example"},
         Case{{"policy", "refresh", "b.example"}, Command::policy_refresh, "b.example"},
@@ -54,16 +63,17 @@ TEST(Arguments, common_options_stand_anywhere) {
 }
 
 TEST(Arguments, filter) {
-  const auto invocation = parse_arguments({"queue", "retry", "ID1", "-", "--id", "ID2", "--sender",
-                                           "<>", "--recipient", "a@b", "--domain", "b.example",
-                                           "--older-than", "2h", "--reason", "dane-mismatch"});
+  const auto invocation =
+      parse_arguments({"queue", "retry", "ID1", "-", "--id", "ID2", "--sender", "<>", "--recipient",
+                       "a@b", "--domain", "b.example", "--older-than", "2h", "--state", "deferred",
+                       "--reason", "dane-mismatch"});
   ASSERT_TRUE(invocation) << invocation.error().text;
   EXPECT_THAT(invocation->conditions,
               testing::UnorderedElementsAre(
                   Condition{"id", "ID1"}, Condition{"id", "-"}, Condition{"id", "ID2"},
                   Condition{"sender", "<>"}, Condition{"recipient", "a@b"},
                   Condition{"domain", "b.example"}, Condition{"older-than", "2h"},
-                  Condition{"reason", "dane-mismatch"}));
+                  Condition{"state", "deferred"}, Condition{"reason", "dane-mismatch"}));
 }
 
 TEST(Arguments, the_reason_of_a_delete_is_for_the_log) {
@@ -74,14 +84,40 @@ TEST(Arguments, the_reason_of_a_delete_is_for_the_log) {
   EXPECT_THAT(invocation->conditions, testing::ElementsAre(Condition{"domain", "b.example"}));
 }
 
+TEST(Arguments, the_reason_of_a_bounce_is_for_the_sender) {
+  const auto invocation =
+      parse_arguments({"queue", "bounce", "ID1", "--reason", "we do not serve them"});
+  ASSERT_TRUE(invocation) << invocation.error().text;
+  EXPECT_EQ(invocation->reason, "we do not serve them");
+  EXPECT_THAT(invocation->conditions, testing::ElementsAre(Condition{"id", "ID1"}));
+}
+
+TEST(Arguments, the_reason_of_a_hold_is_a_condition) {
+  const auto invocation = parse_arguments({"queue", "hold", "--reason", "connect-failed"});
+  ASSERT_TRUE(invocation) << invocation.error().text;
+  EXPECT_THAT(invocation->conditions, testing::ElementsAre(Condition{"reason", "connect-failed"}));
+}
+
+TEST(Arguments, a_suspension_has_time_and_reason) {
+  const auto invocation =
+      parse_arguments({"suspend", "b.example", "--for", "1h", "--reason", "they move"});
+  ASSERT_TRUE(invocation) << invocation.error().text;
+  EXPECT_EQ(invocation->time, "1h");
+  EXPECT_EQ(invocation->reason, "they move");
+}
+
 TEST(Arguments, what_makes_no_sense_is_a_usage_error) {
   for (const Words& words :
-       {Words{}, Words{"dance"}, Words{"queue"}, Words{"queue", "hold", "--all"},
-        Words{"queue", "release"}, Words{"queue", "bounce"}, Words{"suspend", "b.example"},
-        Words{"resume"}, Words{"tlsrpt"}, Words{"top"}, Words{"reload"}, Words{"stop"},
-        Words{"sendmail"}, Words{"passwd"}, Words{"queue", "show"}, Words{"explain"},
+       {Words{}, Words{"dance"}, Words{"queue"}, Words{"queue", "hold"}, Words{"queue", "release"},
+        Words{"queue", "bounce"}, Words{"queue", "bounce", "--all"},
+        Words{"queue", "bounce", "--reason", "x"}, Words{"queue", "quarantine", "--all"},
+        Words{"suspend"}, Words{"suspend", "b.example"},
+        Words{"suspend", "b.example", "--for", "1h"},
+        Words{"suspend", "b.example", "--reason", "x"}, Words{"resume"},
+        Words{"suspended", "b.example"}, Words{"tlsrpt"}, Words{"top"}, Words{"reload"},
+        Words{"stop"}, Words{"sendmail"}, Words{"passwd"}, Words{"queue", "show"}, Words{"explain"},
         Words{"explain", "a", "b"}, Words{"policy"}, Words{"policy", "show"}, Words{"serve", "now"},
-        Words{"serve", "--fast"}, Words{"queue", "list", "--state", "held"}, Words{"--config"},
+        Words{"serve", "--fast"}, Words{"--config"},
         // A change without a condition must say that it means every message.
         Words{"queue", "retry"}, Words{"queue", "delete"},
         Words{"queue", "delete", "--reason", "spam"},

@@ -168,6 +168,14 @@ TEST_F(CommandLine, each_command_reaches_its_operation) {
       {"queue", "show", kId},
       {"queue", "retry", "--sender", "<>"},
       {"queue", "delete", "--all", "--reason", "trial is over"},
+      {"queue", "hold", "--state", "queued"},
+      {"queue", "release", "--all"},
+      {"queue", "bounce", kId, "--reason", "enough"},
+      {"queue", "quarantine"},
+      {"suspend", "b.example", "--for", "1h", "--reason", "they move"},
+      {"resume", ".b.example"},
+      {"resume", "*"},
+      {"suspended"},
       {"policy", "list"},
       {"policy", "show", "b.example"},
       {"policy", "refresh", "b.example"},
@@ -178,9 +186,12 @@ TEST_F(CommandLine, each_command_reaches_its_operation) {
   }
   EXPECT_THAT(daemon.operations.asked,
               ElementsAre("status", R"(list {"domain":"b.example","reason":"connect-failed"})",
-                          "show 01JD0000000000000010", R"(retry {"sender":"<>"})",
-                          "delete {} because trial is over", "policies", "policy b.example",
-                          "refresh b.example", "forget b.example"));
+                          "quarantine", "show 01JD0000000000000010", R"(retry {"sender":"<>"})",
+                          "delete {} because trial is over", R"(hold {"state":"queued"})",
+                          "release {}", R"(bounce {"id":["01JD0000000000000010"]} because enough)",
+                          "quarantine", "suspend b.example for 3600 s because they move",
+                          "resume .b.example", "resume *", "suspended", "policies",
+                          "policy b.example", "refresh b.example", "forget b.example"));
 }
 
 TEST_F(CommandLine, unknown_id_is_1_and_no_id_at_all_is_64) {
@@ -211,6 +222,19 @@ TEST_F(CommandLine, empty_standard_input_means_no_message_not_every_message) {
   EXPECT_EQ(run({"queue", "delete", "-", "--config", config}), 0);
   EXPECT_EQ(run({"queue", "delete", "--id", "-", "--domain", "b.example", "--config", config}), 0);
   EXPECT_THAT(daemon.operations.asked, IsEmpty());
+}
+
+TEST_F(CommandLine, a_list_ends_with_a_word_about_records_set_aside_on_standard_error) {
+  const std::string config = write_config();
+  TestDaemon daemon(directory / "s");
+  EXPECT_EQ(run({"queue", "list", "--config", config}), 0);
+  EXPECT_EQ(err(), "");
+  daemon.operations.set_aside = boost::json::array{1, 2};
+  EXPECT_EQ(run({"queue", "list", "--config", config}), 0);
+  EXPECT_THAT(err(), HasSubstr("set aside because they cannot be read: 2;"));
+  EXPECT_THAT(err(), HasSubstr("fulmar queue quarantine"));
+  EXPECT_EQ(run({"queue", "list", "--json", "--config", config}), 0);
+  EXPECT_EQ(err(), "") << "for programs";
 }
 
 TEST_F(CommandLine, json_is_the_daemons_answer_as_it_came) {

@@ -5,6 +5,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
 #include <stdexcept>
@@ -19,6 +20,7 @@ namespace fulmar::control {
 class FakeOperations final : public Operations {
  public:
   Result<boost::json::value> answer = boost::json::value(boost::json::object{{"done", true}});
+  boost::json::value set_aside = boost::json::array{};  // answers quarantine()
   std::vector<std::string> asked;
   bool throws = false;  // as a library may, out of policy_list()
 
@@ -34,6 +36,32 @@ class FakeOperations final : public Operations {
   }
   boost::asio::awaitable<Result<boost::json::value>> queue_retry(QueueFilter filter) override {
     co_return note("retry " + text(filter));
+  }
+  boost::asio::awaitable<Result<boost::json::value>> queue_hold(QueueFilter filter) override {
+    co_return note("hold " + text(filter));
+  }
+  boost::asio::awaitable<Result<boost::json::value>> queue_release(QueueFilter filter) override {
+    co_return note("release " + text(filter));
+  }
+  boost::asio::awaitable<Result<boost::json::value>> queue_bounce(QueueFilter filter,
+                                                                  std::string reason) override {
+    co_return note("bounce " + text(filter) + " because " + reason);
+  }
+  boost::asio::awaitable<Result<boost::json::value>> quarantine() override {
+    asked.emplace_back("quarantine");
+    co_return set_aside;
+  }
+  boost::asio::awaitable<Result<boost::json::value>> suspend(conf::DomainPattern domain,
+                                                             std::chrono::seconds time,
+                                                             std::string reason) override {
+    co_return note("suspend " + domain.str() + " for " + std::to_string(time.count()) +
+                   " s because " + reason);
+  }
+  boost::asio::awaitable<Result<boost::json::value>> resume(conf::DomainPattern domain) override {
+    co_return note("resume " + domain.str());
+  }
+  boost::asio::awaitable<Result<boost::json::value>> suspended() override {
+    co_return note("suspended");
   }
   boost::asio::awaitable<Result<boost::json::value>> queue_delete(QueueFilter filter,
                                                                   std::string reason) override {

@@ -62,6 +62,58 @@ TEST(Render, queue_list) {
   EXPECT_EQ(render_queue_list(parse("[]")), "no messages\n");
 }
 
+TEST(Render, status_names_what_an_operator_must_not_forget) {
+  EXPECT_THAT(render_status(parse(R"({"suspended":2,"spool":{"set_aside":1}})")),
+              HasSubstr("suspended     destinations: 2; see fulmar suspended\n"
+                        "set aside     records: 1; see fulmar queue quarantine\n"));
+  EXPECT_THAT(render_status(parse(R"({"suspended":0,"spool":{"set_aside":0}})")),
+              Not(HasSubstr("see fulmar")));
+}
+
+TEST(Render, queue_list_shows_what_an_operator_keeps_waiting) {
+  const std::string text = render_queue_list(parse(R"([{"id":"01JD0000000000000010","recipients":[
+        {"address":"a@b.example","state":"held","next_attempt":"2026-11-21T23:39:00.000Z"},
+        {"address":"b@b.example","state":"queued","next_attempt":"2026-11-21T23:39:00.000Z",
+         "suspended_until":"2026-11-22T01:00:00.000Z"},
+        {"address":"c@b.example","state":"queued","next_attempt":"2026-11-21T23:39:00.000Z",
+         "suspended_until":null}]}])"));
+  EXPECT_THAT(text, HasSubstr("  held  "));
+  EXPECT_THAT(text, HasSubstr("  suspended until 2026-11-22 01:00:00  "));
+  EXPECT_THAT(text, HasSubstr("  2026-11-21 23:39:00  "));
+}
+
+TEST(Render, changes) {
+  EXPECT_EQ(render_changed(parse(R"({"changed":3})")), "3 deliveries changed\n");
+  EXPECT_EQ(render_changed(parse(R"({"changed":3,"running":0})")), "3 deliveries changed\n");
+  EXPECT_EQ(render_changed(parse(R"({"changed":3,"running":2})")),
+            "3 deliveries changed\n2 left alone: they were being attempted\n");
+}
+
+TEST(Render, quarantine) {
+  EXPECT_EQ(render_quarantine(parse(R"([{"key":"01JD0000000000000010 b.example",
+      "reason":{"class":"corrupt","status":"5.3.0","detail":"record is cut off"}}])")),
+            "RECORD                          WHY\n"
+            "01JD0000000000000010 b.example  corrupt (5.3.0): record is cut off\n");
+  EXPECT_EQ(render_quarantine(parse("[]")), "nothing was set aside\n");
+}
+
+TEST(Render, suspensions) {
+  EXPECT_EQ(render_suspensions(parse(R"([{"domain":".b.example","since":"2026-11-21T23:09:00.000Z",
+      "until":"2026-11-22T01:09:00.000Z","reason":"they\u001b[31m move"}])")),
+            "DOMAIN      UNTIL (UTC)          SINCE (UTC)          REASON\n"
+            ".b.example  2026-11-22 01:09:00  2026-11-21 23:09:00  they?[31m move\n");
+  EXPECT_EQ(render_suspensions(parse("[]")), "nothing is suspended\n");
+}
+
+TEST(Render, explain_says_that_a_destination_is_suspended) {
+  EXPECT_THAT(
+      render_explain(parse(R"({"domain":"b.example","deliverable":true,"suspended":
+      {"domain":".example","until":"2026-11-22T01:09:00.000Z","reason":"they move"}})")),
+      HasSubstr("suspended by an operator until 2026-11-22 01:09:00 (.example): they move"));
+  EXPECT_THAT(render_explain(parse(R"({"domain":"b.example","suspended":null})")),
+              Not(HasSubstr("suspended")));
+}
+
 TEST(Render, queue_show) {
   EXPECT_EQ(
       render_queue_show(parse(R"({"id":"01JD0000000000000010","sender":"alice@a.example","size":900,

@@ -50,6 +50,23 @@ const std::vector<Case>& cases() {
        {"POST", "/v1/queue/delete",
         R"({"filter":{"id":["01JD0000000000000010"]},"reason":"spam"})"},
        R"(delete {"id":["01JD0000000000000010"]} because spam)"},
+      {"hold",
+       {"POST", "/v1/queue/hold", R"({"filter":{"state":"queued"}})"},
+       R"(hold {"state":"queued"})"},
+      {"release", {"POST", "/v1/queue/release", R"({"all":true})"}, "release {}"},
+      {"bounce",
+       {"POST", "/v1/queue/bounce", R"({"all":true,"reason":" too\nmuch "})"},
+       "bounce {} because too?much"},
+      {"quarantine", {"GET", "/v1/quarantine", ""}, "quarantine"},
+      {"suspend",
+       {"POST", "/v1/suspensions", R"({"domain":"B.example","for":"2h","reason":"they move"})"},
+       "suspend b.example for 7200 s because they move"},
+      {"suspend_below",
+       {"POST", "/v1/suspensions", R"({"domain":".example","for":"1s","reason":"x"})"},
+       "suspend .example for 1 s because x"},
+      {"resume", {"DELETE", "/v1/suspensions/b.example", ""}, "resume b.example"},
+      {"resume_all", {"DELETE", "/v1/suspensions/%2A", ""}, "resume *"},
+      {"suspended", {"GET", "/v1/suspensions", ""}, "suspended"},
       {"policies", {"GET", "/v1/policies", ""}, "policies"},
       {"policy", {"GET", "/v1/policies/b.example", ""}, "policy b.example"},
       {"policy_refresh", {"POST", "/v1/policies/b.example/refresh", ""}, "refresh b.example"},
@@ -62,7 +79,8 @@ const std::vector<Case>& cases() {
       {"root", {"GET", "/", ""}, "", 404},
       {"other_version", {"GET", "/v2/status", ""}, "", 404},
       {"unknown", {"GET", "/v1/nothing", ""}, "", 404},
-      {"unknown_below_queue", {"POST", "/v1/queue/hold", ""}, "", 404},
+      {"unknown_below_queue", {"POST", "/v1/queue/burn", ""}, "", 404},
+      {"too_deep_below_suspensions", {"DELETE", "/v1/suspensions/a/b", ""}, "", 404},
       {"too_deep", {"GET", "/v1/status/more", ""}, "", 404},
       {"not_a_path", {"GET", "status", ""}, "", 400},
       {"wrong_method", {"POST", "/v1/status", ""}, "", 400},
@@ -86,6 +104,35 @@ const std::vector<Case>& cases() {
        {"POST", "/v1/queue/delete", R"({"filter":{"id":[]}})"},
        "",
        400},
+      {"hold_without_condition", {"POST", "/v1/queue/hold", "{}"}, "", 400},
+      {"hold_with_reason", {"POST", "/v1/queue/hold", R"({"all":true,"reason":"x"})"}, "", 400},
+      {"bounce_without_condition", {"POST", "/v1/queue/bounce", R"({"reason":"x"})"}, "", 400},
+      {"bounce_without_reason", {"POST", "/v1/queue/bounce", R"({"all":true})"}, "", 400},
+      {"bounce_with_empty_reason",
+       {"POST", "/v1/queue/bounce", R"({"all":true,"reason":" "})"},
+       "",
+       400},
+      {"unknown_state", {"GET", "/v1/queue?state=happy", ""}, "", 400},
+      {"state_twice", {"GET", "/v1/queue?state=held&state=queued", ""}, "", 400},
+      {"suspend_nothing", {"POST", "/v1/suspensions", R"({"for":"1h","reason":"x"})"}, "", 400},
+      {"suspend_no_domain",
+       {"POST", "/v1/suspensions", R"({"domain":"a..b","for":"1h","reason":"x"})"},
+       "",
+       400},
+      {"suspend_for_ever",
+       {"POST", "/v1/suspensions", R"({"domain":"b.example","for":"366d","reason":"x"})"},
+       "",
+       400},
+      {"suspend_without_time",
+       {"POST", "/v1/suspensions", R"({"domain":"b.example","reason":"x"})"},
+       "",
+       400},
+      {"suspend_without_reason",
+       {"POST", "/v1/suspensions", R"({"domain":"b.example","for":"1h"})"},
+       "",
+       400},
+      {"resume_nothing", {"DELETE", "/v1/suspensions", ""}, "", 400},
+      {"show_a_suspension", {"GET", "/v1/suspensions/b.example", ""}, "", 400},
       {"not_json", {"POST", "/v1/queue/retry", "all of them"}, "", 400},
       {"not_an_object", {"POST", "/v1/queue/retry", "[]"}, "", 400},
       {"deep_json", {"POST", "/v1/queue/retry", std::string(100'000, '[')}, "", 400},
@@ -105,7 +152,8 @@ TEST(Routes, lead_to_operations) {
     const std::vector<std::string> want =
         each.asked.empty() ? std::vector<std::string>{} : std::vector{each.asked};
     EXPECT_EQ(operations.asked, want);
-    EXPECT_EQ(response.body.as_object().contains("error"), each.status != 200);
+    const auto* body = response.body.if_object();
+    EXPECT_EQ(body != nullptr && body->contains("error"), each.status != 200);
   }
 }
 
@@ -126,16 +174,30 @@ TEST(Routes, errors_of_operations_become_statuses) {
   }
 }
 
-TEST(Routes, what_dials_may_take_longer) {
+TEST(Routes, what_dials_or_writes_much_may_take_longer) {
   EXPECT_EQ(patience(*parse_call({"GET", "/v1/status", ""})), std::chrono::seconds(30));
   EXPECT_EQ(patience(*parse_call({"POST", "/v1/explain", R"({"target":"b.example"})"})),
             std::chrono::minutes(5));
+  for (const char* verb : {"retry", "hold", "release", "bounce", "delete"}) {
+    const std::string body =
+        verb == std::string_view("bounce") ? R"({"all":true,"reason":"x"})" : R"({"all":true})";
+    EXPECT_EQ(patience(*parse_call({"POST", std::string("/v1/queue/") + verb, body})),
+              std::chrono::minutes(5));
+  }
+}
+
+TEST(Routes, a_reason_is_one_line_of_bounded_length) {
+  const auto call = parse_call(
+      {"POST", "/v1/queue/bounce", R"({"all":true,"reason":")" + std::string(2000, 'x') + R"("})"});
+  ASSERT_TRUE(call);
+  EXPECT_EQ(std::get<QueueBounce>(*call).reason, std::string(kMaxReason, 'x') + "[...]");
 }
 
 TEST(QueueFilter, survives_the_query_and_json) {
   const auto filter = filter_from_conditions({{"sender", "a+b&c=d@e.example"},
                                               {"older-than", "90s"},
                                               {"id", std::string(kId)},
+                                              {"state", "held"},
                                               {"recipient", "x@y.example"}});
   ASSERT_TRUE(filter);
   const auto call = parse_call({"GET", "/v1/queue?" + filter_to_query(*filter), ""});

@@ -148,6 +148,8 @@ class CourierWorld : public ::testing::Test {
   WaitingLine line_{{.total = 2}, [] {}};
   FirstCopies first_copies_;
   UnreachableAddresses unreachable_{retry_.intervals.front() / 2, clock_};
+  Suspensions suspensions_{store_};
+  Quarantine quarantine_;
   ReportBack report_back_{store_,
                           clock_,
                           *random_,
@@ -164,6 +166,8 @@ class CourierWorld : public ::testing::Test {
                     .line = line_,
                     .first_copies = first_copies_,
                     .report_back = report_back_,
+                    .suspensions = suspensions_,
+                    .quarantine = quarantine_,
                     .clock = clock_,
                     .random = *random_,
                     .metrics = metrics_},

@@ -1,0 +1,29 @@
+// What a courier has in hand of one delivery. For the courier's own files.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "mta/delivery/claim.h"
+#include "mta/delivery/courier.h"
+#include "queue/backoff.h"
+#include "queue/message.h"
+#include "queue/scheduler.h"
+
+namespace fulmar::delivery {
+
+struct Courier::Job {
+  Claim claim;
+  queue::Message message;
+  queue::Delivery delivery;
+  std::shared_ptr<const std::string> body{};  ///< In memory; null: to be read from the spool.
+  bool first = false;    ///< Accepted by this process and not tried yet; the copies are in memory.
+  queue::Room room = queue::Room::yes;  ///< For an attempt.
+  UtcTime not_before{};  ///< The destination is suspended until then.
+  bool shown_more = false;  ///< Something was shown in clear that the spool does not know of yet.
+  queue::Ending ending = queue::Ending::untried;  ///< Of the attempt, once it is made.
+
+  [[nodiscard]] const MessageId& id() const { return message.id; }
+};
+
+}  // namespace fulmar::delivery

@@ -1,0 +1,96 @@
+// What operators may do to a queued delivery.
+#include <utility>
+
+#include "base/maillog.h"
+#include "mta/delivery/courier.h"
+#include "mta/delivery/courier_job.h"
+
+namespace fulmar::delivery {
+
+namespace asio = boost::asio;
+using queue::DeliveryKey;
+
+/// The record as `edit` makes it, unless that finds nothing to change.
+asio::awaitable<Result<Changed>> Courier::rewrite(DeliveryKey key, Edit edit) {
+  const UtcTime now = parts_.clock.utc_now();
+  Claim claim(parts_.line, key, now);
+  static_cast<void>(parts_.first_copies.take(key));  // what is put back is read again
+  auto delivery = co_await parts_.store.read_delivery(key.message, key.destination);
+  // One that cannot be read goes back into the line, where it is found out what to do with it.
+  if (!delivery && delivery.error().code != Errc::store_failed) co_return Changed::no;
+  if (!delivery) co_return fail(delivery.error());
+  queue::Delivery edited = *delivery;
+  const Changed changed = edit(edited, now) ? Changed::yes : Changed::no;
+  if (changed == Changed::yes) {
+    queue::Batch batch{queue::PutDelivery{edited}};
+    const auto stored = co_await parts_.store.commit(std::move(batch));
+    if (!stored) co_return fail(stored.error());
+  }
+  // Whether its sender can be told is in the envelope; at worst this wakes once too early.
+  claim.put_back(times_of(edited, queue::Notifiable::yes));
+  co_return changed;
+}
+
+asio::awaitable<Result<Changed>> Courier::retry(DeliveryKey key) {
+  // Whoever asks for it may know that a host is up again.
+  if (parts_.attempt.unreachable != nullptr) parts_.attempt.unreachable->forget_all();
+  return rewrite(std::move(key), [](queue::Delivery& delivery, UtcTime now) {
+    if (delivery.held) return false;
+    delivery.next_attempt = now;
+    return true;
+  });
+}
+
+asio::awaitable<Result<Changed>> Courier::hold(DeliveryKey key) {
+  return rewrite(std::move(key), [](queue::Delivery& delivery, UtcTime) {
+    return !std::exchange(delivery.held, true);
+  });
+}
+
+asio::awaitable<Result<Changed>> Courier::release(DeliveryKey key) {
+  return rewrite(std::move(key), [](queue::Delivery& delivery, UtcTime now) {
+    if (!std::exchange(delivery.held, false)) return false;
+    delivery.next_attempt = now;
+    return true;
+  });
+}
+
+asio::awaitable<Result<Changed>> Courier::bounce(DeliveryKey key, std::string reason) {
+  Claim claim(parts_.line, key, parts_.clock.utc_now());
+  static_cast<void>(parts_.first_copies.take(key));  // what is put back is read again
+  // An outcome is stored in the end, whatever it takes; while the disk is in trouble this is not
+  // begun.
+  if (!parts_.store.writable()) co_return fail(Errc::store_failed, "the spool cannot be written");
+  auto message = co_await parts_.store.read_message(key.message);
+  if (!message) co_return fail(message.error());
+  auto delivery = co_await parts_.store.read_delivery(key.message, key.destination);
+  if (!delivery) co_return fail(delivery.error());
+  std::vector<notice::NoticeRecipient> told;
+  for (const queue::Recipient& recipient : delivery->recipients) {
+    told.push_back({.address = recipient.address,
+                    .failure = make_error(Errc::administrative, reason),
+                    .exposure = recipient.exposure});
+  }
+  Job job{std::move(claim), *std::move(message), *std::move(delivery)};
+  co_await end(std::move(job), std::move(told));
+  co_return Changed::yes;
+}
+
+asio::awaitable<Result<Changed>> Courier::remove(DeliveryKey key) {
+  Claim claim(parts_.line, key, parts_.clock.utc_now());
+  static_cast<void>(parts_.first_copies.take(key));  // what is put back is read again
+  const auto message = co_await parts_.store.read_message(key.message);
+  if (!message) co_return fail(message.error());
+  const bool last = parts_.line.siblings(key) == WaitingLine::Siblings::none;
+  queue::Batch batch{queue::RemoveDelivery{key.message, key.destination}};
+  if (last) batch.emplace_back(queue::RemoveMessage{key.message, message->chunks});
+  const auto stored = co_await parts_.store.commit(std::move(batch));
+  if (!stored) co_return fail(stored.error());
+  const auto siblings = claim.remove();
+  if (siblings == WaitingLine::Siblings::some) co_return Changed::yes;
+  if (!last) co_await remove_rest(*message);
+  maillog_removed(key.message);
+  co_return Changed::yes;
+}
+
+}  // namespace fulmar::delivery
