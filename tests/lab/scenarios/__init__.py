@@ -5,8 +5,8 @@ from __future__ import annotations
 from scenario import Scenario
 
 from scenarios import (crashes, dane_delivered, dane_refused, dnssec_test, mta_sts, mta_sts_cache, mta_sts_fetch,
-                       not_every_host, notices, opportunistic, relays, requiretls, requiretls_delivery, reuse, routing,
-                       rules, second_looks, smtp_dialogue, transport_security)
+                       not_every_host, notices, operators, opportunistic, relays, requiretls, requiretls_delivery,
+                       reuse, routing, rules, second_looks, smtp_dialogue, transport_security)
 
 ALL: tuple[Scenario, ...] = (
     *dane_delivered.SCENARIOS, *dane_refused.SCENARIOS, *mta_sts.SCENARIOS, *mta_sts_fetch.SCENARIOS,
@@ -14,5 +14,5 @@ ALL: tuple[Scenario, ...] = (
     *rules.SCENARIOS, *relays.SCENARIOS, *second_looks.SCENARIOS, *not_every_host.SCENARIOS,
     *dnssec_test.SCENARIOS,
     *opportunistic.SCENARIOS, *routing.SCENARIOS, *smtp_dialogue.SCENARIOS, *reuse.SCENARIOS,
-    *notices.SCENARIOS, *crashes.SCENARIOS,
+    *notices.SCENARIOS, *operators.SCENARIOS, *crashes.SCENARIOS,
 )
