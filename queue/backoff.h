@@ -42,7 +42,8 @@ enum class Room : std::uint8_t { yes, no };
 /// attempted unless the last one in its history began after that, and it is never put off past that
 /// time. Where there is no room for that attempt, it expires without it patience_for_room() later,
 /// counted from `since` at least: when there could be room for the first time, such as this
-/// program's start. For a held delivery nothing is due. REQUIRES: the full record, with its history.
+/// program's start. For a held delivery nothing is due. REQUIRES: the full record, with its
+/// history.
 [[nodiscard]] Due what_is_due(const Delivery& delivery, UtcTime now, const conf::Retry& retry,
                               const conf::Notify& notify, Notifiable sender, Room room,
                               UtcTime since);

@@ -145,18 +145,16 @@ asio::awaitable<void> Courier::run_job(Job job) {
     blame_suspension(job.delivery, *suspended);
     job.not_before = suspended->until;
   }
-  const queue::Due due =
-      suspended
-          ? queue::due_while_suspended(job.delivery, now, settings_.retry, settings_.notify, sender)
-          : queue::what_is_due(job.delivery, now, settings_.retry, settings_.notify, sender,
-                             job.room, since_);
+  const queue::Due due = suspended ? queue::due_while_suspended(job.delivery, now, settings_.retry,
+                                                                settings_.notify, sender)
+                                   : queue::what_is_due(job.delivery, now, settings_.retry,
+                                                        settings_.notify, sender, job.room, since_);
   switch (due) {
     case queue::Due::nothing:
       if (suspended) {
         const UtcTime event = queue::next_event_while_suspended(job.delivery, settings_.retry,
                                                                 settings_.notify, sender);
-        job.claim.put_back(
-            {.attempt = time_to_resume(*suspended, parts_.random), .latest = event});
+        job.claim.put_back({.attempt = time_to_resume(*suspended, parts_.random), .latest = event});
       } else {
         give_back(job);
       }

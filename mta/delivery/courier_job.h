@@ -17,9 +17,9 @@ struct Courier::Job {
   queue::Message message;
   queue::Delivery delivery;
   std::shared_ptr<const std::string> body{};  ///< In memory; null: to be read from the spool.
-  bool first = false;    ///< Accepted by this process and not tried yet; the copies are in memory.
+  bool first = false;  ///< Accepted by this process and not tried yet; the copies are in memory.
   queue::Room room = queue::Room::yes;  ///< For an attempt.
-  UtcTime not_before{};  ///< The destination is suspended until then.
+  UtcTime not_before{};                 ///< The destination is suspended until then.
   bool shown_more = false;  ///< Something was shown in clear that the spool does not know of yet.
   queue::Ending ending = queue::Ending::untried;  ///< Of the attempt, once it is made.
 
