@@ -253,6 +253,8 @@ class Attempt {
       if (route_.rule != nullptr) {
         request.deliveries_per_connection = route_.rule->entry.max_deliveries_per_connection;
       }
+      // What was tried before may have come to grief over it: smtp/client_session.h.
+      if (delivery_.attempts > 1) request.chunking = smtp::ClientOptions::Chunking::never;
       ++connects_;
       ending_ = std::min(ending_, queue::Ending::unreachable);
       const auto conversation = co_await converse(parts, settings_.converse, std::move(request));

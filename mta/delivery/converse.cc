@@ -35,7 +35,8 @@ class Conversing {
         address_(request.address),
         purpose_(request.purpose),
         envelope_(std::move(request.envelope)),
-        deliveries_per_connection_(request.deliveries_per_connection) {}
+        deliveries_per_connection_(request.deliveries_per_connection),
+        chunking_(request.chunking) {}
 
   asio::awaitable<Result<Conversation>> run() {
     const bool done = co_await reuse();
@@ -63,6 +64,13 @@ class Conversing {
       if (!again && shown_before_ != smtp::Shown::nothing) co_return std::move(result_);
       if (!again) co_return fail(again.error());
       result_.downgraded_after = std::move(why);
+    }
+    if (result_.session.result.bdat_unknown && has_time()) {
+      shown_before_ = shown_so_far();
+      chunking_ = smtp::ClientOptions::Chunking::never;
+      static_cast<void>(co_await talk(
+          result_.downgraded_after ? smtp::StartTls::never : starttls,
+          result_.classical_groups ? tls::Groups::classical : tls::Groups::preferred));
     }
     keep();
     co_return std::move(result_);
@@ -117,8 +125,8 @@ class Conversing {
   /// What a session over a kept connection showed to who was not proven to be the host.
   [[nodiscard]] smtp::Shown shown_so_far() const {
     const SessionReport& report = result_.session;
-    if (!fell_short(report, plan_.decision)) return report.result.shown_in_clear;
-    return report.result.stage < smtp::Stage::body ? smtp::Shown::envelope : smtp::Shown::content;
+    const bool unproven = fell_short(report, plan_.decision);
+    return unproven ? report.result.shown : report.result.shown_in_clear;
   }
 
   [[nodiscard]] bool may_keep() const {
@@ -149,6 +157,7 @@ class Conversing {
     smtp::ClientOptions options{
         .helo_name = settings_.helo_name, .starttls = starttls, .purpose = purpose_};
     options.credentials = plan_.credentials;
+    options.chunking = chunking_;
     // A session in clear after a failed handshake is for this message alone.
     const bool last = carried_ + 1 >= deliveries_per_connection_ || starttls != starttls_for(plan_);
     if (may_keep() && !last) options.ending = smtp::ClientOptions::Ending::keep;
@@ -194,6 +203,7 @@ class Conversing {
   smtp::ClientOptions::Purpose purpose_;
   smtp::OutgoingEnvelope envelope_;
   std::uint32_t deliveries_per_connection_;
+  smtp::ClientOptions::Chunking chunking_;
   SteadyTime opened_;                                // the connection in use
   std::uint32_t carried_ = 0;                        // messages over it before this one
   smtp::Shown shown_before_ = smtp::Shown::nothing;  // over a kept one that was of no use

@@ -54,6 +54,7 @@ struct ConverseRequest {
   smtp::ClientOptions::Purpose purpose = smtp::ClientOptions::Purpose::deliver;
   smtp::OutgoingEnvelope envelope;  ///< Empty for a probe.
   std::uint32_t deliveries_per_connection = conf::kDeliveriesPerConnection;
+  smtp::ClientOptions::Chunking chunking = smtp::ClientOptions::Chunking::offered;
 };
 
 /// Errors: connect_failed, when the first connection does not come about, or the one in clear after

@@ -58,10 +58,8 @@ void Ledger::note_failure(std::size_t host, Basis basis, const HostFailure& fail
 }
 
 Ledger::Again Ledger::merge(const Session& session, const smtp::SessionResult& result) {
-  queue::Exposure shown = as_exposure(result.shown_in_clear);
-  if (session.shown_unproven) {
-    shown = result.stage < smtp::Stage::body ? queue::Exposure::envelope : queue::Exposure::content;
-  }
+  const queue::Exposure shown =
+      as_exposure(session.shown_unproven ? result.shown : result.shown_in_clear);
   Again again = Again::no;
   auto outcome = result.recipients.begin();
   for (Entry& entry : entries_) {

@@ -41,8 +41,16 @@ Result<> check_fit(const OutgoingEnvelope& envelope, const Capabilities& offers)
 
 }  // namespace
 
+Handover choose_handover(const OutgoingEnvelope& envelope, const Capabilities& offers) {
+  if (!offers.chunking) return Handover::data;
+  if (envelope.size <= kMaxFlight) return Handover::flight;
+  // A large message takes as many round trips either way, unless each chunk has to wait for the
+  // reply to the one before.
+  return offers.pipelining ? Handover::chunks : Handover::data;
+}
+
 Result<EnvelopeCommands> EnvelopeCommands::create(const OutgoingEnvelope& envelope,
-                                                  const Capabilities& offers) {
+                                                  const Capabilities& offers, Handover handover) {
   FULMAR_TRY_VOID(check_fit(envelope, offers));
   // RFC 5321 §4.1.1.11: parameters only of extensions that the latest EHLO lists.
   const MailParameters parameters = {
@@ -58,11 +66,17 @@ Result<EnvelopeCommands> EnvelopeCommands::create(const OutgoingEnvelope& envelo
     FULMAR_TRY(std::string rcpt, write_rcpt(recipient));
     commands.push_back(std::move(rcpt));
   }
-  commands.emplace_back("DATA");
+  if (handover == Handover::data) commands.emplace_back("DATA");
   for (std::string& command : commands)
     command += "\r\n";
   return EnvelopeCommands(std::move(commands),
-                          offers.pipelining ? Grouping::pipelined : Grouping::none);
+                          offers.pipelining ? Grouping::pipelined : Grouping::none, handover);
+}
+
+void EnvelopeCommands::add_message(std::string octets) {
+  FULMAR_CHECK(handover_ == Handover::flight && sent_ == 0);
+  commands_.push_back(write_bdat(octets.size(), LastChunk::yes) + "\r\n");
+  message_ = std::move(octets);
 }
 
 std::string EnvelopeCommands::next_group() {
@@ -75,6 +89,7 @@ std::string EnvelopeCommands::next_group() {
     group += command;
     ++sent_;
   }
+  if (all_sent()) group += std::exchange(message_, {});
   return group;
 }
 
@@ -82,7 +97,9 @@ EnvelopeCommands::Answered EnvelopeCommands::count_reply() {
   FULMAR_CHECK(unanswered() > 0);
   const std::size_t index = answered_++;
   if (index == 0) return {.stage = Stage::mail};
-  if (index + 1 == commands_.size()) return {.stage = Stage::data};
+  if (index + 1 == commands_.size() && handover_ != Handover::chunks) {
+    return {.stage = handover_ == Handover::flight ? Stage::final_dot : Stage::data};
+  }
   return {.stage = Stage::rcpt, .recipient = index - 1};
 }
 

@@ -86,13 +86,16 @@ ClientAction ClientSession::State::on(const Connected&) {
 }
 
 ClientAction ClientSession::State::on(const BytesReceived& event) {
+  heard_any = true;
   parser.feed(event.bytes);
-  if (step == Step::body || (step == Step::final_dot && writing)) return on_answer_amid_body();
-  return read_replies();
+  const bool in_flight = step == Step::envelope && handover == Handover::flight;
+  const bool of_body = in_flight || step == Step::body || step == Step::final_dot;
+  if (!writing || !of_body) return read_replies();
+  return handover == Handover::data ? on_answer_amid_body() : on_answer_amid_chunks();
 }
 
 ClientAction ClientSession::State::on(const BytesWritten&) {
-  if (step == Step::body) return DoNextChunk{};
+  if (step == Step::body && handover == Handover::data) return DoNextChunk{};
   return read_replies();
 }
 
@@ -105,10 +108,22 @@ ClientAction ClientSession::State::read_replies() {
     first_reply_under_tls = false;
     if (auto action = on_reply(*reply)) return *std::move(action);
   }
-  // The outcome is known; nobody waits for manners.
-  if (step == Step::quit || step == Step::reset) return DoRead{Wait::quit};
-  const bool after_dot = step == Step::final_dot || step == Step::lone_dot;
-  return DoRead{after_dot ? Wait::final_dot : Wait::command};
+  if (may_send_chunk()) return DoNextChunk{};
+  return DoRead{wait_for_reply()};
+}
+
+Wait ClientSession::State::wait_for_reply() const {
+  switch (step) {
+    case Step::quit:
+    case Step::reset:
+    case Step::draining:
+      return Wait::quit;  // The outcome is known; nobody waits for manners.
+    case Step::lone_dot:
+      return Wait::final_dot;
+    default:
+      // Behind a flight the first reply may come with the last one (RFC 2920 §3.2).
+      return may_be_taken() ? Wait::final_dot : Wait::command;
+  }
 }
 
 std::optional<ClientAction> ClientSession::State::on_reply(const Reply& reply) {
@@ -125,8 +140,12 @@ std::optional<ClientAction> ClientSession::State::on_reply(const Reply& reply) {
       return on_auth(reply);
     case Step::envelope:
       return on_envelope(reply);
+    case Step::body:
+      return on_chunk(reply);
     case Step::final_dot:
-      return on_final_dot(reply);
+      return handover == Handover::data ? on_final_dot(reply) : on_chunk(reply);
+    case Step::draining:
+      return on_drained(reply);
     case Step::lone_dot:
       return end_refused();  // Everyone was refused before; this reply cannot change that.
     case Step::reset:
@@ -135,7 +154,7 @@ std::optional<ClientAction> ClientSession::State::on_reply(const Reply& reply) {
       return close();
     case Step::start:
     case Step::handshake:
-    case Step::body:
+    case Step::loading:
     case Step::closed:
       break;
   }
@@ -145,7 +164,7 @@ std::optional<ClientAction> ClientSession::State::on_reply(const Reply& reply) {
 
 ClientAction ClientSession::State::on_not_smtp(Error why) {
   why.detail = "at " + std::string(to_string(stage)) + ": " + why.detail;
-  if (step == Step::final_dot) return fail_in_doubt(std::move(why));
+  if (may_be_taken()) return fail_in_doubt(std::move(why));
   if (step == Step::starttls) return fail_starttls(std::move(why.detail));
   // Something that only echoes would have its words quoted, which are ours, and secret.
   if (step == Step::auth) why.detail = "at auth: not an SMTP reply";
@@ -156,7 +175,10 @@ ClientAction ClientSession::State::on(const ConnectionLost& event) {
   const bool timeout = event.cause == ConnectionLost::Cause::timeout;
   const std::string what = timeout ? "no answer in time at " : "connection lost at ";
   const std::string detail = what + std::string(to_string(stage)) + ": " + event.reason;
-  if (step == Step::final_dot) return fail_in_doubt(make_error(Errc::connection_lost, detail));
+  // Who took a message has answered MAIL before: a kept connection that ends without a word was
+  // closed before the host read it.
+  const bool unread = reused && !heard_any && !timeout;
+  if (may_be_taken() && !unread) return fail_in_doubt(make_error(Errc::connection_lost, detail));
   // A host, or something on the way, that breaks off at STARTTLS is one without TLS (RFC 7672
   // §2.2).
   if (step == Step::starttls) return fail_starttls(detail);
@@ -168,7 +190,8 @@ ClientAction ClientSession::State::on(const ConnectionLost& event) {
     return fail_and_close(
         make_error(Errc::tls_handshake, detail + " (before any reply under TLS)"));
   }
-  result.stale = reused && outcomes.any_undecided() && (!got_reply || !timeout);
+  const bool of_no_use = reused && outcomes.any_undecided() && (!got_reply || !timeout);
+  result.stale = result.stale || of_no_use;
   return fail_and_close(make_error(Errc::connection_lost, detail));
 }
 
@@ -176,6 +199,7 @@ ClientAction ClientSession::State::on(const ConnectionLost& event) {
 /// (pitfall 70), and what happens from QUIT on changes nothing (RFC 5321 §4.1.1.10).
 void ClientSession::State::fail(const Error& why, const std::optional<Reply>& reply) {
   if (step == Step::quit || step == Step::lone_dot || step == Step::reset) return;
+  if (step == Step::draining) return;
   const bool probe = options.purpose == ClientOptions::Purpose::probe;
   if (!result.failure && (probe || outcomes.any_undecided())) {
     result.failure = why;
@@ -209,6 +233,10 @@ ClientAction ClientSession::State::refused(const Reply& reply) {
 /// The host said no to this message, and may be asked about another.
 ClientAction ClientSession::State::end_refused() {
   if (options.ending == ClientOptions::Ending::quit || result.stale) return quit();
+  if (chunks_unanswered > 0) {
+    step = Step::draining;
+    return read_replies();
+  }
   step = Step::reset;  // What it remembers of this one must not become part of the next.
   return DoWrite{"RSET\r\n"};
 }

@@ -5,6 +5,26 @@
 //   greeting ► EHLO (► HELO) ► [STARTTLS ► handshake ► verdict ► EHLO] ► [AUTH] ► MAIL, RCPT…, DATA
 //   (pipelined) ► body ► QUIT
 //
+// Where the host offers CHUNKING, a message of moderate size is a flight: MAIL, RCPT…, BDAT n LAST
+// and the body go out together, in one round trip. A larger one follows its envelope in chunks.
+// Behind a flight, replies mean this:
+//
+// The reply to the chunk serves those whose RCPT was accepted. With none of them it means nothing,
+// be it 250.
+//
+// Once the last octet was given away to be written, a connection that breaks leaves doubt, as after
+// the final dot, whichever replies are missing: a server may hold them back until it has read
+// everything (RFC 2920 §3.2).
+//
+// Not so a kept connection that ends without one octet of reply: it was closed before it was read,
+// as happens when a host loses patience just then. For the message to be taken all the same, the
+// host would have to have broken down with its reply to MAIL still unsent. One copy too many, once
+// in a very long while, costs less than a wait each time. Silence is doubt: that is what a host
+// looks like that is still busy.
+//
+// Doubt says "later" and never "another host", so one that always breaks off would keep the message
+// from the others. Hence Chunking::never for the second attempt: the replies to DATA tell more.
+//
 // Under implicit TLS the handshake and its verdict come before the greeting. A connection that is
 // kept carries further sessions, each of which begins at MAIL.
 #pragma once
@@ -29,7 +49,8 @@ namespace fulmar::smtp {
 struct OutgoingEnvelope {
   std::string reverse_path;  ///< Without angle brackets; empty for the null reverse-path.
   std::vector<std::string> recipients;  ///< Without angle brackets.
-  std::uint64_t size = 0;               ///< Octets, before dot-stuffing.
+  std::uint64_t size = 0;  ///< Octets, before dot-stuffing. By BDAT no other number is sent: a
+                           ///< body that has more or fewer ends the session, Errc::corrupt.
   bool eight_bit = false;
   bool smtputf8 = false;  ///< An address needs it.
   /// RFC 8689. Only what the EHLO under TLS lists counts as offered.
@@ -65,6 +86,9 @@ struct ClientOptions {
   /// Keep: end with DoKeep instead of QUIT where the host is ready for another message, after RSET
   /// when it refused this one.
   enum class Ending : std::uint8_t { quit, keep } ending = Ending::quit;
+  /// BDAT where it is offered; never: DATA. For a message that was tried before, and for a host
+  /// that offers what it does not know.
+  enum class Chunking : std::uint8_t { offered, never } chunking = Chunking::offered;
 };
 
 /// What was agreed on with the host, for the next session over the same connection.
@@ -107,14 +131,15 @@ struct DoRead {
   Wait wait = Wait::command;
 };
 /// Answer with BytesWritten; with ConnectionLost when not all could be written. When that happens
-/// to the body (after a DoNextChunk), first look for octets that are there to be read: if there are
-/// any, answer with BytesReceived instead. A complete refusal in them is then the answer to the
-/// message, anything else counts as the lost connection; DoClose follows either way.
+/// to the body (after any DoNextChunk), first look for octets that are there to be read: if there
+/// are any, answer with BytesReceived instead. A complete refusal in them is then the answer to the
+/// message, or in a flight to the recipients; anything else counts as the lost connection. DoClose
+/// follows either way.
 struct DoWrite {
   std::string bytes;
 };
 struct DoStartTls {};   ///< Answer with TlsEstablished or TlsRefused. Implicit TLS begins with it.
-struct DoNextChunk {};  ///< Answer with BodyChunk, BodyEnd or BodyFailed.
+struct DoNextChunk {};  ///< Answer with BodyChunk, BodyEnd or BodyFailed. May come before MAIL.
 struct DoClose {};      ///< The session is over; result() is final. No event answers this.
 struct DoKeep {};       ///< The same, and the connection may carry another session: kept().
 using ClientAction = std::variant<DoRead, DoWrite, DoStartTls, DoNextChunk, DoClose, DoKeep>;
@@ -130,7 +155,7 @@ enum class Stage : std::uint8_t {
   rcpt,
   data,
   body,
-  final_dot,
+  final_dot,  ///< The end of the message: the dot, or the last chunk.
   quit
 };
 [[nodiscard]] std::string_view to_string(Stage stage);
@@ -163,12 +188,17 @@ struct SessionResult {
   /// The most that was written without TLS. Counts what was given away to be written, even if
   /// writing it failed.
   Shown shown_in_clear = Shown::nothing;
-  /// The connection broke after the final dot: the message may arrive twice (RFC 1047, pitfall 73).
-  /// No other host must be tried in this attempt.
+  Shown shown = Shown::nothing;  ///< The same, with TLS or without.
+  /// The connection broke after the final dot or the last chunk: the message may arrive twice (RFC
+  /// 1047, pitfall 73). No other host must be tried in this attempt.
   bool in_doubt = false;
   /// A kept connection was of no use any more: it broke, or the host wanted no further mail on it,
-  /// before the final dot. The outcomes say nothing about the host; a new connection does.
+  /// before the final dot, or before one octet of reply to a flight. The outcomes say nothing about
+  /// the host; a new connection does.
   bool stale = false;
+  /// The host offers CHUNKING and does not know BDAT. That says nothing about the message: a new
+  /// connection with Chunking::never does.
+  bool bdat_unknown = false;
   std::optional<Error> failure;  ///< Of the session as a whole; also what a probe ends with.
   Stage stage = Stage::greeting;
 };

@@ -23,7 +23,14 @@ bool ClientSession::State::has_mail() const {
 ClientAction ClientSession::State::begin_transaction() {
   if (has_mail()) {
     stage = Stage::mail;
-    auto created = EnvelopeCommands::create(envelope, offers);
+    // Where the host has said more than it was asked, only DATA tells: no other command has a reply
+    // of that kind.
+    if (options.chunking == ClientOptions::Chunking::never || parser.has_leftover()) {
+      offers.chunking = false;
+    }
+    handover = choose_handover(envelope, offers);
+    if (handover != Handover::data) stuffer = DotStuffer(DotStuffer::Dots::plain);
+    auto created = EnvelopeCommands::create(envelope, offers, handover);
     if (!created) return fail_and_quit(created.error());
     commands = *std::move(created);
   }
@@ -33,34 +40,55 @@ ClientAction ClientSession::State::begin_transaction() {
 ClientAction ClientSession::State::send_envelope() {
   if (!has_mail()) return quit();
   stage = Stage::mail;
+  if (handover == Handover::flight) {
+    step = Step::loading;
+    return DoNextChunk{};
+  }
   step = Step::envelope;
   return next_commands();
 }
 
 ClientAction ClientSession::State::next_commands() {
-  note_shown(Shown::envelope);
-  return DoWrite{commands.next_group()};
+  std::string group = commands.next_group();
+  const bool with_message = handover == Handover::flight && commands.all_sent();
+  note_shown(with_message ? Shown::content : Shown::envelope);
+  if (with_message) {
+    end_sent = true;
+    chunks_unanswered = 1;
+  }
+  return DoWrite{std::move(group)};
 }
 
 void ClientSession::State::note_shown(Shown what) {
+  result.shown = std::max(result.shown, what);
   if (!result.tls) result.shown_in_clear = std::max(result.shown_in_clear, what);
 }
 
 std::optional<ClientAction> ClientSession::State::on_envelope(const Reply& reply) {
   const EnvelopeCommands::Answered answered = commands.count_reply();
+  if (answered.stage == Stage::final_dot) return on_chunk(reply);
+  if (auto closing = note_answer(answered, reply)) return closing;
+  if (answered.stage == Stage::data) return on_data(reply);
+  if (commands.unanswered() > 0) return std::nullopt;
+  if (!outcomes.any_undecided()) return end_refused();
+  if (handover != Handover::data && parser.has_leftover()) return fail_miscounted();
+  return commands.all_sent() ? begin_chunks() : next_commands();
+}
+
+/// What the reply to MAIL or to a RCPT says of recipients; 421, to whatever, ends everything.
+std::optional<ClientAction> ClientSession::State::note_answer(
+    const EnvelopeCommands::Answered& answered, const Reply& reply) {
   stage = answered.stage;
   // A kept connection may have had its number of messages: a new one tells.
   const bool first = !std::exchange(got_reply, true);
   if (reused && (reply.code == 421 || (first && !reply.positive()))) result.stale = true;
   if (reply.code == 421) return refused(reply);
-  if (answered.stage == Stage::data) return on_data(reply);
   if (answered.stage == Stage::rcpt) {
     outcomes.note_rcpt(answered.recipient, reply);
-  } else if (!reply.positive()) {
+  } else if (answered.stage == Stage::mail && !reply.positive()) {
     fail(classify(Stage::mail, reply), reply);
   }
-  if (commands.unanswered() > 0) return std::nullopt;
-  return outcomes.any_undecided() ? next_commands() : end_refused();
+  return std::nullopt;
 }
 
 ClientAction ClientSession::State::on_data(const Reply& reply) {
@@ -72,18 +100,21 @@ ClientAction ClientSession::State::on_data(const Reply& reply) {
     return DoWrite{".\r\n"};
   }
   if (!reply.intermediate()) return refused(reply);
-  if (parser.has_leftover()) {
-    // The reply to the final dot cannot be here before the dot: the count is wrong, and would show
-    // a delivery that did not happen.
-    return fail_and_close(make_error(Errc::remote_protocol, "more replies than commands"));
-  }
+  if (parser.has_leftover()) return fail_miscounted();
   step = Step::body;
   stage = Stage::body;
   return DoNextChunk{};
 }
 
+/// The reply to the message cannot be here before the message: the count is wrong, and would show a
+/// delivery that did not happen.
+ClientAction ClientSession::State::fail_miscounted() {
+  return fail_and_close(make_error(Errc::remote_protocol, "more replies than commands"));
+}
+
 ClientAction ClientSession::State::on(const BodyChunk& event) {
-  FULMAR_CHECK(step == Step::body);
+  FULMAR_CHECK(step == Step::body || step == Step::loading);
+  if (handover != Handover::data) return add_to_chunk(event.bytes);
   stuffer.transform(event.bytes, pending_body);
   if (pending_body.size() < kBodyWrite) return DoNextChunk{};
   return write_body();
@@ -100,23 +131,27 @@ ClientAction ClientSession::State::write_body() {
 ClientAction ClientSession::State::on_answer_amid_body() {
   const auto parsed = parser.next();
   const std::optional<Reply> reply = parsed ? *parsed : std::nullopt;
-  if (!reply || !(reply->transient() || reply->permanent())) {
-    return on(ConnectionLost{.reason = "the message could not be written"});
-  }
+  if (!reply || !(reply->transient() || reply->permanent())) return fail_unwritten();
   return fail_and_close(classify(stage, *reply), reply);
 }
 
+ClientAction ClientSession::State::fail_unwritten() {
+  return on(ConnectionLost{.reason = "the message could not be written"});
+}
+
 ClientAction ClientSession::State::on(const BodyEnd&) {
-  FULMAR_CHECK(step == Step::body);
+  FULMAR_CHECK(step == Step::body || step == Step::loading);
+  if (handover != Handover::data) return end_chunks();
   stuffer.finish(pending_body);
   // From here on the dot may have arrived, even if writing it fails.
+  end_sent = true;
   step = Step::final_dot;
   stage = Stage::final_dot;
   return write_body();
 }
 
 ClientAction ClientSession::State::on(const BodyFailed& event) {
-  FULMAR_CHECK(step == Step::body);
+  FULMAR_CHECK(step == Step::body || step == Step::loading);
   return fail_and_close(event.why);
 }
 
@@ -129,12 +164,17 @@ ClientAction ClientSession::State::on_final_dot(const Reply& reply) {
   return refused(reply);
 }
 
-/// The dot is out and no usable answer came: the message may have been taken. Nobody else is
-/// offered it before the schedule says so (RFC 1047, RFC 5321 §4.5.3.2.6; pitfall 73).
+bool ClientSession::State::may_be_taken() const {
+  return end_sent && outcomes.any_undecided();
+}
+
+/// The end of the message is out and no usable answer came: the message may have been taken. Nobody
+/// else is offered it before the schedule says so (RFC 1047, RFC 5321 §4.5.3.2.6; pitfall 73).
 ClientAction ClientSession::State::fail_in_doubt(Error why) {
   why.retry = Retry::later;
   why.detail += "; the message may be delivered more than once";
   result.in_doubt = true;
+  stage = Stage::final_dot;
   return fail_and_close(why);
 }
 

@@ -72,5 +72,7 @@ struct MailParameters {
 [[nodiscard]] Result<std::string> write_mail(std::string_view reverse_path,
                                              const MailParameters& parameters);
 [[nodiscard]] Result<std::string> write_rcpt(std::string_view recipient);
+enum class LastChunk : std::uint8_t { no, yes };
+[[nodiscard]] std::string write_bdat(std::size_t octets, LastChunk last);
 
 }  // namespace fulmar::smtp

@@ -51,4 +51,8 @@ Result<std::string> write_rcpt(std::string_view recipient) {
   return "RCPT TO:<" + std::string(recipient) + '>';
 }
 
+std::string write_bdat(std::size_t octets, LastChunk last) {
+  return "BDAT " + std::to_string(octets) + (last == LastChunk::yes ? " LAST" : "");  // RFC 3030 §2
+}
+
 }  // namespace fulmar::smtp

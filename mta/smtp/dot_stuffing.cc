@@ -29,7 +29,7 @@ void DotStuffer::transform(std::string_view chunk, std::string& out) {
       chunk.remove_prefix(1);
       continue;
     }
-    if (at_ != At::in_line && c == '.') out += '.';  // RFC 5321 §4.5.2
+    if (dots_ == Dots::stuffed && at_ != At::in_line && c == '.') out += '.';  // RFC 5321 §4.5.2
     at_ = At::in_line;
     const std::size_t length = plain_prefix(chunk);
     out += chunk.substr(0, length);

@@ -9,16 +9,23 @@
 namespace fulmar::smtp {
 
 /// Outbound: stuffs dots, and turns any stray CR or LF into CRLF, so that nothing we send can end
-/// the data early (SMU-03). The spool holds none; this is the last line of defence.
+/// the data early (SMU-03). The spool holds none, since DataReader refused or mended it at our own
+/// door; this is the last line of defence.
 class DotStuffer {
  public:
+  /// `plain`: the line ends only, for BDAT, which counts octets and stuffs nothing. RFC 3030 §2
+  enum class Dots : std::uint8_t { stuffed, plain };
+  explicit DotStuffer(Dots dots = Dots::stuffed) : dots_(dots) {}
+
   /// Appends the transformed `chunk` to `out`.
   void transform(std::string_view chunk, std::string& out);
-  /// Appends what ends the data: CRLF if the last line lacks one, then ".", CRLF.
+  /// REQUIRES: dots are stuffed. Appends what ends the data: CRLF if the last line lacks one, then
+  /// ".", CRLF.
   void finish(std::string& out);
 
  private:
   enum class At : std::uint8_t { line_start, in_line, after_cr };
+  Dots dots_;
   At at_ = At::line_start;
 };
 

@@ -131,7 +131,7 @@ TEST(Ledger, redteam_18_one_cause_is_when_every_host_failed_for_the_same_class) 
 TEST(Ledger, redteam_10_an_envelope_shown_to_a_host_that_proved_nothing_is_no_content) {
   Ledger ledger(1);
   smtp::SessionResult result = session_of({outcome(Errc::connection_lost)});
-  result.stage = smtp::Stage::rcpt;
+  result.shown = smtp::Shown::envelope;
   ledger.merge({.shown_unproven = true, .label = "mx1", .tls = "encrypted:downgraded"}, result);
   EXPECT_EQ(std::move(ledger).conclude({})[0].exposure, queue::Exposure::envelope);
 }
@@ -139,7 +139,7 @@ TEST(Ledger, redteam_10_an_envelope_shown_to_a_host_that_proved_nothing_is_no_co
 TEST(Ledger, redteam_10_content_shown_to_a_host_that_proved_nothing_counts_as_shown) {
   Ledger ledger(1);
   smtp::SessionResult result = session_of({outcome(Errc::connection_lost)});
-  result.stage = smtp::Stage::final_dot;
+  result.shown = smtp::Shown::content;
   ledger.merge({.shown_unproven = true, .label = "mx1", .tls = "encrypted:downgraded"}, result);
   EXPECT_EQ(std::move(ledger).conclude({})[0].exposure, queue::Exposure::content);
 }

@@ -3,9 +3,12 @@
 // A script is a list of lines, each one of
 //   "S: 250 ok"    the server says this; neighbouring S lines come in one segment
 //   "C: DATA"      the client must write this; neighbouring C lines must come in one write
+//   "C+ octets"    the same, without a line end behind it
+//   "W"            the write ends here, and the next line belongs to another
 //   "TLS"          the client must start TLS, and it works; "TLS failed", "TLS refused": it does
 //   not "LOST", "TIMEOUT"   the connection breaks while the client reads or writes
-//   "LAST WORDS 552 no"   the write before it failed, and this line was there to be read
+//   "LAST WORDS 552 no"   the write before it failed, and this line was there to be read, with
+//   neighbouring ones
 #pragma once
 
 #include <cstddef>
@@ -36,11 +39,12 @@ struct Play {
 struct Outcome {
   SessionResult result;
   std::vector<std::string> writes;
-  std::size_t actions = 0;          ///< Actions that an event answered.
-  bool dot_sent = false;            ///< The one that ends a body, even if writing it broke.
+  std::size_t actions = 0;  ///< Actions that an event answered.
+  bool dot_sent = false;    ///< Or the last chunk: what ends a body, even if writing it broke.
   bool answered_after_dot = false;  ///< By a complete reply.
-  bool accepted_after_dot = false;  ///< By a complete 2yz.
-  bool kept = false;                ///< It ended with DoKeep.
+  bool accepted_after_dot = false;  ///< By a complete 2yz, the last one that came at a time.
+  std::string heard_after_dot;
+  bool kept = false;  ///< It ended with DoKeep.
 };
 
 /// Any difference from the script is a test failure.
@@ -48,7 +52,8 @@ Outcome play(const Script& script, const Play& how = {});
 
 /// play() in one piece; the same result octet by octet; then once per action with a connection that
 /// breaks there, checking what must hold whatever happens: one outcome for each recipient, nobody
-/// delivered without the last 2yz, doubt exactly between the final dot and its reply.
+/// delivered without the last 2yz, doubt exactly between the final dot and its reply, or that of
+/// everyone to RCPT.
 SessionResult play_everything(const Script& script);
 
 /// What play_everything() does; whether the connection was kept besides.

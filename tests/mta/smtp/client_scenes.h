@@ -22,6 +22,8 @@ inline Lines operator+(Lines a, const Lines& b) {
 inline const Lines kGreeting = {"S: 220 mx.example ESMTP", "C: EHLO mail.client.example"};
 inline const Lines kPlainHost = kGreeting + Lines{"S: 250 mx.example"};
 inline const Lines kPipeliningHost = kGreeting + Lines{"S: 250-mx.example", "S: 250 PIPELINING"};
+inline const Lines kChunkingHost =
+    kGreeting + Lines{"S: 250-mx.example", "S: 250-PIPELINING", "S: 250 CHUNKING"};
 inline const Lines kTlsHost =
     kGreeting + Lines{"S: 250-mx.example", "S: 250 STARTTLS", "C: STARTTLS"};
 inline const Lines kUnderTls =
