@@ -14,6 +14,7 @@ from ca import GOOD, Cert
 HANG_UP = "(hang up)"  # as a reply: close the connection without a word
 STALL = "(stall)"      # as a reply: say nothing until the client leaves
 BREAK_OFF = "(break off)"  # as a reply to DATA: take the beginning of the message, then close
+CHUNKING = ("PIPELINING", "8BITMIME", "SIZE 20000000", "ENHANCEDSTATUSCODES", "CHUNKING")
 
 
 class StartTls(enum.Enum):
@@ -66,7 +67,11 @@ class Smtp:
     rcpt: Replies = Replies()
     rcpt_for: Mapping[str, Replies] = field(default_factory=dict)  # keyed by a part of the local part
     data: Replies = Replies()
-    final: Replies = Replies()
+    final: Replies = Replies()           # to the final dot, or the last chunk
+    chunk: Replies = Replies()           # to the chunks before the last one
+    chunk_for_nobody: str = "503 5.5.1 No valid recipients"
+    knows_bdat: bool = True              # False: each line of a chunk is a command to it
+    holds_back: bool = False             # replies from MAIL on come with the one to the last chunk, RFC 2920 §3.2
     recipients: int = 1000               # of one transaction; more get 452
     clear_extensions: tuple[str, ...] = ()  # listed in clear only, where some must not count
     requiretls: bool = False             # REQUIRETLS in the EHLO under TLS

@@ -7,6 +7,7 @@ import base64
 import binascii
 import contextlib
 import os
+import re
 import socket
 import ssl
 import warnings
@@ -34,6 +35,7 @@ class Received:
     accepted: bool
     parameters: tuple[str, ...] = ()     # of MAIL
     user: Optional[str] = None           # who was logged in
+    chunks: tuple[int, ...] = ()         # octets of each, where it came by BDAT
 
 
 @dataclass
@@ -104,6 +106,7 @@ class SmtpHost:
         self._rcpt_for = {part: _Answers(replies) for part, replies in behaviour.rcpt_for.items()}
         self._data = _Answers(behaviour.data)
         self._final = _Answers(behaviour.final)
+        self._chunk = _Answers(behaviour.chunk)
         if behaviour.starttls is StartTls.OLD_VERSION:
             _allow_old_versions_only(self._context)
 
@@ -165,6 +168,9 @@ class _Session:
         self._parameters: tuple[str, ...] = ()
         self._recipients: list[str] = []
         self._in_transaction = False
+        self._chunks: list[bytes] = []
+        self._chunk_refused = False
+        self._held = b""                 # replies, by a host that holds them back
         self._messages = 0
         self._visit = Visit()
         host.visits.append(self._visit)
@@ -212,8 +218,10 @@ class _Session:
             await self._recipient(_path(line))
         elif verb == "DATA":
             await self._data()
+        elif verb == "BDAT" and self._host._behaviour.knows_bdat:
+            await self._bdat(line)
         elif verb == "RSET":
-            self._recipients, self._in_transaction = [], False
+            self._end_transaction()
             await self._say("250 2.0.0 Ok")
             self._count_message()
         elif verb == "NOOP":
@@ -249,7 +257,8 @@ class _Session:
             await self._say("503 5.5.1 Nested MAIL: there was no RSET")
             return
         reply = self._host._mail.next("250 2.1.0 Ok")
-        self._sender, self._parameters, self._recipients = _path(line), parameters, []
+        self._end_transaction()
+        self._sender, self._parameters = _path(line), parameters
         self._in_transaction = reply.startswith("2")
         await self._say(reply)
 
@@ -293,7 +302,14 @@ class _Session:
             self._recipients.append(address)
         await self._say(reply)
 
+    def _end_transaction(self) -> None:
+        self._recipients, self._in_transaction = [], False
+        self._chunks, self._chunk_refused = [], False
+
     async def _data(self) -> None:
+        if self._chunks or self._chunk_refused:
+            await self._say("503 5.5.1 DATA amid BDAT")
+            return
         if not self._recipients:
             await self._say("554 5.5.1 No valid recipients")
             return
@@ -309,10 +325,39 @@ class _Session:
             if not raw:
                 return
             lines.append(raw[1:] if raw.startswith(b".") else raw)
+        await self._finish(b"".join(lines))
+
+    async def _bdat(self, line: str) -> None:
+        """A chunk is read to its end whatever becomes of it, and held to the letter of RFC 3030."""
+        if "CHUNKING" not in self._host._behaviour.extensions or not re.fullmatch(r"BDAT \d+( LAST)?", line):
+            await self._say("421 5.5.4 That is no BDAT")
+        last = line.endswith(" LAST")
+        octets = await asyncio.wait_for(self._reader.readexactly(int(line.split(" ")[1])), IDLE_SECONDS)
+        if not self._recipients:
+            await self._say(self._host._behaviour.chunk_for_nobody)
+            self._writer.write(self._held)
+            self._held = b""
+            return
+        if self._chunk_refused:
+            await self._say("503 5.5.1 A chunk was refused")
+            return
+        self._chunks.append(octets)
+        if last:
+            await self._finish(b"".join(self._chunks))
+            return
+        reply = self._host._chunk.next(f"250 2.0.0 {len(octets)} octets")
+        self._chunk_refused = not reply.startswith("2")
+        await self._say(reply)
+
+    async def _finish(self, content: bytes) -> None:
+        declared = next((word[5:] for word in self._parameters if word.startswith("SIZE=")), None)
         reply = self._host._final.next("250 2.0.0 Ok: stored")
-        self._host.received.append(Received(self._sender, self._recipients, b"".join(lines), self._tls,
-                                            reply.startswith("2"), self._parameters, self._visit.user))
-        self._recipients, self._in_transaction = [], False
+        if self._chunks and declared not in (None, str(len(content))):
+            reply = f"554 5.6.0 {len(content)} octets, {declared} declared"
+        self._host.received.append(Received(self._sender, self._recipients, content, self._tls, reply.startswith("2"),
+                                            self._parameters, self._visit.user,
+                                            tuple(len(chunk) for chunk in self._chunks)))
+        self._end_transaction()
         await self._say(reply)
         if reply.startswith("2"):
             self._count_message()
@@ -378,7 +423,12 @@ class _Session:
         if lines[0] == STALL:
             await asyncio.wait_for(self._reader.read(), IDLE_SECONDS)
             raise _Gone
-        self._writer.write("".join(f"{line}\r\n" for line in lines).encode("latin-1"))
+        said = "".join(f"{line}\r\n" for line in lines).encode("latin-1")
+        if self._host._behaviour.holds_back and self._in_transaction:
+            self._held += said
+            return
+        self._writer.write(self._held + said)
+        self._held = b""
         await self._writer.drain()
         if lines[-1].startswith("421"):
             raise _Gone
