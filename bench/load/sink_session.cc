@@ -1,5 +1,6 @@
 #include "bench/load/sink_session.h"
 
+#include <algorithm>
 #include <charconv>
 
 namespace fulmar::load {
@@ -43,10 +44,10 @@ SinkSession::Next SinkSession::take(std::string_view arrived, std::string& repli
   pending_ += arrived;
   std::size_t done = 0;
   for (;;) {
-    if (in_data_) {
+    if (in_data_ || in_chunk_) {
       pending_.erase(0, done);
       done = 0;
-      if (!take_data(replies)) return Next::read;
+      if (!(in_data_ ? take_data(replies) : take_chunk(replies))) return Next::read;
       continue;
     }
     const std::size_t end = pending_.find("\r\n", done);
@@ -63,19 +64,22 @@ SinkSession::Next SinkSession::take(std::string_view arrived, std::string& repli
 
 SinkSession::Next SinkSession::take_line(std::string_view line, std::string& replies) {
   if (starts(line, "MAIL")) {
+    size_ = 0;
     replies += "250 2.1.0 sender\r\n";
   } else if (starts(line, "RCPT")) {
     number_ = number_in(line);
     replies += "250 2.1.5 recipient\r\n";
   } else if (starts(line, "DATA")) {
     in_data_ = true;
-    size_ = 0;
     replies += "354 go on\r\n";
   } else if (starts(line, "EHLO")) {
     replies += "250-sink.example\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-ENHANCEDSTATUSCODES\r\n";
-    if (offer_ == Offer::starttls && !tls_) replies += "250-STARTTLS\r\n";
+    if (offers_.starttls && !tls_) replies += "250-STARTTLS\r\n";
+    if (offers_.chunking) replies += "250-CHUNKING\r\n";
     replies += "250 SIZE 100000000\r\n";
-  } else if (starts(line, "STARTTLS") && offer_ == Offer::starttls && !tls_) {
+  } else if (starts(line, "BDAT ") && offers_.chunking) {
+    return take_bdat(line, replies);
+  } else if (starts(line, "STARTTLS") && offers_.starttls && !tls_) {
     replies += "220 2.0.0 ready\r\n";
     return Next::start_tls;
   } else if (starts(line, "QUIT")) {
@@ -103,6 +107,33 @@ bool SinkSession::take_data(std::string& replies) {
   tally_.take(number_, tls_, size_ + end + 2);
   pending_.erase(0, end + kEndOfData.size());
   in_data_ = false;
+  replies += "250 2.0.0 taken\r\n";
+  return true;
+}
+
+// What comes behind a count that is none could only be guessed.
+SinkSession::Next SinkSession::take_bdat(std::string_view line, std::string& replies) {
+  const std::string_view rest = line.substr(5);
+  const auto [end, failed] = std::from_chars(rest.data(), rest.data() + rest.size(), chunk_left_);
+  const std::string_view behind = rest.substr(static_cast<std::size_t>(end - rest.data()));
+  if (failed != std::errc{} || !(behind.empty() || behind == " LAST")) {
+    replies += "421 5.5.4 that is no BDAT\r\n";
+    return Next::close;
+  }
+  last_chunk_ = !behind.empty();
+  in_chunk_ = true;
+  return Next::read;
+}
+
+// Whether the chunk ended.
+bool SinkSession::take_chunk(std::string& replies) {
+  const std::size_t count = std::min(chunk_left_, pending_.size());
+  pending_.erase(0, count);
+  size_ += count;
+  chunk_left_ -= count;
+  if (chunk_left_ > 0) return false;
+  in_chunk_ = false;
+  if (last_chunk_) tally_.take(number_, tls_, size_);
   replies += "250 2.0.0 taken\r\n";
   return true;
 }

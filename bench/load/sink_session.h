@@ -23,11 +23,14 @@ struct Tally {
 
 class SinkSession {
  public:
-  enum class Offer : std::uint8_t { clear, starttls };
+  struct Offers {
+    bool starttls = false;
+    bool chunking = false;
+  };
   enum class Next : std::uint8_t { read, start_tls, close };
 
   /// `tally` must outlive the session.
-  SinkSession(Tally& tally, Offer offer) : tally_(tally), offer_(offer) {}
+  SinkSession(Tally& tally, Offers offers) : tally_(tally), offers_(offers) {}
 
   static constexpr std::string_view kGreeting = "220 sink.example ESMTP\r\n";
 
@@ -41,11 +44,16 @@ class SinkSession {
  private:
   Next take_line(std::string_view line, std::string& replies);
   bool take_data(std::string& replies);
+  Next take_bdat(std::string_view line, std::string& replies);
+  bool take_chunk(std::string& replies);
 
   Tally& tally_;
-  Offer offer_;
+  Offers offers_;
   bool tls_ = false;
   bool in_data_ = false;
+  bool in_chunk_ = false;
+  bool last_chunk_ = false;
+  std::size_t chunk_left_ = 0;
   std::size_t number_ = 0;
   std::size_t size_ = 0;
   std::string pending_;

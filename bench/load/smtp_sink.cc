@@ -36,6 +36,7 @@ struct Options {
   std::size_t expect = 0;
   unsigned delay_ms = 0;
   std::string pem;
+  bool chunking = false;
 };
 
 // Outlives the connections, which end with the io_context.
@@ -93,8 +94,8 @@ class Sink {
     counts_.most_open = std::max(counts_.most_open, ++counts_.open);
     const std::unique_ptr<Counts, void (*)(Counts*)> leave(&counts_,
                                                            [](Counts* counts) { --counts->open; });
-    SinkSession session(counts_.tally, options_.pem.empty() ? SinkSession::Offer::clear
-                                                            : SinkSession::Offer::starttls);
+    SinkSession session(counts_.tally,
+                        {.starttls = !options_.pem.empty(), .chunking = options_.chunking});
     if (options_.delay_ms > 0) {
       co_await serve_late(socket, session);
     } else {
@@ -206,6 +207,7 @@ int main(int argc, char** argv) {
   app.add_option("--tls", options.pem, "offer STARTTLS with this certificate and key")
       ->check(CLI::ExistingFile)
       ->excludes("--delay");
+  app.add_flag("--chunking", options.chunking, "offer CHUNKING, and take BDAT");
   CLI11_PARSE(app, argc, argv);
   try {
     receive(options);

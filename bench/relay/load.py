@@ -33,6 +33,8 @@ class Sink:
             command += ["--tls", str(pem)]
         elif scenario.sink_delay_ms:
             command += ["--delay", str(scenario.sink_delay_ms)]
+        if scenario.sink_chunking:
+            command.append("--chunking")
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
         children.read_line(self._process, START_SECONDS)
         self._report: Optional[dict[str, Any]] = None
