@@ -1,6 +1,8 @@
 // A hostile server against the sending side: every dialogue ends, every recipient gets one outcome,
-// nothing is called delivered before the final dot, no line leaves with a bare CR or LF, and
-// neither a password nor a demand for REQUIRETLS is forgotten about. Where the connection is kept,
+// nothing is called delivered before the final dot or the last chunk, no line leaves with a bare CR
+// or LF, a chunk has the octets it is said to have, the end of a body that has not is never sent,
+// DATA and BDAT are never mixed, and neither a password nor a demand for REQUIRETLS is forgotten
+// about. Where the connection is kept,
 // other messages follow on it while the server goes on with its words: each is decided by what the
 // server says after its own commands, and nobody greets or logs in twice.
 //
@@ -50,13 +52,20 @@ class Server {
   /// RFC 8689: what MAIL must look like.
   void expect_requiretls(OutgoingEnvelope::RequireTls wish) { requiretls_ = wish; }
   /// From now on another message is sent over the same connection.
-  void begin_session(std::size_t number) {
+  void begin_session(std::size_t number, std::uint64_t size) {
     session_ = number;
     message_ = {};
+    message_.right_size = size == body_size();
   }
 
   [[nodiscard]] bool tls() const { return tls_; }
+  /// Octets of the body.
+  [[nodiscard]] std::uint64_t body_size() const { return 2 * chunk().size(); }
+
   [[nodiscard]] bool dot_written() const { return message_.dot_written; }
+  [[nodiscard]] bool by_bdat() const { return message_.by_bdat; }
+  /// What the server said after it, as far as it was read.
+  [[nodiscard]] std::string_view words_after_dot() const { return message_.words_after_dot; }
   /// All of it, as far as can be known.
   [[nodiscard]] bool message_written() const { return message_.dot_written && !message_.cut_short; }
   /// The server said something after the dot of this message.
@@ -74,6 +83,7 @@ class Server {
     const std::string_view segment = words_.substr(0, end);
     words_.remove_prefix(std::min(end + 1, words_.size()));
     message_.heard_after_dot = message_.dot_written;
+    if (message_.dot_written) message_.words_after_dot += segment.empty() ? "\n" : segment;
     return BytesReceived{segment.empty() ? "\n" : segment};
   }
 
@@ -111,36 +121,62 @@ class Server {
     }
   }
 
+  /// Of the body. Enough for a write of its own, where writes fail.
+  [[nodiscard]] std::string_view chunk() const {
+    static const std::string long_chunk(65537, 'x');
+    return (failures_ & 16) != 0 ? std::string_view(long_chunk) : "a\n.\r\n..\rb";
+  }
+
   ClientEvent body() {
     if ((failures_ & 8) != 0) return BodyFailed{make_error(Errc::io, "fuzz")};
     if (message_.chunks > 0) {
       --message_.chunks;
-      // Enough for a write of its own, where writes fail.
-      if ((failures_ & 16) != 0 && long_chunk_.empty()) long_chunk_.assign(65536, 'x');
       message_.in_body = true;
-      const std::string_view chunk = "a\n.\r\n..\rb";
-      return BodyChunk{long_chunk_.empty() ? chunk : std::string_view(long_chunk_)};
+      return BodyChunk{chunk()};
     }
     message_.body_ended = true;
     return BodyEnd{};
   }
 
   ClientEvent write(const std::string& bytes) {
-    for (std::size_t i = 0; i < bytes.size(); ++i) {
-      if (bytes[i] == '\r') FULMAR_CHECK(i + 1 < bytes.size() && bytes[i + 1] == '\n');
-      if (bytes[i] == '\n') FULMAR_CHECK(i > 0 && bytes[i - 1] == '\r');
+    for (auto i = bytes.find('\r'); i != bytes.npos; i = bytes.find('\r', i + 1)) {
+      FULMAR_CHECK(i + 1 < bytes.size() && bytes[i + 1] == '\n');
     }
-    FULMAR_CHECK(bytes.ends_with("\r\n") || (message_.in_body && !message_.body_ended));
-    const bool of_body = message_.in_body && !message_.dot_written;
-    if (!of_body) {
+    for (auto i = bytes.find('\n'); i != bytes.npos; i = bytes.find('\n', i + 1)) {
+      FULMAR_CHECK(i > 0 && bytes[i - 1] == '\r');
+    }
+    const std::size_t bdat = bytes.starts_with("BDAT ") ? 0 : bytes.find("\r\nBDAT ");
+    const bool of_bdat = bdat != std::string::npos && !message_.dot_written;
+    if (of_bdat) check_chunk(std::string_view(bytes).substr(bdat == 0 ? 0 : bdat + 2));
+    const bool of_data = message_.data_said && message_.in_body && !message_.dot_written;
+    FULMAR_CHECK(bytes.ends_with("\r\n") || of_bdat || (of_data && !message_.body_ended));
+    if (!of_data && bdat != 0) {
       check_secrecy(bytes);
       check_continuation(bytes);
       message_.last_command = bytes;
     }
-    message_.dot_written = message_.dot_written || message_.body_ended;
+    if (bytes.ends_with("DATA\r\n") && !of_bdat) message_.data_said = true;
+    FULMAR_CHECK(!message_.data_said || !message_.by_bdat);
+    message_.dot_written = message_.dot_written || (of_data && message_.body_ended) ||
+                           (of_bdat && message_.last_chunk_said);
+    const bool of_body = of_data || of_bdat;
     if ((failures_ & 16) == 0 || ++writes_ <= failures_ >> 5) return BytesWritten{};
     message_.cut_short = message_.cut_short || of_body;
-    return of_body ? read() : ConnectionLost{"write"};
+    return message_.in_body ? read() : ConnectionLost{"write"};
+  }
+
+  /// `bytes`: from BDAT on.
+  void check_chunk(std::string_view bytes) {
+    FULMAR_CHECK(!message_.last_chunk_said);
+    const std::size_t end = bytes.find("\r\n");
+    FULMAR_CHECK(end != bytes.npos);
+    const std::string_view line = bytes.substr(0, end);
+    const bool last = line.ends_with(" LAST");
+    const std::size_t octets = bytes.size() - end - 2;
+    FULMAR_CHECK(line == "BDAT " + std::to_string(octets) + (last ? " LAST" : ""));
+    FULMAR_CHECK(last ? message_.body_ended && message_.right_size : octets > 0);
+    message_.by_bdat = true;
+    message_.last_chunk_said = last;
   }
 
   struct Message {
@@ -148,15 +184,19 @@ class Server {
     bool in_body = false;
     bool cut_short = false;  ///< Writing it failed.
     bool body_ended = false;
-    bool dot_written = false;
+    bool data_said = false;
+    bool by_bdat = false;
+    bool last_chunk_said = false;
+    bool right_size = true;    ///< The one the envelope has.
+    bool dot_written = false;  ///< Or the last chunk.
     bool heard_after_dot = false;
+    std::string words_after_dot;
     std::string last_command;
   };
 
   std::uint8_t failures_;
   std::string_view words_;
   int writes_ = 0;
-  std::string long_chunk_;
   OutgoingEnvelope::RequireTls requiretls_ = OutgoingEnvelope::RequireTls::no;
   bool tls_ = false;
   std::size_t session_ = 0;
@@ -195,7 +235,11 @@ void check_kept(const SessionResult& result, const KeptSession& kept, const Serv
 
 void check_stale(const SessionResult& result, const Server& server) {
   if (!result.stale) return;
-  FULMAR_CHECK(!server.dot_written() && !result.in_doubt);
+  FULMAR_CHECK(!result.in_doubt);
+  // A flight that was not read, or was refused by what was said first.
+  const std::string_view words = server.words_after_dot();
+  const bool refused = words.find_first_of("45") != words.npos;
+  FULMAR_CHECK(!server.dot_written() || (server.by_bdat() && (words.empty() || refused)));
   FULMAR_CHECK(std::ranges::none_of(result.recipients, &RecipientOutcome::delivered));
 }
 
@@ -229,7 +273,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if ((choice & 128) != 0) options.ending = ClientOptions::Ending::keep;
   OutgoingEnvelope envelope{.reverse_path = {},
                             .recipients = {},
-                            .size = 100,
+                            .size = 0,
                             .eight_bit = (choice & 8) != 0,
                             .smtputf8 = (choice & 16) != 0};
   std::size_t recipients = (choice & 32) != 0 ? 120 : 3;
@@ -242,13 +286,15 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   envelope.requiretls = static_cast<OutgoingEnvelope::RequireTls>((more >> 2) % 3);
 
   Server server(data[1], words);
+  // A body that is not what was announced, where nothing else is amiss with REQUIRETLS.
+  envelope.size = server.body_size() + (more >> 2 == 3 ? 1 : 0);
   server.expect_requiretls(envelope.requiretls);
   std::optional<KeptSession> kept;
   for (std::size_t number = 0; number < kSessions; ++number) {
     envelope.reverse_path = sender_of(number);
     envelope.recipients.assign(recipients, recipient_of(number));
     ClientSession session = make_session(options, envelope, std::move(kept));
-    server.begin_session(number);
+    server.begin_session(number, envelope.size);
     const ClientAction end = converse(session, server, size + 200);
     const SessionResult& result = session.result();
     check_result(result, probe ? 0 : recipients, server);

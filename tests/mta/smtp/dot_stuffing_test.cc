@@ -117,6 +117,24 @@ TEST(DotStuffer, SMU_03_random_octets_never_end_the_data_early) {
   }
 }
 
+TEST(DotStuffer, SMU_03_plain_mends_line_ends_and_leaves_all_else_alone) {
+  for (std::uint64_t seed = 0; seed < 2000; ++seed) {
+    const std::string body = Bytes(seed).draw(seed % 97, kNasty);
+    const auto plain = [](std::string_view text, std::size_t split) {
+      DotStuffer stuffer(DotStuffer::Dots::plain);
+      std::string out;
+      stuffer.transform(text.substr(0, split), out);
+      stuffer.transform(text.substr(split), out);
+      return out;
+    };
+    const std::string once = plain(body, body.size());
+    EXPECT_FALSE(has_bare_newline(once)) << testing::PrintToString(body);
+    EXPECT_EQ(plain(body, body.size() / 2), once);
+    for (std::size_t split = 0; split <= once.size(); ++split)
+      EXPECT_EQ(plain(once, split), once) << split;
+  }
+}
+
 TEST(DotStuffer, pitfall_72_every_split_gives_the_same) {
   const std::string body = "..\r\n.a\r\n\r\n.\r\n.\r.\n\r\r\nlast.";
   const std::string whole = stuff(body);
