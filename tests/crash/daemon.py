@@ -13,9 +13,9 @@ import signal
 import socket
 import subprocess
 from pathlib import Path
-from typing import Any, Callable, Optional
+from typing import Any, Callable, Mapping, Optional
 
-from relay import configuration
+from relay import Settings, configuration
 from world import World
 
 NETWORK = ipaddress.IPv4Network("198.19.0.0/16")     # reserved for benchmarks, like others of the lab
@@ -27,7 +27,8 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "outbound": {"connect_timeout": "30s", "command_timeout": "60s", "final_dot_timeout": "60s"},
     "retry": {"intervals": ["1s"], "give_up_after": "1h"},
 }
-TROUBLE = re.compile(r"Sanitizer|runtime error:|^\S+ error ")
+BUG = re.compile(r"Sanitizer|runtime error:")
+ERROR = re.compile(r"^\S+ error ")
 OPENED = re.compile(r"spool opened deliveries=(\d+) set_aside=(\d+) orphans_removed=(\d+)")
 
 
@@ -44,13 +45,15 @@ def run_of(address: str) -> int:
 
 
 class Daemon:
-    def __init__(self, program: Path, world: World, directory: Path, port: int,
-                 on_line: Callable[[int, str], None]) -> None:
+    def __init__(self, program: Path, world: World, directory: Path, port: int, on_line: Callable[[int, str], None],
+                 settings: Optional[Settings] = None, environment: Optional[Mapping[str, str]] = None) -> None:
         """`on_line` gets each line of the log with the number of the run; runs count from 1."""
         self.port = port
+        self.expected: Optional[re.Pattern[str]] = None     # lines of level error that are no trouble
         self.run = 0
         self.ready = False
         self.troubles: list[str] = []
+        self.lines: list[str] = []              # of this run
         self.set_aside = 0                      # the most that a start reported
         self.orphans: list[int] = []            # removed, by each start that got as far
         self.deliveries: list[int] = []         # found, by each start that got as far
@@ -60,6 +63,8 @@ class Daemon:
         self._world = world
         self._directory = directory
         self._on_line = on_line
+        self._settings = SETTINGS | dict(settings or {})
+        self._environment = dict(environment or {})
         self._process: Optional[asyncio.subprocess.Process] = None
         self._tasks: list[asyncio.Task[Any]] = []
         self._notify: Optional[socket.socket] = None
@@ -73,9 +78,10 @@ class Daemon:
     async def start(self) -> None:
         """Does not wait until it is ready."""
         self.run += 1
+        self.lines = []
         outbound = SETTINGS["outbound"] | {"source_addresses": [source_address(self.run)]}
         self._config.write_text(configuration(self._world, self._directory, self.port,
-                                              SETTINGS | {"outbound": outbound}, ()))
+                                              self._settings | {"outbound": outbound}, ()))
         notify_path = self._directory / "notify.sock"
         notify_path.unlink(missing_ok=True)
         self._notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -84,7 +90,7 @@ class Daemon:
         self._started = asyncio.get_running_loop().time()
         self._process = await asyncio.create_subprocess_exec(
             str(self._program), "serve", "--config", str(self._config), limit=1 << 20,
-            env={**os.environ, "NOTIFY_SOCKET": str(notify_path)},
+            env={**os.environ, **self._environment, "NOTIFY_SOCKET": str(notify_path)},
             stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE)
         self._tasks = [asyncio.create_task(self._read_log(self._process, self.run)),
                        asyncio.create_task(self._await_ready(self._notify)),
@@ -95,6 +101,12 @@ class Daemon:
         await self._world.pulse.until(lambda: self.ready or self._ended() or None, START_SECONDS, "fulmar is ready")
         self._check_alive()
         return self._ready_after
+
+    async def refusal(self) -> tuple[int, list[str]]:
+        """Of a start that is expected to fail: the exit status and what it wrote."""
+        await self._world.pulse.until(lambda: self.ready or self._ended() or None, START_SECONDS, "fulmar refuses")
+        assert not self.ready, "fulmar is ready and should not be"
+        return await self._finish(), self.lines
 
     async def kill(self) -> float:
         """kill -9, and its time."""
@@ -136,6 +148,11 @@ class Daemon:
                 await process.wait()
         assert process.returncode == 0, f"fulmar {' '.join(arguments)}: status {process.returncode}, {output!r}"
         return output.decode()
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
 
     def size(self) -> int:
         """Octets in the state folder."""
@@ -184,7 +201,9 @@ class Daemon:
                 self._on_line(run, line)
 
     def _take(self, line: str) -> None:
-        if TROUBLE.search(line):
+        self.lines.append(line)
+        expected = self.expected is not None and self.expected.search(line)
+        if BUG.search(line) or ERROR.search(line) and not expected:
             self.troubles.append(line)
         if match := OPENED.search(line):
             self.deliveries.append(int(match[1]))

@@ -4,6 +4,9 @@ A letter is what a client handed over. The promise under test: once its final do
 it whole, or its sender gets one notice that says why not. A second copy is excused only where a kill can explain it:
 the mail host had the final dot, and the program died before it surely had the host's reply in its spool. A letter
 without 250 may be there or not, but never for some of its recipients only.
+
+A disk that fails excuses more: a second copy of what was brought while outcomes could not be stored, or just before a
+power cut; and a letter that stood in octets which the test itself has damaged.
 """
 
 from __future__ import annotations
@@ -55,6 +58,7 @@ class Verdict:
     bounced: int = 0                      # recipients whose sender was told
     notices: int = 0                      # different ones
     lost: int = 0                         # recipients with neither
+    destroyed: int = 0                    # recipients with neither, whose letter stood in octets that were damaged
     damaged: int = 0
     stray: int = 0                        # what nobody sent, or not to them
     duplicates_in_flight: int = 0
@@ -80,6 +84,9 @@ class Ledger:
         self._removed_in: dict[str, int] = {}
         self._killed_at: dict[int, float] = {}
         self._settled_until: dict[int, float] = {}
+        self._power_cut: set[int] = set()
+        self._troubles: list[tuple[float, float]] = []
+        self._destroyed: set[int] = set()
         self._damaged: list[str] = []
         self._stray: list[str] = []
 
@@ -105,6 +112,23 @@ class Ledger:
     def killed(self, run: int, at: float) -> None:
         self._killed_at[run] = at
 
+    def power_cut(self, run: int, at: float) -> None:
+        """Killed, and what was not synced is gone: an outcome may be, however clearly the log told it."""
+        self.killed(run, at)
+        self._power_cut.add(run)
+
+    def disk_failed(self, since: float, until: float) -> None:
+        """Outcomes of this time may not be stored."""
+        self._troubles.append((since - SETTLED_AFTER_SECONDS, until + SETTLED_AFTER_SECONDS))
+
+    def destroyed(self, numbers: Iterable[int]) -> None:
+        """These letters stood in octets that were damaged: they may be gone, or come again."""
+        self._destroyed |= set(numbers)
+
+    def queue_ids(self) -> dict[str, int]:
+        """Of the letters that are known to be queued, with their numbers."""
+        return {queue_id: number for number, queue_id in self._queue_ids.items()}
+
     # What mail hosts took.
 
     def arrived(self, copy: Copy, number: int, recipient: str, digest: str) -> None:
@@ -121,13 +145,16 @@ class Ledger:
         if not whole:
             self._damaged.append(f"notice {notice.id} about letter {notice.number} is not whole")
         letter = self._letters.get(notice.number)
-        if letter is None or not notice.names or not set(notice.names) <= letter.refused:
+        if letter is None or not notice.names or not set(notice.names) <= self._may_fail(letter):
             self._stray.append(f"notice {notice.id} about letter {notice.number} names {' '.join(notice.names)}")
             return
         self._notices.setdefault(notice.id, notice).copies.append(copy)
         for recipient in notice.names:
             self._told[notice.number, recipient].add(notice.id)
             self._awaited.discard((notice.number, recipient))
+
+    def _may_fail(self, letter: Letter) -> frozenset[str]:
+        return frozenset(letter.recipients) if letter.number in self._destroyed else letter.refused
 
     # What follows.
 
@@ -145,13 +172,17 @@ class Ledger:
         for letter in self._letters.values():
             self._judge_outcomes(letter, verdict)
         for (number, recipient), copies in self._copies.items():
+            if number in self._destroyed:
+                continue
             what = f"letter {number} for {recipient}"
             self._judge_copies(what, self._queue_ids.get(number), copies, verdict)
         for notice in self._notices.values():
             self._judge_copies(f"notice {notice.id} about letter {notice.number}", notice.id, notice.copies, verdict)
         for (number, recipient), ids in self._told.items():
             # Outcome and notice are stored as one, so no kill explains a second notice.
-            self._unexplained(verdict, len(ids) - 1,
+            copies = [copy for id in ids for copy in self._notices[id].copies]
+            again = 0 if any(map(self._in_trouble, copies)) else len(ids) - 1
+            self._unexplained(verdict, again,
                               f"letter {number}: different notices name {recipient}: {sorted(ids)}")
         return verdict
 
@@ -175,6 +206,9 @@ class Ledger:
         verdict.unacknowledged_arrived += not acknowledged and arrived
         if not missing or not (acknowledged or arrived):
             return
+        if letter.number in self._destroyed:
+            verdict.destroyed += len(missing)
+            return
         state = "was acknowledged" if acknowledged else "arrived for others"
         verdict.lost += len(missing)
         verdict.problems.append(f"letter {letter.number} ({self._queue_ids.get(letter.number, 'no queue id')}) {state} "
@@ -185,21 +219,29 @@ class Ledger:
         for first, second in zip(in_order, in_order[1:]):
             if self._may_come_again(first, second, queue_id):
                 verdict.duplicates_in_flight += 1
-                verdict.answered_before_the_kill += self._age_at_kill(first) > 0
-                verdict.oldest_in_flight = max(verdict.oldest_in_flight, self._age_at_kill(first))
+                if first.run in self._killed_at:
+                    verdict.answered_before_the_kill += self._age_at_kill(first) > 0
+                    verdict.oldest_in_flight = max(verdict.oldest_in_flight, self._age_at_kill(first))
             else:
                 self._unexplained(verdict, 1, f"{what} ({queue_id}) came again: {first}, then {second}, run "
                                               f"{first.run} killed at {self._killed_at.get(first.run)}")
 
     def _may_come_again(self, first: Copy, second: Copy, queue_id: Optional[str]) -> bool:
+        if self._in_trouble(first):
+            return True
         if first.run == second.run or first.run not in self._killed_at:
             return False
+        if first.run in self._power_cut:
+            return self._age_at_kill(first) <= SETTLED_AFTER_SECONDS
         if queue_id is not None and self._removed_in.get(queue_id, second.run) < second.run:
             return False
         if first.replied_at is None:
             return True
         overtaken = self._settled_until.get(first.run, 0.0) - first.replied_at > OVERTAKING_SECONDS
         return not overtaken and self._age_at_kill(first) <= SETTLED_AFTER_SECONDS
+
+    def _in_trouble(self, copy: Copy) -> bool:
+        return any(since <= (copy.replied_at or copy.dot_at) <= until for since, until in self._troubles)
 
     def _age_at_kill(self, copy: Copy) -> float:
         """For how long the program may have had the reply when it was killed."""

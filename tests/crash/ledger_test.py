@@ -207,5 +207,52 @@ class Contents(unittest.TestCase):
         self.assertIsNone(number_of("17@elsewhere.test"))
 
 
+class FailingDisks(unittest.TestCase):
+    """What a disk in trouble excuses, and what it does not."""
+
+    def ledger(self, replied_at: float, again_in: int) -> Ledger:
+        ledger = Ledger()
+        ledger.will_send(Letter(1, (A,), frozenset(), "good"))
+        ledger.queued(1, "ID1")
+        ledger.acknowledged(1)
+        for copy in (brought(1, replied_at), brought(again_in, KILLED_AT + 1)):
+            ledger.arrived(copy, 1, A, "good")
+        return ledger
+
+    def test_an_outcome_that_could_not_be_stored_may_come_again_in_the_same_run(self) -> None:
+        ledger = self.ledger(KILLED_AT, again_in=1)
+        self.assertFalse(ledger.verdict().good)
+        ledger.disk_failed(KILLED_AT - 1, KILLED_AT + 1)
+        self.assertTrue(ledger.verdict().good, ledger.verdict().problems)
+
+    def test_what_came_before_the_trouble_may_not(self) -> None:
+        ledger = self.ledger(KILLED_AT - 10, again_in=1)
+        ledger.disk_failed(KILLED_AT, KILLED_AT + 1)
+        self.assertFalse(ledger.verdict().good)
+
+    def test_a_power_cut_may_take_a_removal_that_was_told(self) -> None:
+        ledger = self.ledger(KILLED_AT - SOON, again_in=2)
+        ledger.removed("ID1", 1)
+        ledger.killed(1, KILLED_AT)
+        self.assertFalse(ledger.verdict().good)
+        ledger.power_cut(1, KILLED_AT)
+        self.assertTrue(ledger.verdict().good, ledger.verdict().problems)
+
+    def test_but_not_an_old_one(self) -> None:
+        ledger = self.ledger(KILLED_AT - 2 * SETTLED_AFTER_SECONDS, again_in=2)
+        ledger.power_cut(1, KILLED_AT)
+        self.assertFalse(ledger.verdict().good)
+
+    def test_a_letter_in_damaged_octets_may_be_lost_or_come_back_and_no_other(self) -> None:
+        for destroyed, good in ((1, True), (2, False)):
+            ledger = Ledger()
+            ledger.will_send(Letter(1, (A, B), frozenset(), "good"))
+            ledger.acknowledged(1)
+            ledger.destroyed([destroyed])
+            ledger.notice_arrived(brought(1), Notice("N1", 1, (A,)), whole=True)
+            self.assertEqual(ledger.verdict().good, good)
+            self.assertEqual(ledger.verdict().destroyed, 1 if good else 0)
+
+
 if __name__ == "__main__":
     unittest.main()

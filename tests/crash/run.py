@@ -11,9 +11,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import random
-import re
 import shutil
 import sys
 import tempfile
@@ -25,21 +23,14 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.append(str(ROOT / "tests" / "lab"))
 
 # pylint: disable=wrong-import-position
-from daemon import Daemon, bring_up_source_network  # noqa: E402
-from ledger import Ledger, Verdict  # noqa: E402
-from letters import DOMAINS, SENDER_DOMAIN, number_of  # noqa: E402
-from load import Load  # noqa: E402
-from mail_log import QUEUED  # noqa: E402
-from moments import Bell, Moments  # noqa: E402
+from daemon import bring_up_source_network  # noqa: E402
+from ledger import Verdict  # noqa: E402
+from moments import Moments  # noqa: E402
 from processes import run_to_the_end  # noqa: E402
-from sink import MailHost  # noqa: E402
-from sites import Host, Site  # noqa: E402
+from rig import SITES, Rig  # noqa: E402
 from world import World, bring_up_network  # noqa: E402
 
 DEFAULT_PROGRAM = ROOT / "build" / "dev" / "mta" / "fulmar"
-PORT = 2525
-REMOVED = re.compile(r"(\w{20}): removed$")
-DRAIN_SECONDS = 60
 WHOLE_RUN_SECONDS = 60       # and this much more for each kill:
 SECONDS_A_KILL = 3
 # What an empty spool may take: logs that are not yet given back.
@@ -49,49 +40,29 @@ EMPTY_SPOOL_AT_MOST = 192 << 20
 class CrashTest:
     def __init__(self, arguments: argparse.Namespace, directory: Path) -> None:
         self._arguments = arguments
-        sites = [Site(domain, hosts=(Host("mx", listening=False),)) for domain in (*DOMAINS, SENDER_DOMAIN)]
-        self._world = World(directory / "world", sites)
-        self._bell = Bell(self._world.pulse)
-        self._ledger = Ledger()
-        self._daemon = Daemon(arguments.fulmar, self._world, directory / "relay", PORT, self._take_line)
-        self._hosts = [MailHost(f"mx.{site.zone}", self._world.address_of(f"mx.{site.zone}"), self._ledger, self._bell,
-                                self._chance(site.zone)) for site in sites]
-        self._load = Load(self._daemon, self._ledger, self._bell, self._chance("load"))
-        self._moments = Moments(self._chance("moments"), self._bell, tuple(arguments.seconds_between))
-        self._removals = 0
+        self._world = World(directory / "world", SITES)
+        self._rig = Rig(arguments.fulmar, self._world, directory / "relay", arguments.seed)
+        self._daemon = self._rig.daemon
+        self._moments = Moments(self._rig.chance("moments"), self._rig.bell, tuple(arguments.seconds_between))
         self._trouble = ""
         self._largest = self._at_end = 0
         self._seconds = 0.0
-
-    def _chance(self, what: str) -> random.Random:
-        return random.Random(f"{self._arguments.seed} {what}")
-
-    def _take_line(self, run: int, line: str) -> None:
-        if match := QUEUED.search(line):
-            number = number_of(match["sender"])
-            if number is not None:
-                self._ledger.queued(number, match[1])
-        elif match := REMOVED.search(line):
-            self._ledger.removed(match[1], run)
-            self._removals += 1
-            self._world.pulse.beat()
 
     async def run(self) -> bool:
         """Whether all is well. A run that came to no end is reported like any other."""
         begin = time.monotonic()
         await self._world.start()
         try:
-            await asyncio.gather(*(host.start() for host in self._hosts))
+            await self._rig.open_hosts()
             async with asyncio.timeout(self._time_limit()):
                 await self._kill_drain_and_start()
         except Exception:  # with what arrived until then it may say more
             self._trouble = "the run came to no end: " + traceback.format_exc()
         finally:
-            await self._daemon.abandon()
-            await asyncio.gather(*(host.stop() for host in self._hosts))
+            await self._rig.end()
             await self._world.stop()
         self._seconds = time.monotonic() - begin
-        return self._report(self._ledger.verdict())
+        return self._report(self._rig.ledger.verdict())
 
     def _time_limit(self) -> float:
         a_kill = SECONDS_A_KILL + self._arguments.seconds_between[1]
@@ -99,46 +70,22 @@ class CrashTest:
 
     async def _kill_drain_and_start(self) -> None:
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._load.run())
+            tasks.create_task(self._rig.load.run())
             await self._kill_often()
-            self._load.stop()
-        await self._drain()
-        await self._start_empty()
+            self._rig.load.stop()
+        await self._rig.drain()
+        await self._rig.start_empty()
+        self._at_end = self._daemon.size()
 
     async def _kill_often(self) -> None:
         for _ in range(self._arguments.kills):
             await self._daemon.start()
             await self._moments.wait(self._daemon)
             run = self._daemon.run
-            self._ledger.killed(run, await self._daemon.kill())
+            self._rig.ledger.killed(run, await self._daemon.kill())
             self._largest = max(self._largest, self._daemon.size())
         await self._daemon.start()
         await self._daemon.until_ready()
-
-    async def _drain(self) -> None:
-        """Until `fulmar status` says that nothing is queued. Asked again whenever a message left the queue."""
-        async with asyncio.timeout(DRAIN_SECONDS):
-            while True:
-                before = self._removals
-                if not (await self._queue())["messages"]:
-                    break
-                await self._world.pulse.until(lambda: self._removals > before or None, DRAIN_SECONDS,
-                                              "a message leaves the queue")
-        listed = json.loads(await self._daemon.ask("--json", "queue", "list"))
-        assert listed == [], f"the queue lists {listed}"
-
-    async def _queue(self) -> dict[str, int]:
-        queue: dict[str, int] = json.loads(await self._daemon.ask("--json", "status"))["queue"]
-        return queue
-
-    async def _start_empty(self) -> None:
-        """A clean stop, and a start that finds nothing: no delivery, no orphan."""
-        await self._daemon.stop()
-        await self._daemon.start()
-        await self._daemon.until_ready()
-        assert (await self._queue())["messages"] == 0, "the queue is not empty any more after a restart"
-        await self._daemon.stop()
-        self._at_end = self._daemon.size()
 
     def _report(self, verdict: Verdict) -> bool:
         problems = [*self._problems_of_the_program(), *verdict.problems]
@@ -147,12 +94,12 @@ class CrashTest:
             "messages acknowledged": verdict.acknowledged,
             "messages not acknowledged": f"{verdict.unacknowledged}, {verdict.unacknowledged_arrived} arrived",
             "recipients delivered": verdict.delivered, "recipients bounced": verdict.bounced,
-            "recipients put off once": sum(len(host.put_off) for host in self._hosts),
+            "recipients put off once": sum(len(host.put_off) for host in self._rig.hosts),
             "notices": verdict.notices, "lost": verdict.lost, "damaged": verdict.damaged, "stray": verdict.stray,
             "duplicates in flight": f"{verdict.duplicates_in_flight}, of these {verdict.answered_before_the_kill} after "
                                     f"the reply, by {1000 * verdict.oldest_in_flight:.0f} ms at most",
             "duplicates unexplained": verdict.duplicates_unexplained,
-            "letters turned away": self._load.turned_away,
+            "letters turned away": len(self._rig.load.refusals),
             "starts": f"{self._daemon.run}, {len(self._daemon.deliveries)} got as far as the spool, "
                       f"{sum(map(bool, self._daemon.deliveries))} found mail",
             "orphans removed": f"{sum(self._daemon.orphans)} by {sum(map(bool, self._daemon.orphans))} starts",
