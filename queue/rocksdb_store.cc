@@ -97,6 +97,7 @@ class RocksDbStore final : public Store {
 
   [[nodiscard]] Result<std::uint64_t> free_space() const override;
   [[nodiscard]] bool writable() const override { return writable_; }
+  [[nodiscard]] bool full() const override { return full_; }
   void close() override;
 
  private:
@@ -120,6 +121,7 @@ class RocksDbStore final : public Store {
   const std::unique_ptr<RocksDatabase> database_;
   Metrics& metrics_;
   std::atomic<bool> writable_{true};
+  std::atomic<bool> full_{false};
   unsigned failures_ = 0;  ///< Failed writes since the last good one; the writer's thread only.
   Edits undo_;             ///< What a failed write may have left behind; the writer's thread only.
 
@@ -282,6 +284,7 @@ Result<> RocksDbStore::get_going() {
 
 void RocksDbStore::note_failure(const Error& error) {
   metrics_.store_errors.add();
+  full_ = error.code == Errc::store_full;
   if (writable_.exchange(false)) {
     log_error("the spool cannot be written", {{"folder", folder_}, {"error", to_string(error)}});
   }

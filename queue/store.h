@@ -129,6 +129,9 @@ class Store {
   /// False after a write failed, until one succeeds again. For health.
   [[nodiscard]] virtual bool writable() const = 0;
 
+  /// While writable() is false: whether room is what it wants. For the words to clients.
+  [[nodiscard]] virtual bool full() const = 0;
+
   /// Finishes what was handed over, then refuses. Blocks; call it off the network threads.
   virtual void close() = 0;
 };

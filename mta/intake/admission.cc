@@ -25,7 +25,7 @@ Result<> Admission::may_accept(std::uint64_t declared_size) {
 
 Result<> Admission::check_writable() {
   if (store_.writable() || is_due(probed_, kProbeEvery)) return {};
-  return fail(Errc::store_failed, "the spool does not write");
+  return fail(store_.full() ? Errc::store_full : Errc::store_failed, "the spool does not write");
 }
 
 Result<> Admission::check_space(std::uint64_t declared_size) {

@@ -20,9 +20,9 @@ class Admission {
   Admission(queue::Store& store, Clock& clock, std::uint64_t reserve, std::string spool);
 
   /// store_full when less than the reserve is free, or less than the message needs; store_failed
-  /// while the store does not write. Of the messages that come then, one in five seconds is let
-  /// through, because only a write that succeeds can show that the store writes again. Logs what it
-  /// refuses, at most once a minute.
+  /// while the store does not write, or store_full when room is what it wants. Of the messages that
+  /// come then, one in five seconds is let through, because only a write that succeeds can show
+  /// that the store writes again. Logs what it refuses, at most once a minute.
   [[nodiscard]] Result<> may_accept(std::uint64_t declared_size);
 
  private:

@@ -118,6 +118,7 @@ class MemStore final : public queue::Store {
     const std::lock_guard lock(mutex_);
     if (const auto code = std::exchange(fail_next_commit_, std::nullopt)) {
       writable_ = false;
+      full_ = *code == Errc::store_full;
       co_return fail(*code, "told to fail");
     }
     FULMAR_CO_TRY_VOID(write(queue::to_edits(std::move(batch))));
@@ -179,6 +180,10 @@ class MemStore final : public queue::Store {
     const std::lock_guard lock(mutex_);
     return writable_;
   }
+  [[nodiscard]] bool full() const override {
+    const std::lock_guard lock(mutex_);
+    return full_;
+  }
   void close() override {
     const std::lock_guard lock(mutex_);
     durable_ = now_;
@@ -223,6 +228,7 @@ class MemStore final : public queue::Store {
       checked = fail(write_failure_, "as the test wants it");
     }
     writable_ = checked.has_value();
+    full_ = !checked && checked.error().code == Errc::store_full;
     if (checked) apply(edits);
     return checked;
   }
@@ -268,6 +274,7 @@ class MemStore final : public queue::Store {
   std::size_t commits_ = 0;
   std::size_t relaxed_commits_ = 0;
   bool writable_ = true;
+  bool full_ = false;
   bool closed_ = false;
 };
 

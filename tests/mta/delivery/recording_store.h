@@ -57,6 +57,7 @@ class RecordingStore final : public queue::Store {
   }
   [[nodiscard]] Result<std::uint64_t> free_space() const override { return memory_.free_space(); }
   [[nodiscard]] bool writable() const override { return memory_.writable(); }
+  [[nodiscard]] bool full() const override { return memory_.full(); }
   void close() override { memory_.close(); }
 
  private:

@@ -14,6 +14,13 @@ using namespace std::chrono_literals;
 
 class AdmissionTest : public ::testing::Test {
  protected:
+  void fail_a_commit(Errc code) {
+    store_.fail_next_commit(code);
+    boost::asio::io_context context;
+    co_spawn(context, store_.commit({}), [](const std::exception_ptr&, const Result<>&) {});
+    context.run();
+  }
+
   fakes::MemStore store_;
   fakes::FakeClock clock_;
   LogLines log_;
@@ -44,11 +51,14 @@ TEST_F(AdmissionTest, pitfall_88_log_names_path_and_free_bytes_once_a_minute) {
   EXPECT_EQ(log_.count("too little free space"), 2U);
 }
 
+TEST_F(AdmissionTest, pitfall_88_a_store_that_wants_room_says_so_though_some_is_free) {
+  fail_a_commit(Errc::store_full);
+  EXPECT_TRUE(admission_.may_accept(0).has_value()) << "the one that tries";
+  EXPECT_EQ(admission_.may_accept(0).error().status, (EnhancedStatus{4, 3, 1}));
+}
+
 TEST_F(AdmissionTest, store_that_does_not_write_is_tried_now_and_then) {
-  store_.fail_next_commit(Errc::store_failed);
-  boost::asio::io_context context;
-  co_spawn(context, store_.commit({}), [](const std::exception_ptr&, const Result<>&) {});
-  context.run();
+  fail_a_commit(Errc::store_failed);
   ASSERT_FALSE(store_.writable());
   EXPECT_TRUE(admission_.may_accept(0).has_value()) << "the one that tries";
   EXPECT_EQ(admission_.may_accept(0).error().status, (EnhancedStatus{4, 3, 0}));
