@@ -118,7 +118,10 @@ asio::awaitable<Daemon::Started> Daemon::recover() {
     const Queued queued = schedule(delivery);
     line_->add(queued.key, queued.times);
   });
-  if (!recovered) co_return std::unexpected(StartFailure{kExitTryLater, why(recovered.error())});
+  if (!recovered) {
+    co_return std::unexpected(
+        StartFailure{exit_code_for_spool(recovered.error()), why(recovered.error())});
+  }
   for (const queue::SetAside& entry : recovered->set_aside) {
     log_error("spool entry set aside: it cannot be read",
               {{"key", entry.key}, {"reason", why(entry.why)}});
@@ -138,7 +141,10 @@ asio::awaitable<Daemon::Started> Daemon::recover() {
 
 asio::awaitable<Daemon::Started> Daemon::start_engine() {
   auto policies = co_await policy_store_->load();
-  if (!policies) co_return std::unexpected(StartFailure{kExitTryLater, why(policies.error())});
+  if (!policies) {
+    co_return std::unexpected(
+        StartFailure{exit_code_for_spool(policies.error()), why(policies.error())});
+  }
   auto engine = Engine::create(
       config_,
       {.clock = clock_, .random = *random_, .metrics = metrics_, .policy_store = *policy_store_},

@@ -72,6 +72,8 @@ void GroupWriter::wait(std::unique_lock<std::mutex>& lock) {
     wake_.wait_until(lock, until, something_to_do);
     if (clock_.steady_now() < until) return;
     waiting_.push_back({.edits = {}, .durability = Durability::synced, .done = [](Result<>) {}});
+  } else if (unsettled_) {
+    wake_.wait_for(lock, limits_.settle_after, something_to_do);
   } else {
     wake_.wait(lock, something_to_do);
   }
@@ -95,6 +97,7 @@ void GroupWriter::run() {
     lock.unlock();
     const Result<> result = apply(group);
     failing_ = !result.has_value();
+    unsettled_ = !group.empty();
     const bool synced = std::ranges::any_of(
         group, [](const PendingWrite& write) { return write.durability == Durability::synced; });
     note_sync(synced);

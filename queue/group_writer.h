@@ -42,13 +42,16 @@ struct GroupLimits {
   /// How long relaxed writes stand before a sync is made for them alone; one that is asked for
   /// meanwhile covers them too.
   std::chrono::milliseconds sync_after{1'000};
+  /// How long nothing is written before the engine gets time to tidy up.
+  std::chrono::milliseconds settle_after{5'000};
 };
 
 class GroupWriter {
  public:
   /// Applies a group in its order, atomically, synced when any write of it asks for that. Called on
   /// the writer's thread only. After it has failed it is also called with an empty group from time
-  /// to time, until it succeeds; and after relaxed writes with a synced one that edits nothing.
+  /// to time, until it succeeds; after relaxed writes with a synced one that edits nothing; and
+  /// with an empty group once after writes, when nothing has come for `settle_after`.
   using Apply = std::move_only_function<Result<>(std::span<const PendingWrite>)>;
 
   GroupWriter(Apply apply, GroupLimits limits);
@@ -78,6 +81,7 @@ class GroupWriter {
   bool closed_ = false;
   // The writer's thread only.
   bool failing_ = false;
+  bool unsettled_ = false;                    ///< Written since the engine last had time.
   std::optional<SteadyTime> unsynced_since_;  ///< The first relaxed write behind the last sync.
   std::thread thread_;
 };

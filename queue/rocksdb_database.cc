@@ -5,12 +5,15 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdint>
+#include <filesystem>
 #include <system_error>
 #include <utility>
 
 #include "base/check.h"
 #include "base/log.h"
 #include "base/wire.h"
+#include "queue/rocksdb_log_damage.h"
 #include "queue/rocksdb_options.h"
 
 namespace fulmar::queue {
@@ -30,9 +33,19 @@ Result<> checked(const rocksdb::Status& status) {
   return {};
 }
 
+/// What failed is to go through the rows. A damaged table stays what it is, however often one asks.
+Error scan_error(const rocksdb::Status& status) {
+  if (!status.IsCorruption()) return store_error(status);
+  return make_error(Errc::corrupt, "the spool is damaged (" + status.ToString() +
+                                       "). Bring the named file back from a copy.");
+}
+
 Error not_open() {
   return make_error(Errc::store_failed, "the spool's database is not open");
 }
+
+/// What logs may hold while nothing is written.
+constexpr std::uint64_t kLogsAtRest = 16UL << 20;
 
 /// An operator who puts this file into the spool accepts that damaged parts of log files are
 /// skipped, once.
@@ -60,6 +73,16 @@ Error open_error(const std::string& folder, const rocksdb::Status& status,
     return make_error(Errc::io, "another process has the spool " + folder + " open: " + words);
   }
   return make_error(Errc::io, "cannot open the spool " + folder + ": " + words);
+}
+
+Result<> prepare_for_skipping(const std::string& folder) {
+  std::error_code failed;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, failed)) {
+    if (entry.path().extension() != ".log") continue;
+    FULMAR_TRY_VOID(spoil_records_with_damage(entry.path().string()));
+  }
+  if (failed) return fail(Errc::io, folder + ": " + failed.message());
+  return {};
 }
 
 }  // namespace
@@ -99,6 +122,7 @@ Result<> RocksDatabase::open_files() {
   if (status.IsCorruption() && ::access(permission.c_str(), F_OK) == 0) {
     log_warn("damaged parts of the spool's log are skipped, as an operator asked",
              {{"folder", folder_}, {"damage", logger->damage()}});
+    FULMAR_TRY_VOID(prepare_for_skipping(folder_));
     options.wal_recovery_mode = rocksdb::WALRecoveryMode::kSkipAnyCorruptedRecords;
     status = open_with(options);
     if (status.ok()) ::unlink(permission.c_str());
@@ -114,7 +138,7 @@ Result<> RocksDatabase::open_files() {
 rocksdb::Status RocksDatabase::open_with(const rocksdb::DBOptions& options) {
   rocksdb::DB* opened = nullptr;
   rocksdb::Status status =
-      rocksdb::DB::Open(options, folder_, column_families(), &handles_, &opened);
+      rocksdb::DB::Open(options, folder_, column_families(compaction_), &handles_, &opened);
   db_.reset(opened);
   return status;
 }
@@ -170,6 +194,7 @@ Result<> RocksDatabase::write(std::span<const Edits* const> parts, Durability du
   options.sync = durability == Durability::synced;
   const rocksdb::Status status = db_->Write(options, &batch);
   if (!status.ok()) log_broken_ = true;
+  if (status.IsCorruption()) damaged_ = true;
   return checked(status);
 }
 
@@ -193,7 +218,22 @@ Result<> RocksDatabase::scan(Column column, std::string_view prefix, const Visit
   for (rows->Seek(start); rows->Valid() && rows->key().starts_with(start); rows->Next()) {
     visit(rows->key().ToStringView(), rows->value().ToStringView());
   }
-  return checked(rows->status());
+  if (!rows->status().ok()) return fail(scan_error(rows->status()));
+  return {};
+}
+
+Result<> RocksDatabase::give_back_logs() {
+  const std::shared_lock lock(mutex_);
+  if (!db_) return fail(not_open());
+  rocksdb::VectorLogPtr logs;
+  FULMAR_TRY_VOID(checked(db_->GetSortedWalFiles(logs)));
+  std::uint64_t octets = 0;
+  for (const auto& log : logs)
+    octets += log->SizeFileBytes();
+  if (octets < kLogsAtRest) return {};
+  const rocksdb::Status status = db_->Flush({}, handles_);
+  if (!status.ok()) log_broken_ = true;
+  return checked(status);
 }
 
 Result<> RocksDatabase::resume() {
@@ -207,6 +247,11 @@ Result<> RocksDatabase::resume() {
 Result<> RocksDatabase::reopen() {
   const std::unique_lock lock(mutex_);
   close_files();
+  if (damaged_ && compaction_ == Compaction::on) {
+    compaction_ = Compaction::off;
+    log_error("a table of the spool is damaged; the others are used, and none is rewritten",
+              {{"folder", folder_}});
+  }
   return open_files();
 }
 

@@ -18,6 +18,7 @@
 #include "base/result.h"
 #include "queue/edits.h"
 #include "queue/group_writer.h"
+#include "queue/rocksdb_options.h"
 
 namespace fulmar::queue {
 
@@ -36,15 +37,25 @@ class RocksDatabase {
   Result<std::string> read(Column column, std::string_view key);
 
   using Visit = std::function<void(std::string_view key, std::string_view value)>;
-  /// Every row whose key starts with `prefix`, in key order, as of now.
+  /// Every row whose key starts with `prefix`, in key order, as of now. Errc::corrupt when a file
+  /// is damaged.
   Result<> scan(Column column, std::string_view prefix, const Visit& visit);
+
+  /// Writes memtables down when the logs behind them have grown large, so that these can go: the
+  /// logs of mail that was delivered long ago hold room that others may want (pitfall 96).
+  Result<> give_back_logs();
 
   /// Leaves a state of failure without losing what is in memory.
   Result<> resume();
 
   /// Closes and opens again, for failures that resume() cannot leave. Readers wait meanwhile. When
-  /// it fails, the database is closed, and reads and writes fail until it succeeds.
+  /// it fails, the database is closed, and reads and writes fail until it succeeds. A database with
+  /// a damaged table is opened without compaction: that would find the damage again, and stop all
+  /// writing.
   Result<> reopen();
+
+  /// Whether a write was refused because a table is damaged.
+  [[nodiscard]] bool damaged() const { return damaged_; }
 
   /// Syncs what was written relaxed, and closes.
   void close();
@@ -66,6 +77,8 @@ class RocksDatabase {
   // A write failed: the log file must not be touched before resume() or reopen() has left it
   // behind.
   std::atomic<bool> log_broken_{false};
+  std::atomic<bool> damaged_{false};
+  Compaction compaction_ = Compaction::on;
   std::vector<rocksdb::ColumnFamilyHandle*>
       handles_;  ///< Owned by db_, released before it; in order of Column.
 };

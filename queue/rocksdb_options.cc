@@ -8,7 +8,9 @@
 
 #include <array>
 #include <cstdio>
+#include <limits>
 #include <string_view>
+#include <utility>
 
 #include "base/log.h"
 #include "queue/edits.h"
@@ -85,12 +87,19 @@ rocksdb::DBOptions database_options(rocksdb::Env* env) {
   return options;
 }
 
-std::vector<rocksdb::ColumnFamilyDescriptor> column_families() {
+std::vector<rocksdb::ColumnFamilyDescriptor> column_families(Compaction compaction) {
   const auto cache = rocksdb::NewLRUCache(8 * kMebi);
   std::vector<rocksdb::ColumnFamilyDescriptor> families;
   for (const std::string_view name : kColumnNames) {
     const bool bodies = name == kColumnNames[static_cast<std::size_t>(Column::bodies)];
-    families.emplace_back(std::string(name), bodies ? body_rows(cache) : small_rows(cache));
+    auto options = bodies ? body_rows(cache) : small_rows(cache);
+    if (compaction == Compaction::off) {
+      options.disable_auto_compactions = true;
+      // Nor is a writer held up because there are many.
+      options.level0_slowdown_writes_trigger = std::numeric_limits<int>::max();
+      options.level0_stop_writes_trigger = std::numeric_limits<int>::max();
+    }
+    families.emplace_back(std::string(name), std::move(options));
   }
   return families;
 }

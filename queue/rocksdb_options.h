@@ -7,6 +7,7 @@
 #include <rocksdb/options.h>
 
 #include <cstdarg>
+#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -36,7 +37,12 @@ class RocksDbLogger final : public rocksdb::Logger {
 
 [[nodiscard]] rocksdb::DBOptions database_options(rocksdb::Env* env);
 
+enum class Compaction : std::uint8_t {
+  on,
+  off,  ///< Tables stay as they are, however many there are: for a spool with a damaged one.
+};
+
 /// One for each Column, in order.
-[[nodiscard]] std::vector<rocksdb::ColumnFamilyDescriptor> column_families();
+[[nodiscard]] std::vector<rocksdb::ColumnFamilyDescriptor> column_families(Compaction compaction);
 
 }  // namespace fulmar::queue

@@ -107,6 +107,7 @@ class RocksDbStore final : public Store {
 
   // On the writer's thread.
   Result<> apply(std::span<const PendingWrite> group);
+  Result<> settle();
   Result<> restore();
   Result<> get_going();
   void note_failure(const Error& error);
@@ -229,7 +230,13 @@ Result<> RocksDbStore::remove(Edits& removals) {
     const Edits part(std::make_move_iterator(removals.begin() + static_cast<std::ptrdiff_t>(first)),
                      std::make_move_iterator(removals.begin() + static_cast<std::ptrdiff_t>(last)));
     const Edits* const parts[] = {&part};
-    FULMAR_TRY_VOID(database_->write(parts, Durability::relaxed));
+    auto written = database_->write(parts, Durability::relaxed);
+    // A compaction that began with the start may have found a damaged table.
+    if (!written && database_->damaged()) {
+      FULMAR_TRY_VOID(database_->reopen());
+      written = database_->write(parts, Durability::relaxed);
+    }
+    FULMAR_TRY_VOID(std::move(written));
   }
   return {};
 }
@@ -242,7 +249,7 @@ Result<> RocksDbStore::apply(std::span<const PendingWrite> group) {
     }
     note_success();
   }
-  if (group.empty()) return {};
+  if (group.empty()) return settle();
   std::vector<const Edits*> parts;
   auto durability = Durability::relaxed;
   for (const PendingWrite& write : group) {
@@ -258,6 +265,12 @@ Result<> RocksDbStore::apply(std::span<const PendingWrite> group) {
     }
   }
   return written;
+}
+
+Result<> RocksDbStore::settle() {
+  auto settled = database_->give_back_logs();
+  if (!settled) note_failure(settled.error());
+  return settled;
 }
 
 // Nothing of a group is tried before this has succeeded, so the undo list holds one group at most.

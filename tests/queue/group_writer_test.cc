@@ -79,6 +79,23 @@ TEST(GroupWriter, relaxed_writes_that_nobody_follows_are_synced_soon) {
   EXPECT_EQ(edited, 1U);
 }
 
+TEST(GroupWriter, pitfall_96_the_engine_gets_time_to_tidy_up_once_it_is_quiet) {
+  std::promise<void> quiet;
+  std::vector<std::size_t> groups;
+  GroupWriter writer(
+      [&](std::span<const PendingWrite> group) -> Result<> {
+        groups.push_back(group.size());
+        if (group.empty()) quiet.set_value();
+        return {};
+      },
+      {.settle_after = std::chrono::milliseconds(1)});
+  EXPECT_TRUE(submit(writer, edits("a")).get());
+  quiet.get_future().wait();
+  writer.close();
+  const std::vector<std::size_t> want = {1, 0};
+  EXPECT_EQ(groups, want);
+}
+
 TEST(GroupWriter, a_group_is_bounded) {
   Gate gate;
   std::vector<std::size_t> sizes;

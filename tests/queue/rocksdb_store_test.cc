@@ -16,6 +16,7 @@
 #include <thread>
 
 #include "base/wire.h"
+#include "queue/codec.h"
 #include "queue/rocksdb_database.h"
 #include "queue/rocksdb_store_internal.h"
 #include "tests/fakes/recover_all.h"
@@ -209,13 +210,18 @@ TEST_F(RocksDbStoreTest, pitfall_99_a_log_that_ends_too_early_opens) {
   EXPECT_EQ(recovered_ids(folder_.path() / "crash"), ids_up_to(2));
 }
 
-/// Changes one octet of the first place where `text` stands.
-void damage(const fs::path& file_name, const std::string& text) {
-  std::fstream file(file_name, std::ios::in | std::ios::out | std::ios::binary);
+std::string octets_of(const fs::path& file_name) {
+  std::ifstream file(file_name, std::ios::binary);
   std::string octets(fs::file_size(file_name), '\0');
   file.read(octets.data(), static_cast<std::streamsize>(octets.size()));
-  const auto at = octets.find(text);
+  return octets;
+}
+
+/// Changes one octet of the first place where `text` stands.
+void damage(const fs::path& file_name, const std::string& text) {
+  const auto at = octets_of(file_name).find(text);
   ASSERT_NE(at, std::string::npos);
+  std::fstream file(file_name, std::ios::in | std::ios::out | std::ios::binary);
   file.seekp(static_cast<std::streamoff>(at));
   file.put(static_cast<char>(text.front() ^ 1));
 }
@@ -257,6 +263,73 @@ TEST_F(RocksDbStoreTest, pitfall_99_an_operator_can_have_damage_skipped_once) {
   const std::vector want = {make_id(1), make_id(3)};
   EXPECT_EQ(recovered_ids(crashed), want);
   EXPECT_FALSE(fs::exists(crashed / "spool" / "skip-damage"));
+}
+
+TEST_F(RocksDbStoreTest, pitfall_99_damage_at_the_end_of_a_long_record_can_be_skipped) {
+  const auto last_words = [](std::uint32_t i) { return "the end of " + make_body(i); };
+  {
+    auto store = open_value();
+    for (std::uint32_t i = 1; i <= 4; ++i) {
+      Batch batch = make_batch(i);
+      std::string& body = std::get<PutChunk>(batch[1]).bytes;
+      body.resize(kChunkSize - last_words(i).size(), 'x');
+      body += last_words(i);
+      ASSERT_TRUE(run_(store->commit(std::move(batch))));
+    }
+    copy_spool("crash");
+  }
+  const fs::path crashed = folder_.path() / "crash";
+  damage(newest_log(crashed / "spool"), last_words(2));
+  ASSERT_FALSE(open(crashed));
+  std::ofstream(crashed / "spool" / "skip-damage").close();
+  // The third one begins in the block in which the second one ends.
+  const std::vector want = {make_id(1), make_id(4)};
+  EXPECT_EQ(recovered_ids(crashed), want);
+}
+
+TEST_F(RocksDbStoreTest, pitfall_99_a_damaged_table_is_refused_and_named) {
+  {
+    auto store = open_value();
+    ASSERT_TRUE(run_(store->commit(make_batch(1))));
+    copy_spool("crash");
+  }
+  const fs::path crashed = folder_.path() / "crash";
+  ASSERT_EQ(recovered_ids(crashed).size(), 1U);  // its log has become tables
+  std::string damaged;
+  for (const auto& entry : fs::directory_iterator(crashed / "spool")) {
+    const std::string octets = octets_of(entry.path());
+    // A table says in its properties which column's rows it has.
+    if (entry.path().extension() != ".sst" || !octets.contains("deliveries")) continue;
+    damage(entry.path(), octets.substr(0, 16));
+    damaged = entry.path().string();
+  }
+  auto store = open(crashed);
+  ASSERT_TRUE(store) << to_string(store.error());
+  const auto recovered = run_((*store)->recover());
+  ASSERT_FALSE(recovered);
+  EXPECT_EQ(recovered.error().code, Errc::corrupt);
+  EXPECT_NE(recovered.error().detail.find(damaged), std::string::npos) << recovered.error().detail;
+}
+
+std::uintmax_t size_of(const fs::path& folder) {
+  std::uintmax_t octets = 0;
+  for (const auto& entry : fs::directory_iterator(folder))
+    octets += entry.file_size();
+  return octets;
+}
+
+TEST_F(RocksDbStoreTest, pitfall_96_logs_of_mail_that_has_gone_are_given_back) {
+  const std::string spool = (folder_.path() / "tidy").string();
+  const auto database = RocksDatabase::open(spool, rocksdb::Env::Default()).value();
+  for (std::uint32_t i = 0; i < 40; ++i) {
+    const Edits put = {{Column::bodies, chunk_key(make_id(i), 0), std::string(1UL << 20, 'x')}};
+    const Edits remove = {{Column::bodies, chunk_key(make_id(i), 0), std::nullopt}};
+    const Edits* const parts[] = {&put, &remove};
+    ASSERT_TRUE(database->write(parts, Durability::relaxed));
+  }
+  ASSERT_GT(size_of(spool), 40UL << 20);
+  ASSERT_TRUE(database->give_back_logs());
+  EXPECT_LT(size_of(spool), 1UL << 20);
 }
 
 /// Commits from several threads at once. Must outlive the store.
