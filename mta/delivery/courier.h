@@ -21,6 +21,7 @@
 #include "mta/delivery/report_back.h"
 #include "mta/delivery/suspensions.h"
 #include "mta/delivery/waiting_line.h"
+#include "queue/backoff.h"
 #include "queue/store.h"
 
 namespace fulmar::delivery {

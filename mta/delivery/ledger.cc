@@ -58,8 +58,8 @@ void Ledger::note_failure(std::size_t host, Basis basis, const HostFailure& fail
 }
 
 Ledger::Again Ledger::merge(const Session& session, const smtp::SessionResult& result) {
-  const queue::Exposure shown =
-      as_exposure(session.shown_unproven ? result.shown : result.shown_in_clear);
+  const smtp::Shown unproven = session.shown_unproven ? result.shown : smtp::Shown::nothing;
+  const queue::Exposure shown = as_exposure(std::max(result.shown_in_clear, unproven));
   Again again = Again::no;
   auto outcome = result.recipients.begin();
   for (Entry& entry : entries_) {

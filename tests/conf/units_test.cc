@@ -117,5 +117,40 @@ TEST(Units, sizes_are_written_in_the_largest_unit_that_fits) {
   }
 }
 
+TEST(Units, rates_are_a_number_in_a_unit_of_time) {
+  struct Case {
+    std::string_view text;
+    std::optional<Rate> want;
+  };
+  using std::chrono::seconds;
+  const Case cases[] = {
+      {"100/s", Rate{100, seconds(1)}},
+      {"30/m", Rate{30, seconds(60)}},
+      {"1000/h", Rate{1000, seconds(3600)}},
+      {"5000/d", Rate{5000, seconds(86'400)}},
+      {"1000000/s", Rate{1'000'000, seconds(1)}},
+      {"1000001/s", {}},
+      {"0/s", {}},
+      {"", {}},
+      {"100", {}},
+      {"100/", {}},
+      {"/s", {}},
+      {"100s", {}},
+      {"100/5s", {}},
+      {"100/min", {}},
+      {"-1/s", {}},
+      {"1.5/s", {}},
+      {"100 /s", {}},
+      {"99999999999999999999/s", {}},
+  };
+  for (const Case& each : cases) {
+    const auto parsed = parse_rate(each.text);
+    EXPECT_EQ(parsed, each.want) << each.text;
+    if (parsed) {
+      EXPECT_EQ(format_rate(*parsed), each.text);
+    }
+  }
+}
+
 }  // namespace
 }  // namespace fulmar::conf

@@ -305,7 +305,7 @@ TEST_F(RocksDbStoreTest, pitfall_99_a_damaged_table_is_refused_and_named) {
   }
   auto store = open(crashed);
   ASSERT_TRUE(store) << to_string(store.error());
-  const auto recovered = run_((*store)->recover());
+  const auto recovered = run_((*store)->recover([](const Delivery&) {}));
   ASSERT_FALSE(recovered);
   EXPECT_EQ(recovered.error().code, Errc::corrupt);
   EXPECT_NE(recovered.error().detail.find(damaged), std::string::npos) << recovered.error().detail;

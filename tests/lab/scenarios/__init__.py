@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from scenario import Scenario
 
-from scenarios import (chunking, crashes, dane_delivered, dane_refused, dnssec_test, mta_sts, mta_sts_cache,
-                       mta_sts_fetch, not_every_host, notices, operators, opportunistic, relays, requiretls,
+from scenarios import (chunking, crashes, dane_delivered, dane_refused, dnssec_test, limits, mta_sts,
+                       mta_sts_cache, mta_sts_fetch, not_every_host, notices, operators, opportunistic, relays, requiretls,
                        requiretls_delivery, reuse, routing, rules, second_looks, smtp_dialogue, transport_security)
 
 ALL: tuple[Scenario, ...] = (
@@ -14,5 +14,6 @@ ALL: tuple[Scenario, ...] = (
     *rules.SCENARIOS, *relays.SCENARIOS, *second_looks.SCENARIOS, *not_every_host.SCENARIOS,
     *dnssec_test.SCENARIOS,
     *opportunistic.SCENARIOS, *routing.SCENARIOS, *smtp_dialogue.SCENARIOS, *chunking.SCENARIOS, *reuse.SCENARIOS,
+    *limits.SCENARIOS,
     *notices.SCENARIOS, *operators.SCENARIOS, *crashes.SCENARIOS,
 )

@@ -12,13 +12,14 @@ from scenario import Check, Scenario
 from sites import CHUNKING, HANG_UP, Host, Replies, Site, Smtp, StartTls, always, once
 from trial import Trial
 
-from scenarios.reuse import ACCEPTED, MANY, ONE_THREAD, SHORTEST_RETRY, again_at_once, one_visit, sent, then
+from scenarios.reuse import ACCEPTED, MANY, ONE_THREAD, PATIENT, SHORTEST_RETRY, again_at_once, one_visit, sent, then
 from scenarios.smtp_dialogue import BODIES
 
 CHUNK = 64 * 1024     # octets of a chunk that is not the last
 FLIGHT = 128 * 1024   # octets of a message that goes along with its envelope
 LINE = ".each line of it begins with a dot" + "x" * 900 + "\r\n"
 SHORT = "." + "x" * 69 + "\r\n"
+MANY_CHUNKS = LINE * (2_000_000 // len(LINE))  # more than may be unanswered
 LARGE = LINE * (5_000_000 // len(LINE)) + "x" * 60_000 + "\r\n"
 
 
@@ -103,7 +104,7 @@ async def some(trial: Trial) -> None:
 def by_data_after_all(large: bool) -> Check:
     async def check(trial: Trial) -> None:
         """The first connection is given up, the second one has DATA; so has the next message over it."""
-        body = LARGE[:1_000_000 // len(LINE) * len(LINE)] if large else "Hello.\r\n"
+        body = MANY_CHUNKS if large else "Hello.\r\n"
         recipient = (await trial.send(body=body))[0]
         await trial.attempt(recipient, "sent")
         equal("attempts", len(trial.relay.log.attempts(recipient)), 1)
@@ -152,7 +153,7 @@ async def several(trial: Trial) -> None:
 
 async def refused_amid(trial: Trial) -> None:
     """No more than the window follows the refused chunk; RSET, and the next message over the same connection."""
-    recipient = (await trial.send(body=LARGE))[0]
+    recipient = (await trial.send(body=MANY_CHUNKS))[0]
     attempt = await trial.first_attempt(recipient)
     equal("status of the first attempt", (attempt.status, attempt.dsn), ("deferred", "4.3.1"))
     await trial.attempt(recipient, "sent")
@@ -168,6 +169,10 @@ def keeping(title: str, shows: str, sites: tuple[Site, ...], check: Check) -> Sc
     return Scenario(title, shows, sites, check, settings=ONE_THREAD)
 
 
+def lengthy(title: str, shows: str, sites: tuple[Site, ...], check: Check) -> Scenario:
+    return Scenario(title, shows, sites, check, settings=PATIENT)
+
+
 def two_hosts(zone: str, **behaviour: Any) -> tuple[Site, ...]:
     return (Site(zone, signed=False, hosts=(Host("mx", 10, smtp=host(**behaviour)), Host("other", 20))),)
 
@@ -179,10 +184,10 @@ SCENARIOS = (
              site("chunk-flight.test", holds_back=True), in_one_flight),
     Scenario("CHUNKING without PIPELINING: the message after the replies", "CHK-01 PIP-01",
              site("chunk-only.test", extensions=("SIZE 20000000", "CHUNKING")), Delivered("encrypted")),
-    Scenario("CHUNKING: messages of just a chunk or a flight, and one octet less or more", "CHK-01 pitfall-72",
-             site("chunk-bounds.test", starttls=StartTls.ABSENT), at_the_bounds),
-    Scenario("CHUNKING: several megabytes in chunks of 64 KB, octet by octet", "CHK-01 pitfall-72",
-             site("chunk-large.test"), several_megabytes),
+    lengthy("CHUNKING: messages of just a chunk or a flight, and one octet less or more", "CHK-01 pitfall-72",
+            site("chunk-bounds.test", starttls=StartTls.ABSENT), at_the_bounds),
+    lengthy("CHUNKING: several megabytes in chunks of 64 KB, octet by octet", "CHK-01 pitfall-72",
+            site("chunk-large.test"), several_megabytes),
     keeping("CHUNKING: everyone refused, and the host says 250 to the message: delivered to nobody",
             "SMTP-25 pitfall-70",
             site("chunk-nobody.test", messages=MANY, rcpt_for={"-such": NO_SUCH}, chunk_for_nobody="250 2.0.0 Thanks"),
@@ -191,7 +196,7 @@ SCENARIOS = (
              site("chunk-some.test", rcpt_for={"no-such": NO_SUCH, "later": once("451 4.2.1 Later")}), some),
     keeping("A host that offers CHUNKING and does not know BDAT: by DATA, in the same attempt", "CHK-02",
             site("chunk-unknown.test", knows_bdat=False, messages=MANY), by_data_after_all(large=False)),
-    keeping("A host that offers CHUNKING and does not know BDAT gets a large message by DATA", "CHK-02",
+    lengthy("A host that offers CHUNKING and does not know BDAT gets a large message by DATA", "CHK-02",
             site("chunk-unknown-large.test", knows_bdat=False, messages=MANY), by_data_after_all(large=True)),
     keeping("A connection lost after the last chunk: one more try later, by DATA, at no other host",
             "SMTP-03 pitfall-73", two_hosts("chunk-doubt.test", final=once(HANG_UP)), doubt),
@@ -204,7 +209,7 @@ SCENARIOS = (
             "pitfall-69 pitfall-73", site("chunk-closed.test", messages=MANY, mail=then(HANG_UP)), again_at_once),
     keeping("CHUNKING: 421 to MAIL on a kept connection: another one in the same attempt", "pitfall-69",
             site("chunk-421.test", messages=MANY, mail=then("421 4.4.2 Idle for too long")), again_at_once),
-    keeping("CHUNKING: a refused chunk ends the message, and RSET the transaction", "CHK-02",
+    lengthy("CHUNKING: a refused chunk ends the message, and RSET the transaction", "CHK-02",
             site("chunk-452.test", messages=MANY,
                  chunk=Replies(first=(ACCEPTED, ACCEPTED, "452 4.3.1 Disk full"))), refused_amid),
 )

@@ -79,7 +79,7 @@ class CourierOperators : public CourierWorld {
 TEST_F(CourierOperators, a_held_delivery_costs_nothing_and_never_ends) {
   const MessageId id = accept("me@a.example", {"you@b.example"});
   EXPECT_EQ(wish(&Courier::hold, id), Changed::yes);
-  EXPECT_EQ(line_.next_due(), queue::kFarAway);
+  EXPECT_EQ(line_.next_due(), queue::kNever);
   store_.memory().lose_power();
   EXPECT_TRUE(delivery_of(id, "b.example")->held) << "it is safe";
   pass(24h * 30);
@@ -95,7 +95,7 @@ TEST_F(CourierOperators, after_a_restart_a_held_delivery_is_looked_at_and_left_a
   ASSERT_TRUE(line_.claim(key(id)));
   run(courier_.run({.key = key(id), .has_room = true}));
   EXPECT_EQ(asked("b.example"), 0U);
-  EXPECT_EQ(line_.next_due(), queue::kFarAway);
+  EXPECT_EQ(line_.next_due(), queue::kNever);
 }
 
 TEST_F(CourierOperators, the_copy_of_a_first_attempt_does_not_outlive_a_hold) {
@@ -127,7 +127,7 @@ TEST_F(CourierOperators, what_is_so_already_is_no_change) {
   EXPECT_EQ(wish(&Courier::hold, id), Changed::no);
   EXPECT_EQ(wish(&Courier::retry, id), Changed::no) << "held ones stay held";
   EXPECT_THAT(journal_, IsEmpty());
-  EXPECT_EQ(line_.next_due(), queue::kFarAway);
+  EXPECT_EQ(line_.next_due(), queue::kNever);
 }
 
 TEST_F(CourierOperators, retry_is_due_now) {

@@ -144,6 +144,15 @@ TEST(Ledger, redteam_10_content_shown_to_a_host_that_proved_nothing_counts_as_sh
   EXPECT_EQ(std::move(ledger).conclude({})[0].exposure, queue::Exposure::content);
 }
 
+TEST(Ledger, content_shown_before_on_a_kept_connection_counts_though_the_last_one_saw_less) {
+  Ledger ledger(1);
+  smtp::SessionResult result = session_of({outcome(Errc::connection_lost)});
+  result.shown_in_clear = smtp::Shown::content;
+  result.shown = smtp::Shown::envelope;
+  ledger.merge({.shown_unproven = true, .label = "mx1", .tls = "encrypted:downgraded"}, result);
+  EXPECT_EQ(std::move(ledger).conclude({})[0].exposure, queue::Exposure::content);
+}
+
 TEST(Ledger, without_any_reason_there_is_still_an_end) {
   const auto results = Ledger(1).conclude({});
   EXPECT_EQ(results[0].state, RecipientState::deferred);
