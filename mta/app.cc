@@ -4,9 +4,12 @@
 
 #include <boost/asio/io_context.hpp>
 #include <cerrno>
+#include <cstdint>
 #include <cstdio>
 #include <cstring>
 #include <optional>
+#include <string>
+#include <utility>
 
 #include "base/log.h"
 #include "base/metrics.h"
@@ -14,6 +17,7 @@
 #include "mta/daemon.h"
 #include "mta/delivery/explain.h"
 #include "mta/engine.h"
+#include "mta/intake/descriptor_budget.h"
 #include "mta/task_group.h"
 
 namespace fulmar::mta {
@@ -24,27 +28,42 @@ namespace json = boost::json;
 namespace {
 
 /// Connections, the spool's files and DNS all need descriptors: the soft limit is raised to the
-/// hard one (pitfall 89). A refusal leaves what there was.
-void raise_descriptor_limit() {
+/// hard one (pitfall 89). A refusal leaves what there was. What there is now; nothing when that
+/// cannot be told.
+std::optional<std::uint64_t> raise_descriptor_limit() {
   rlimit limit{};
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  limit.rlim_cur = limit.rlim_max;
-  if (setrlimit(RLIMIT_NOFILE, &limit) != 0) {
-    log_warn("descriptor limit cannot be raised", {{"reason", std::strerror(errno)}});
-  }
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return std::nullopt;
+  const rlim_t before = std::exchange(limit.rlim_cur, limit.rlim_max);
+  if (setrlimit(RLIMIT_NOFILE, &limit) == 0) return limit.rlim_cur;
+  log_warn("descriptor limit cannot be raised", {{"reason", std::strerror(errno)}});
+  return before;
+}
+
+/// Better fewer clients from the start than sessions, deliveries and the spool that fail in turn.
+void fit_to_descriptors(conf::Limits& limits) {
+  const auto descriptors = raise_descriptor_limit();
+  if (!descriptors) return;
+  const std::uint32_t wanted = limits.connections;
+  limits.connections = intake::connections_within(*descriptors, wanted);
+  if (limits.connections == wanted) return;
+  log_warn("fewer client connections than configured: the limit of open files is too low",
+           {{"limit", std::to_string(*descriptors)},
+            {"needed", std::to_string(wanted + intake::kDescriptorsOfOthers)},
+            {"limits.connections", std::to_string(wanted)},
+            {"connections", std::to_string(limits.connections)}});
 }
 
 }  // namespace
 
-int serve(const conf::Config& config) {
+int serve(conf::Config config) {
   auto sink = make_log_sink(config.log);
   if (!sink) {
     std::fprintf(stderr, "fulmar: cannot open the log: %s\n", sink.error().detail.c_str());
     return kExitConfig;
   }
   const auto previous = set_log_sink(*std::move(sink));
-  raise_descriptor_limit();
-  Daemon daemon(config);
+  fit_to_descriptors(config.limits);
+  Daemon daemon(std::move(config));
   const int exit_code = daemon.run();
   set_log_sink(previous);
   return exit_code;

@@ -21,7 +21,7 @@ inline constexpr int kExitConfig = 78;
 /// Runs the daemon until SIGTERM or SIGINT. What cannot be started is one line on standard error
 /// and an exit code: kExitConfig for keys, certificates, trust anchor, addresses in use and the
 /// like, kExitTryLater for a spool that another process has open or that cannot be read now.
-[[nodiscard]] int serve(const conf::Config& config);
+[[nodiscard]] int serve(conf::Config config);
 
 /// `fulmar check`: everything a start would need, without starting. Prints one line a check;
 /// kExitDone, or kExitConfig when one failed.

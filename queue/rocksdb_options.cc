@@ -5,7 +5,9 @@
 #include <rocksdb/listener.h>
 #include <rocksdb/table.h>
 #include <rocksdb/utilities/table_properties_collectors.h>
+#include <sys/resource.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <limits>
@@ -29,6 +31,15 @@ class NoRecoveryOfItsOwn final : public rocksdb::EventListener {
     *auto_recovery = false;
   }
 };
+
+/// Files held open: part of the program's budget of descriptors (mta/intake/descriptor_budget.h),
+/// and a quarter of them where there are few (pitfall 89).
+int open_files() {
+  constexpr rlim_t kMost = 256;
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return kMost;
+  return static_cast<int>(std::min(kMost, limit.rlim_cur / 4));
+}
 
 rocksdb::ColumnFamilyOptions small_rows(const std::shared_ptr<rocksdb::Cache>& cache) {
   rocksdb::ColumnFamilyOptions options;
@@ -78,8 +89,7 @@ rocksdb::DBOptions database_options(rocksdb::Env* env) {
   // Long bodies reach the disk while they arrive, instead of all at once under the next commit's
   // sync.
   options.wal_bytes_per_sync = kMebi;
-  // Files held open, part of the program's budget of descriptors (pitfall 89).
-  options.max_open_files = 256;
+  options.max_open_files = open_files();
   options.max_background_jobs = 2;
   options.listeners.push_back(std::make_shared<NoRecoveryOfItsOwn>());
   options.stats_dump_period_sec = 0;

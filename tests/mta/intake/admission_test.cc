@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+
 #include "mta/intake/client_counts.h"
 #include "tests/fakes/fake_clock.h"
 #include "tests/fakes/mem_store.h"
