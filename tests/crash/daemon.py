@@ -9,6 +9,7 @@ import asyncio
 import ipaddress
 import os
 import re
+import resource
 import signal
 import socket
 import subprocess
@@ -50,6 +51,7 @@ class Daemon:
         """`on_line` gets each line of the log with the number of the run; runs count from 1."""
         self.port = port
         self.expected: Optional[re.Pattern[str]] = None     # lines of level error that are no trouble
+        self.descriptors: Optional[int] = None      # at most, soft limit and hard
         self.run = 0
         self.ready = False
         self.troubles: list[str] = []
@@ -91,10 +93,14 @@ class Daemon:
         self._process = await asyncio.create_subprocess_exec(
             str(self._program), "serve", "--config", str(self._config), limit=1 << 20,
             env={**os.environ, **self._environment, "NOTIFY_SOCKET": str(notify_path)},
-            stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE)
+            stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE, preexec_fn=self._limit_descriptors)
         self._tasks = [asyncio.create_task(self._read_log(self._process, self.run)),
                        asyncio.create_task(self._await_ready(self._notify)),
                        asyncio.create_task(self._await_end(self._process))]
+
+    def _limit_descriptors(self) -> None:
+        if self.descriptors is not None:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (self.descriptors, self.descriptors))
 
     async def until_ready(self) -> float:
         """How long the start took."""
