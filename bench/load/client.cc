@@ -4,6 +4,7 @@
 
 #include <array>
 #include <boost/asio/ssl/stream.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
@@ -85,6 +86,16 @@ asio::awaitable<void> send_envelope(Dialogue<Stream>& dialogue, std::string_view
   }
 }
 
+/// Message `number` is due at a moment of its own, so that a server that was slow is asked to catch
+/// up.
+asio::awaitable<void> await_turn(const Work& work, std::size_t number) {
+  if (work.rate <= 0) co_return;
+  const std::chrono::duration<double> after(static_cast<double>(number) / work.rate);
+  asio::steady_timer timer(co_await asio::this_coro::executor);
+  timer.expires_at(work.begin + std::chrono::duration_cast<Moment::duration>(after));
+  co_await timer.async_wait(use_awaitable);
+}
+
 template <class Stream>
 asio::awaitable<void> send_messages(Dialogue<Stream>& dialogue, Work& work,
                                     std::string capabilities) {
@@ -95,6 +106,7 @@ asio::awaitable<void> send_messages(Dialogue<Stream>& dialogue, Work& work,
     const std::size_t number = work.next++;
     const std::string recipient = fmt::format("m{}@d{}.example", number, number % work.domains);
     work.text.write(number, recipient, text);
+    co_await await_turn(work, number);
     const Moment offered = std::chrono::steady_clock::now();
     co_await send_envelope(dialogue, recipient, pipelining);
     co_await dialogue.ask(text, '2');

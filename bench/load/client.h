@@ -18,9 +18,11 @@ struct Work {
   boost::asio::ssl::context* tls = nullptr;  ///< Null: in clear.
   std::size_t messages = 0;
   std::size_t domains = 1;  ///< Recipients are spread over this many.
+  double rate = 0;          ///< Messages a second at most, all clients together; 0: no limit.
   const MessageText& text;
   Journal& journal;
   std::size_t next = 0;  ///< The number of the next message.
+  Moment begin = std::chrono::steady_clock::now();
 };
 
 /// Connects and sends until no message is left. Any failure, and any reply that is not what SMTP

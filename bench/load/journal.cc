@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <cstdio>
 
 namespace fulmar::load {
 namespace {
@@ -29,7 +30,7 @@ double percentile(const std::vector<std::chrono::nanoseconds>& sorted, double sh
 
 }  // namespace
 
-Journal::Journal(std::size_t messages) {
+Journal::Journal(std::size_t messages, std::chrono::seconds every) : every_(every) {
   replied_.reserve(messages);
   took_.reserve(messages);
 }
@@ -38,6 +39,21 @@ void Journal::accepted(Moment offered, Moment replied) {
   first_ = std::min(first_, offered);
   replied_.push_back(replied);
   took_.push_back(replied - offered);
+  if (every_.count() == 0) return;
+  recent_.push_back(replied - offered);
+  if (told_ == Moment::min()) told_ = offered;
+  if (replied - told_ >= every_) tell_progress(replied);
+}
+
+void Journal::tell_progress(Moment now) {
+  std::ranges::sort(recent_);
+  fmt::print(R"({{"at": {:.3f}, "accepted": {}, "p50_us": {:.0f}, "p99_us": {:.0f}}})"
+             "\n",
+             Seconds(now.time_since_epoch()).count(), recent_.size(), percentile(recent_, 0.5),
+             percentile(recent_, 0.99));
+  std::fflush(stdout);
+  recent_.clear();
+  told_ = now;
 }
 
 std::string Journal::to_json() {

@@ -13,7 +13,9 @@ using Moment = std::chrono::steady_clock::time_point;
 
 class Journal {
  public:
-  explicit Journal(std::size_t messages);
+  /// With `every` above zero, a line of JSON goes to standard output about so often: when, how many
+  /// messages were accepted since the line before, and how long that took.
+  explicit Journal(std::size_t messages, std::chrono::seconds every = {});
 
   /// A message was offered (MAIL was sent) and accepted (the reply to its last octet).
   void accepted(Moment offered, Moment replied);
@@ -24,6 +26,11 @@ class Journal {
   [[nodiscard]] std::string to_json();
 
  private:
+  void tell_progress(Moment now);
+
+  const std::chrono::seconds every_;
+  Moment told_ = Moment::min();
+  std::vector<std::chrono::nanoseconds> recent_;  ///< Since then.
   Moment first_ = Moment::max();
   std::vector<Moment> replied_;
   std::vector<std::chrono::nanoseconds> took_;

@@ -27,6 +27,8 @@ struct Options {
   std::size_t size = 10'000;
   std::size_t domains = 1;
   bool tls = false;
+  double rate = 0;
+  unsigned every = 0;
   unsigned seconds = 600;
 };
 
@@ -37,17 +39,20 @@ void declare(CLI::App& app, Options& options) {
   app.add_option("--size", options.size, "octets of a message");
   app.add_option("--domains", options.domains, "of recipients")->check(CLI::PositiveNumber);
   app.add_flag("--tls", options.tls, "STARTTLS; certificates are not verified");
+  app.add_option("--rate", options.rate, "messages a second at most");
+  app.add_option("--every", options.every, "seconds between lines that tell how it goes");
   app.add_option("--seconds", options.seconds, "give up after these");
 }
 
 int send(const Options& options) {
   const MessageText text(options.size);
-  Journal journal(options.messages);
+  Journal journal(options.messages, std::chrono::seconds(options.every));
   asio::ssl::context tls(asio::ssl::context::tls_client);
   Work work{.server = fulmar::load::endpoint_argument(options.server),
             .tls = options.tls ? &tls : nullptr,
             .messages = options.messages,
             .domains = options.domains,
+            .rate = options.rate,
             .text = text,
             .journal = journal};
   asio::io_context io(1);

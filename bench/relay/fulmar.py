@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from pathlib import Path
 
@@ -65,6 +66,12 @@ class Fulmar(Server):
     def retry(self) -> None:
         subprocess.run([str(self._program), "--config", str(self._config), "queue", "retry", "--all"], check=True,
                        stdout=subprocess.DEVNULL, timeout=120)
+
+    def queued(self) -> int:
+        """Messages, as `fulmar status` says."""
+        done = subprocess.run([str(self._program), "--config", str(self._config), "--json", "status"], check=True,
+                              stdout=subprocess.PIPE, timeout=60)
+        return int(json.loads(done.stdout)["queue"]["messages"])
 
     def stop(self) -> None:
         children.stop(self.process)

@@ -10,7 +10,6 @@ import json
 import os
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import Any, Callable, Sequence
 import children
 import report
 import trial
+from certificate import make_certificate
 from fulmar import Fulmar
 from postfix import Postfix
 from scenarios import SCENARIOS, Scenario
@@ -50,15 +50,6 @@ def may_run_postfix() -> bool:
     """Root of a user namespace of its own is not enough: Postfix's processes run as several users."""
     users = sum(int(line.split()[2]) for line in Path("/proc/self/uid_map").read_text().splitlines())
     return os.geteuid() == 0 and users > 1
-
-
-def make_certificate(pem: Path) -> None:
-    """A key and a certificate of its own, in one file."""
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-                    "-subj", "/CN=load.example", "-days", "30", "-keyout", str(pem), "-out", f"{pem}.crt"],
-                   check=True, capture_output=True)
-    with pem.open("ab") as file:
-        file.write(Path(f"{pem}.crt").read_bytes())
 
 
 def maker(name: str, scenario: Scenario, program: Path, pem: Path) -> Make:
