@@ -8,7 +8,7 @@ from case import WARM_UP_LETTERS, Trial, check
 
 STATUS_SECONDS = 5
 ANSWER_SECONDS = 10
-SYNC_MILLISECONDS = 300
+SYNC_MILLISECONDS, SHORT_SYNC_MILLISECONDS = 400, 120
 
 
 async def errors(trial: Trial) -> None:
@@ -41,7 +41,7 @@ async def _fail_and_heal(trial: Trial, fail: Callable[[], None]) -> None:
 
 async def slow_syncs(trial: Trial) -> None:
     """Each sync takes long: sessions are answered in time, outbound ones go on, the operator gets answers."""
-    trial.faults.slow_down(SYNC_MILLISECONDS)
+    trial.faults.slow_down(SYNC_MILLISECONDS if trial.long else SHORT_SYNC_MILLISECONDS)
     await trial.start()
     async with trial.under_load():
         for _ in range(20 if trial.long else 2):
