@@ -55,7 +55,7 @@ class Fulmar(Server):
         return self.directory / "fulmar.log"
 
     def launch(self) -> subprocess.Popen[bytes]:
-        (self.directory / "state").mkdir()
+        (self.directory / "state").mkdir(exist_ok=True)
         sink_host, _, sink_port = load.SINK.rpartition(":")
         self._config.write_text(CONFIGURATION.format(directory=self.directory, address=self.address, pem=self._pem,
                                                      sink_host=sink_host, sink_port=sink_port))
