@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstring>
 
 namespace fulmar {
 namespace {
@@ -44,6 +45,14 @@ std::string to_lower(std::string_view text) {
 }
 
 bool is_ascii(std::string_view text) {
+  // Eight octets at a time: whole bodies are asked for it.
+  constexpr std::uint64_t kHighBits = 0x8080808080808080;
+  while (text.size() >= sizeof(std::uint64_t)) {
+    std::uint64_t octets = 0;
+    std::memcpy(&octets, text.data(), sizeof octets);
+    if ((octets & kHighBits) != 0) return false;
+    text.remove_prefix(sizeof octets);
+  }
   return std::ranges::none_of(text, is_utf8_octet);
 }
 

@@ -204,6 +204,7 @@ Daemon::Started Daemon::open_sockets() {
   intake_ = std::make_unique<intake::Intake>(
       intake::IntakeParts{
           .store = *store_,
+          .memory = body_memory_,
           .clock = clock_,
           .random = *random_,
           .metrics = metrics_,
@@ -245,7 +246,7 @@ void Daemon::take_up(intake::AcceptedMessage accepted) {
   first_copies_.keep(std::move(accepted.message), std::move(accepted.deliveries),
                      std::move(accepted.body));
   for (const Queued& each : queued)
-    line_->add(each.key, each.times);
+    line_->add(each.key, each.times, queue::Origin::intake);
 }
 
 Daemon::Queued Daemon::schedule(const queue::Delivery& delivery) const {

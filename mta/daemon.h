@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/budget.h"
 #include "base/clock.h"
 #include "base/metrics.h"
 #include "base/random.h"
@@ -41,6 +42,9 @@ class Daemon {
   [[nodiscard]] int run();
 
  private:
+  /// For bodies on their way in and out, of all messages together.
+  static constexpr std::size_t kBodyMemory = 48UL << 20;
+
   struct StartFailure {
     int exit_code;
     std::string line;
@@ -68,9 +72,10 @@ class Daemon {
   SystemClock clock_;
   std::unique_ptr<Random> random_;
   Metrics metrics_;
+  Budget body_memory_{kBodyMemory};  // outlives the runtime, whose coroutines hold bodies
   Runtime runtime_;
   delivery::ConnectionPool pool_{{}, clock_};
-  delivery::FirstCopies first_copies_;
+  delivery::FirstCopies first_copies_{clock_};
   delivery::UnreachableAddresses unreachable_;
   delivery::Quarantine quarantine_;
   std::unique_ptr<queue::Store> store_;

@@ -93,6 +93,7 @@ class RocksDbStore final : public Store {
   awaitable<Result<Delivery>> read_delivery(MessageId id, MailHost destination) override;
   awaitable<Result<std::vector<std::pair<std::string, std::string>>>> read_table(
       std::string_view table) override;
+  awaitable<Result<Stored>> read_stored(MessageId id, MailHost destination) override;
   awaitable<Result<Recovered>> recover(DeliveryVisitor found) override;
 
   [[nodiscard]] Result<std::uint64_t> free_space() const override;
@@ -189,6 +190,21 @@ awaitable<Result<std::vector<std::pair<std::string, std::string>>>> RocksDbStore
     };
     FULMAR_TRY_VOID(database_->scan(Column::records, prefix, collect));
     return rows;
+  });
+}
+
+awaitable<Result<Stored>> RocksDbStore::read_stored(MessageId id, MailHost destination) {
+  return read<Stored>([this, id, destination = std::move(destination)]() -> Result<Stored> {
+    const std::string key = delivery_key(id, destination);
+    FULMAR_TRY(const std::string delivery, database_->read(Column::deliveries, key));
+    FULMAR_TRY(const std::string message, database_->read(Column::messages, message_key(id)));
+    Stored stored;
+    FULMAR_TRY(stored.delivery, decode_delivery(delivery));
+    FULMAR_TRY(stored.message, decode_message(message));
+    if (stored.message.chunks != 1) return stored;
+    auto body = database_->read(Column::bodies, chunk_key(id, 0));
+    if (body) stored.body = *std::move(body);
+    return stored;
   });
 }
 

@@ -72,6 +72,7 @@ enum class Phase : std::uint8_t { queued, attempting, out_without_room };
 struct Entry {
   MessageId message;
   Phase phase = Phase::queued;
+  Origin origin = Origin::spool;
   Times times;
   Destination* destination = nullptr;
 
@@ -188,15 +189,18 @@ struct Scheduler::State {
     count(*position, -1);
     by_key().modify(position, [&](Entry& entry) {
       entry.phase = phase;
+      entry.origin = Origin::spool;
       entry.times = times;
     });
     count(*position, +1);
   }
 
   Taken hand_out(Position position, Phase phase) {
+    const Origin origin = position->origin;
     change(position, phase, position->times);
     Lane& lane = *position->destination->lane;
-    Taken taken{{position->message, *position->destination->host}, phase == Phase::attempting};
+    Taken taken{
+        {position->message, *position->destination->host}, phase == Phase::attempting, origin};
     settle(lane);
     return taken;
   }
@@ -309,12 +313,12 @@ struct Scheduler::State {
 Scheduler::Scheduler(SchedulerLimits limits) : state_(std::make_unique<State>(std::move(limits))) {}
 Scheduler::~Scheduler() = default;
 
-void Scheduler::add(const DeliveryKey& key, Times times) {
+void Scheduler::add(const DeliveryKey& key, Times times, Origin origin) {
   FULMAR_CHECK(!state_->find(key));
   if (!state_->knows(key.message)) ++state_->messages;
   Destination& destination = state_->destination_of(key.destination);
-  const auto added =
-      state_->entries.insert({.message = key.message, .times = times, .destination = &destination});
+  const auto added = state_->entries.insert(
+      {.message = key.message, .origin = origin, .times = times, .destination = &destination});
   state_->count(*added.first, +1);
   state_->settle(*destination.lane);
 }
@@ -390,8 +394,10 @@ void Scheduler::hasten(const MailHost& host, UtcTime attempt) {
     if (entry->destination == &destination && entry->attempt() > attempt)
       later.push_back(state_->entries.project<ByKey>(entry));
   }
-  for (const Position position : later)
-    state_->change(position, Phase::queued, {.attempt = attempt, .latest = position->latest()});
+  for (const Position position : later) {
+    const Times times{.attempt = attempt, .latest = position->latest()};
+    state_->by_key().modify(position, [&](Entry& entry) { entry.times = times; });
+  }
   state_->settle(*destination.lane);
 }
 

@@ -55,6 +55,12 @@ struct SchedulerLimits {
   std::function<LaneRule(const MailHost&)> lane_for{};
 };
 
+/// Where a delivery came from.
+enum class Origin : std::uint8_t {
+  spool,   ///< It was there before, or was handed out before.
+  intake,  ///< This program has just accepted it.
+};
+
 /// How an attempt ended, for the width of its lane.
 enum class Ending : std::uint8_t {
   answered,     ///< The next hop spoke to us, whatever it said.
@@ -68,13 +74,14 @@ class Scheduler {
   ~Scheduler();
 
   /// Adds a delivery. REQUIRES: it is neither queued nor handed out.
-  void add(const DeliveryKey& key, Times times);
+  void add(const DeliveryKey& key, Times times, Origin origin = Origin::spool);
 
   struct Taken {
     DeliveryKey key;
     /// There is room for an attempt, and this delivery holds it until it ends. Otherwise only its
     /// `latest` has come: what needs no attempt may be done.
     bool has_room = false;
+    Origin origin = Origin::spool;
   };
   /// The next delivery to be handed out at `now`; empty when nothing is due or limits are reached.
   /// Lanes with due work take turns; within one the longest due goes first. Where there is no room

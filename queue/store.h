@@ -89,6 +89,13 @@ struct Recovered {
       0;  ///< Chunks and envelopes of messages that were never acknowledged or are done.
 };
 
+/// A delivery with its message.
+struct Stored {
+  Message message;
+  Delivery delivery;
+  std::optional<std::string> body;
+};
+
 /// All operations may be called from any thread and resume the caller on its executor; the database
 /// never runs on a network thread. Errors: store_failed (with the engine's words), store_full,
 /// cancelled after close().
@@ -114,6 +121,11 @@ class Store {
                                                                  std::uint32_t index) = 0;
   virtual boost::asio::awaitable<Result<Delivery>> read_delivery(MessageId id,
                                                                  MailHost destination) = 0;
+
+  /// Both, and the body where it is one chunk, in one go: what an attempt needs. Errors as above; a
+  /// body that cannot be read is not there, and read_chunk() says why.
+  virtual boost::asio::awaitable<Result<Stored>> read_stored(MessageId id,
+                                                             MailHost destination) = 0;
 
   /// All (key, value) of a table; for start-up.
   virtual boost::asio::awaitable<Result<std::vector<std::pair<std::string, std::string>>>>

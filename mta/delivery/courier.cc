@@ -99,25 +99,24 @@ void Courier::note_gap() {
 asio::awaitable<void> Courier::run(queue::Scheduler::Taken taken) {
   const DeliveryKey key = taken.key;
   Claim claim(parts_.line, key, parts_.clock.utc_now() + kAfterException);
+  Job job{.claim = std::move(claim),
+          .first = taken.origin == queue::Origin::intake,
+          .room = taken.has_room ? queue::Room::yes : queue::Room::no};
   auto copy = parts_.first_copies.take(key);
-  if (copy && taken.has_room) {
-    Job job{std::move(claim), std::move(copy->message), std::move(copy->delivery),
-            std::move(copy->body), true};
-    co_await run_job(std::move(job));
+  if (copy) {
+    job.message = std::move(copy->message);
+    job.delivery = std::move(copy->delivery);
+    job.body = std::move(copy->body);
+    co_return co_await run_job(std::move(job));
+  }
+  auto stored = co_await parts_.store.read_stored(key.message, key.destination);
+  if (!stored) {
+    unreadable(std::move(job.claim), stored.error());
     co_return;
   }
-  auto delivery = co_await parts_.store.read_delivery(key.message, key.destination);
-  if (!delivery) {
-    unreadable(std::move(claim), delivery.error());
-    co_return;
-  }
-  auto message = co_await parts_.store.read_message(key.message);
-  if (!message) {
-    unreadable(std::move(claim), message.error());
-    co_return;
-  }
-  Job job{std::move(claim), *std::move(message), *std::move(delivery)};
-  job.room = taken.has_room ? queue::Room::yes : queue::Room::no;
+  job.message = std::move(stored->message);
+  job.delivery = std::move(stored->delivery);
+  if (stored->body) job.body = std::make_shared<const std::string>(*std::move(stored->body));
   co_await run_job(std::move(job));
 }
 

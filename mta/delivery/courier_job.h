@@ -14,12 +14,12 @@ namespace fulmar::delivery {
 
 struct Courier::Job {
   Claim claim;
-  queue::Message message;
-  queue::Delivery delivery;
+  queue::Message message{};
+  queue::Delivery delivery{};
   std::shared_ptr<const std::string> body{};  ///< In memory; null: to be read from the spool.
-  bool first = false;  ///< Accepted by this process and not tried yet; the copies are in memory.
-  queue::Room room = queue::Room::yes;  ///< For an attempt.
-  UtcTime not_before{};                 ///< The destination is suspended until then.
+  bool first = false;                         ///< Accepted by this process and not tried yet.
+  queue::Room room = queue::Room::yes;        ///< For an attempt.
+  UtcTime not_before{};                       ///< The destination is suspended until then.
   bool shown_more = false;  ///< Something was shown in clear that the spool does not know of yet.
   queue::Ending ending = queue::Ending::untried;  ///< Of the attempt, once it is made.
 

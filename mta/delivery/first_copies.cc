@@ -10,28 +10,37 @@ namespace {
 constexpr std::size_t kOverhead = 512;
 constexpr std::size_t kPerRecipient = 256;
 
-std::size_t cost(const queue::Message& message, const std::vector<queue::Delivery>& deliveries,
-                 const std::string& body) {
+/// A first attempt that has not begun by then waits for its destination.
+constexpr std::chrono::seconds kLongest{30};
+
+std::size_t cost(const queue::Message& message, const std::vector<queue::Delivery>& deliveries) {
   std::size_t recipients = 0;
   for (const queue::Delivery& delivery : deliveries)
     recipients += delivery.recipients.size();
-  return kOverhead + message.header.size() + recipients * kPerRecipient + body.size();
+  return kOverhead + message.header.size() + recipients * kPerRecipient;
 }
 
 }  // namespace
 
 void FirstCopies::keep(queue::Message message, std::vector<queue::Delivery> deliveries,
-                       std::string body) {
-  const std::size_t octets = cost(message, deliveries, body);
-  if (octets > limit_) return;
+                       std::shared_ptr<const std::string> body) {
+  const std::size_t octets = cost(message, deliveries);
   const std::lock_guard lock(mutex_);
-  while (octets_ + octets > limit_)
-    drop(entries_.find(by_age_.front()));
+  const SteadyTime now = clock_.steady_now();
+  while (!by_age_.empty()) {
+    const auto oldest = entries_.find(by_age_.front());
+    if (now - oldest->second.since < kLongest) break;
+    drop(oldest);
+  }
+  if (octets_ + octets > limit_) return;
   const MessageId id = message.id;
   const auto age = by_age_.insert(by_age_.end(), id);
-  auto kept = body.empty() ? nullptr : std::make_shared<const std::string>(std::move(body));
-  entries_.emplace(id,
-                   Entry{std::move(message), std::move(deliveries), std::move(kept), octets, age});
+  entries_.emplace(id, Entry{.message = std::move(message),
+                             .deliveries = std::move(deliveries),
+                             .body = std::move(body),
+                             .octets = octets,
+                             .since = now,
+                             .age = age});
   octets_ += octets;
 }
 

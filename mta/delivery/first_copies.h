@@ -11,6 +11,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/clock.h"
 #include "queue/message.h"
 #include "queue/scheduler.h"
 
@@ -25,12 +26,16 @@ struct FirstCopy {
 /// May be used from any thread.
 class FirstCopies {
  public:
-  /// `octets` of bodies and envelopes are kept at most, by estimate.
-  explicit FirstCopies(std::size_t octets = 32UL << 20) : limit_(octets) {}
+  /// `octets` of envelopes are kept at most, by estimate; what bodies take is bounded by whoever
+  /// made them. `clock` must outlive this.
+  explicit FirstCopies(const Clock& clock, std::size_t octets = 16UL << 20)
+      : clock_(clock), limit_(octets) {}
 
-  /// Keeps what was committed, in place of the oldest ones where there is no room. `body`: empty
-  /// when it is too long to be kept.
-  void keep(queue::Message message, std::vector<queue::Delivery> deliveries, std::string body);
+  /// Keeps what was committed, if there is room: who came first is served first, so that is not the
+  /// one to be forgotten. What has stood here for long goes: its destination is slow, and others
+  /// need its room. `body`: null when it is to be read.
+  void keep(queue::Message message, std::vector<queue::Delivery> deliveries,
+            std::shared_ptr<const std::string> body);
 
   /// Hands a copy out, once; empty when there is none. REQUIRES: the delivery is as it was when it
   /// was accepted, as it is before its first attempt.
@@ -44,12 +49,14 @@ class FirstCopies {
     std::vector<queue::Delivery> deliveries;
     std::shared_ptr<const std::string> body;
     std::size_t octets = 0;
+    SteadyTime since;
     std::list<MessageId>::iterator age;
   };
   using Entries = std::unordered_map<MessageId, Entry>;
 
   void drop(Entries::iterator entry);
 
+  const Clock& clock_;
   const std::size_t limit_;
   mutable std::mutex mutex_;
   Entries entries_;

@@ -8,10 +8,10 @@ using queue::Ending;
 WaitingLine::WaitingLine(queue::SchedulerLimits limits, std::function<void()> wake)
     : scheduler_(std::move(limits)), wake_(std::move(wake)) {}
 
-void WaitingLine::add(const DeliveryKey& key, queue::Times times) {
+void WaitingLine::add(const DeliveryKey& key, queue::Times times, queue::Origin origin) {
   {
     const std::lock_guard lock(mutex_);
-    scheduler_.add(key, times);
+    scheduler_.add(key, times, origin);
   }
   wake_();
 }

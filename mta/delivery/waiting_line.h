@@ -23,7 +23,8 @@ class WaitingLine {
   WaitingLine(queue::SchedulerLimits limits, std::function<void()> wake);
 
   /// A delivery that is in the spool since just now, or since before the start.
-  void add(const queue::DeliveryKey& key, queue::Times times);
+  void add(const queue::DeliveryKey& key, queue::Times times,
+           queue::Origin origin = queue::Origin::spool);
 
   [[nodiscard]] std::optional<queue::Scheduler::Taken> take(UtcTime now);
   [[nodiscard]] std::optional<UtcTime> next_due() const;

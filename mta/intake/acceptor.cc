@@ -128,6 +128,7 @@ void Intake::Shared::admit(const std::shared_ptr<Listener>& listener, tcp::socke
   // Replies are small and each one is waited for. A socket that cannot do it only gets slower.
   socket.set_option(tcp::no_delay(true), ec);
   const ConnectionParts uses{.store = parts.store,
+                             .memory = parts.memory,
                              .clock = parts.clock,
                              .random = parts.random,
                              .metrics = parts.metrics,

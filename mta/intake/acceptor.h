@@ -21,9 +21,11 @@
 namespace fulmar::intake {
 
 /// All must outlive the last session; `metrics` also the io_contexts behind `next_executor`,
-/// because sessions that the program's end cuts off are destroyed with those.
+/// because sessions that the program's end cuts off are destroyed with those. So `memory`, which
+/// the bodies handed to `queued` hold on to as well.
 struct IntakeParts {
   queue::Store& store;
+  Budget& memory;  ///< For bodies.
   Clock& clock;
   Random& random;
   Metrics& metrics;

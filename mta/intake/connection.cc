@@ -143,7 +143,7 @@ asio::awaitable<Connection::Event> Connection::answer(smtp::BeginMessage action)
                       .only_recipient = std::nullopt,
                       .at = message.arrived};
   if (envelope.recipients.size() == 1) facts.only_recipient = envelope.recipients.front();
-  message_.emplace(parts_.store, std::move(message), std::move(envelope.recipients));
+  message_.emplace(parts_.store, parts_.memory, std::move(message), std::move(envelope.recipients));
   smtp::StoreData first{received_field(facts)};
   co_return co_await answer(std::move(first));
 }

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "base/budget.h"
 #include "base/clock.h"
 #include "base/metrics.h"
 #include "base/random.h"
@@ -28,6 +29,7 @@ namespace fulmar::intake {
 /// What every connection uses; all of it must outlive the connection.
 struct ConnectionParts {
   queue::Store& store;
+  Budget& memory;  ///< For bodies.
   Clock& clock;
   Random& random;
   Metrics& metrics;

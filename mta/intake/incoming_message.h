@@ -1,13 +1,17 @@
-// One message on its way into the spool: cuts the body into chunks, keeps what the envelope needs,
-// and commits all of it at once. Holds one chunk at a time, whatever the size of the message.
+// One message on its way into the spool: keeps what the envelope needs, and commits all of it at
+// once. A body of moderate size is held in memory until then, as long as there is room in a budget
+// that all messages share; any other is cut into chunks that go to the spool as they fill, so that
+// one chunk is held at a time.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/budget.h"
 #include "base/result.h"
 #include "mta/intake/header_prefix.h"
 #include "mta/smtp/server_session.h"
@@ -19,14 +23,16 @@ namespace fulmar::intake {
 struct AcceptedMessage {
   queue::Message message;
   std::vector<queue::Delivery> deliveries;
-  std::string body;  ///< All of it, when it is one chunk; else empty.
+  /// All of it, while it is in memory; else null. It has its part of the budget until it goes.
+  std::shared_ptr<const std::string> body;
 };
 
 class IncomingMessage {
  public:
   /// `message` has id, sender, arrived, client, helo and requiretls; the rest is filled in. `store`
-  /// must outlive this.
-  IncomingMessage(queue::Store& store, queue::Message message, std::vector<Mailbox> recipients);
+  /// and `memory` must outlive this, and `memory` the bodies.
+  IncomingMessage(queue::Store& store, Budget& memory, queue::Message message,
+                  std::vector<Mailbox> recipients);
 
   /// The next octets of the body. Errors: the store's; discard() is due then.
   boost::asio::awaitable<Result<>> append(std::string bytes);
@@ -44,12 +50,18 @@ class IncomingMessage {
 
  private:
   [[nodiscard]] std::vector<queue::Delivery> deliveries() const;
+  [[nodiscard]] bool may_hold(std::size_t octets);
+  boost::asio::awaitable<Result<>> stream(std::string_view bytes);
+  void put_body(queue::Batch& batch) const;
+  std::shared_ptr<const std::string> keep_body();
 
   queue::Store& store_;
   queue::Message message_;
   std::vector<Mailbox> recipients_;
   HeaderPrefix header_;
-  std::string chunk_;           ///< At most queue::kChunkSize octets.
+  bool streaming_ = false;      ///< Chunks go to the store as they fill.
+  std::string held_;            ///< The whole body, or the chunk that is being filled.
+  Budget::Share share_;         ///< For what is held beyond one chunk.
   std::uint32_t appended_ = 0;  ///< Chunks handed to the store.
 };
 

@@ -78,6 +78,10 @@ class MemStore final : public queue::Store {
     const std::lock_guard lock(mutex_);
     return commits_;
   }
+  [[nodiscard]] std::size_t chunks_appended() const {
+    const std::lock_guard lock(mutex_);
+    return chunks_appended_;
+  }
   [[nodiscard]] std::size_t relaxed_commits() const {
     const std::lock_guard lock(mutex_);
     return relaxed_commits_;
@@ -134,6 +138,7 @@ class MemStore final : public queue::Store {
   }
   awaitable<Result<>> append_chunk(queue::PutChunk chunk) override {
     const std::lock_guard lock(mutex_);
+    ++chunks_appended_;
     queue::Batch batch;
     batch.emplace_back(std::move(chunk));
     co_return write(queue::to_edits(std::move(batch)));
@@ -165,6 +170,15 @@ class MemStore final : public queue::Store {
       if (key.starts_with(prefix)) found.emplace_back(key.substr(prefix.size()), value);
     }
     co_return found;
+  }
+  awaitable<Result<queue::Stored>> read_stored(MessageId id, MailHost destination) override {
+    queue::Stored stored;
+    FULMAR_CO_TRY(stored.delivery, co_await read_delivery(id, std::move(destination)));
+    FULMAR_CO_TRY(stored.message, co_await read_message(id));
+    if (stored.message.chunks != 1) co_return stored;
+    auto body = co_await read_chunk(id, 0);
+    if (body) stored.body = *std::move(body);
+    co_return stored;
   }
   awaitable<Result<queue::Recovered>> recover(queue::DeliveryVisitor found) override {
     const std::lock_guard lock(mutex_);
@@ -273,6 +287,7 @@ class MemStore final : public queue::Store {
   std::uint64_t free_space_ = 100'000'000'000;
   std::size_t commits_ = 0;
   std::size_t relaxed_commits_ = 0;
+  std::size_t chunks_appended_ = 0;
   bool writable_ = true;
   bool full_ = false;
   bool closed_ = false;

@@ -239,6 +239,19 @@ TEST(Scheduler, hasten_makes_one_destination_due) {
   EXPECT_EQ(take_all(scheduler, kStart), want);
 }
 
+TEST(Scheduler, what_was_just_accepted_is_so_until_it_is_handed_out) {
+  Scheduler scheduler({});
+  scheduler.add(key(1, "a.example"), {kStart + 1h}, Origin::intake);
+  scheduler.add(key(2, "a.example"), {kStart + 2h});
+  scheduler.hasten(key(0, "a.example").destination, kStart);
+  const auto first = scheduler.take(kStart);
+  ASSERT_TRUE(first);
+  EXPECT_EQ(first->origin, Origin::intake);
+  EXPECT_EQ(scheduler.take(kStart)->origin, Origin::spool);
+  scheduler.put_back(first->key, {kStart}, Ending::untried);
+  EXPECT_EQ(scheduler.take(kStart)->origin, Origin::spool);
+}
+
 // Lanes.
 
 /// All domains go to one relay.

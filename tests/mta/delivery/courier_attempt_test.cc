@@ -134,20 +134,32 @@ TEST_F(CourierAttempt, DANE_06_failed_mx_lookups_wait) {
   EXPECT_EQ(store_.memory().body(id), "Subject: to the harbour\r\n\r\nhello\r\n");
 }
 
+constexpr auto kIntake = queue::Origin::intake;
+
 TEST_F(CourierAttempt, a_first_attempt_right_after_acceptance_reads_and_notes_nothing) {
   const MessageId id = accept("me@a.example", {"you@b.example"});
   const auto delivery = delivery_of(id, "b.example");
   ASSERT_TRUE(delivery.has_value());
-  first_copies_.keep(store_.memory().messages().front(), {*delivery},
-                     "Subject: to the harbour\r\n\r\nhello\r\n");
+  first_copies_.keep(
+      store_.memory().messages().front(), {*delivery},
+      std::make_shared<const std::string>("Subject: to the harbour\r\n\r\nhello\r\n"));
   store_.memory().fail_reads(Errc::store_failed);
-  ASSERT_TRUE(step());
+  ASSERT_TRUE(line_.claim({id, domain("b.example")}));
+  run(courier_.run({.key = {id, domain("b.example")}, .has_room = true, .origin = kIntake}));
   store_.memory().heal();
   EXPECT_THAT(journal_, ElementsAre("ask b.example", "relaxed: put b.example"));
   const auto after = delivery_of(id, "b.example");
   EXPECT_EQ(after->attempts, 1U);
   EXPECT_THAT(after->history, SizeIs(1));
   EXPECT_GT(after->next_attempt, clock_.utc_now());
+}
+
+TEST_F(CourierAttempt, a_first_attempt_whose_copy_was_forgotten_is_not_noted_either) {
+  const MessageId id = accept("me@a.example", {"you@b.example"});
+  const queue::DeliveryKey key{id, domain("b.example")};
+  ASSERT_TRUE(line_.claim(key));
+  run(courier_.run({.key = key, .has_room = true, .origin = kIntake}));
+  EXPECT_THAT(journal_, ElementsAre("ask b.example", "relaxed: put b.example"));
 }
 
 TEST_F(CourierAttempt, the_next_attempts_time_is_stored_before_the_attempt) {

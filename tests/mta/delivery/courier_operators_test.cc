@@ -53,7 +53,9 @@ class CourierOperators : public CourierWorld {
   /// As the intake hands it over.
   void keep_copy(const MessageId& id) {
     for (const queue::Message& message : store_.memory().messages()) {
-      if (message.id == id) first_copies_.keep(message, {*delivery_of(id, "b.example")}, "body");
+      if (message.id == id)
+        first_copies_.keep(message, {*delivery_of(id, "b.example")},
+                           std::make_shared<const std::string>("body"));
     }
   }
   /// Lets time pass as it would: whatever is due on the way is done when it is due.

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "base/random.h"
+#include "tests/fakes/fake_clock.h"
 
 namespace fulmar::delivery {
 namespace {
@@ -27,15 +28,16 @@ class FirstCopiesTest : public ::testing::Test {
     return {delivery.message, delivery.destination};
   }
 
+  fakes::FakeClock clock_;
   std::unique_ptr<Random> random_ = make_seeded_random(3);
 };
 
 TEST_F(FirstCopiesTest, each_delivery_gets_its_copy_once_and_all_share_the_body) {
-  FirstCopies copies;
+  FirstCopies copies(clock_);
   const queue::Message mail = message();
   const auto a = to(mail, "a.example");
   const auto b = to(mail, "b.example");
-  copies.keep(mail, {a, b}, "hello");
+  copies.keep(mail, {a, b}, std::make_shared<const std::string>("hello"));
   const auto first = copies.take(key(b));
   const auto second = copies.take(key(a));
   ASSERT_TRUE(first && second);
@@ -50,38 +52,51 @@ TEST_F(FirstCopiesTest, each_delivery_gets_its_copy_once_and_all_share_the_body)
 }
 
 TEST_F(FirstCopiesTest, what_is_not_there_is_read_elsewhere) {
-  FirstCopies copies;
+  FirstCopies copies(clock_);
   const queue::Message mail = message();
-  copies.keep(mail, {to(mail, "a.example")}, "hello");
+  copies.keep(mail, {to(mail, "a.example")}, std::make_shared<const std::string>("hello"));
   EXPECT_FALSE(copies.take(key(to(mail, "b.example"))).has_value());
   EXPECT_FALSE(copies.take(key(to(message(), "a.example"))).has_value());
 }
 
 TEST_F(FirstCopiesTest, a_body_that_is_too_long_to_be_kept_is_to_be_read) {
-  FirstCopies copies;
+  FirstCopies copies(clock_);
   const queue::Message mail = message();
   const auto delivery = to(mail, "a.example");
-  copies.keep(mail, {delivery}, "");
+  copies.keep(mail, {delivery}, nullptr);
   const auto copy = copies.take(key(delivery));
   ASSERT_TRUE(copy.has_value());
   EXPECT_EQ(copy->body, nullptr);
 }
 
-TEST_F(FirstCopiesTest, memory_is_bounded_and_the_oldest_make_room) {
-  FirstCopies copies(10'000);
+TEST_F(FirstCopiesTest, memory_is_bounded_and_who_came_first_is_kept) {
+  FirstCopies copies(clock_, 10'000);
   std::vector<queue::Delivery> deliveries;
   for (int i = 0; i < 20; ++i) {
     const queue::Message mail = message();
     deliveries.push_back(to(mail, "a.example"));
-    copies.keep(mail, {deliveries.back()}, std::string(1'000, 'x'));
+    copies.keep(mail, {deliveries.back()}, nullptr);
     EXPECT_LE(copies.octets(), 10'000U);
   }
-  EXPECT_FALSE(copies.take(key(deliveries.front())).has_value());
-  EXPECT_TRUE(copies.take(key(deliveries.back())).has_value());
-  const queue::Message huge = message();
-  copies.keep(huge, {to(huge, "a.example")}, std::string(20'000, 'x'));
-  EXPECT_FALSE(copies.take(key(to(huge, "a.example"))).has_value());
-  EXPECT_TRUE(copies.take(key(deliveries[18])).has_value()) << "nobody made room for it";
+  EXPECT_TRUE(copies.take(key(deliveries.front())).has_value());
+  EXPECT_FALSE(copies.take(key(deliveries.back())).has_value());
+  const queue::Message next = message();
+  copies.keep(next, {to(next, "a.example")}, nullptr);
+  EXPECT_TRUE(copies.take(key(to(next, "a.example"))).has_value()) << "there is room again";
+}
+
+TEST_F(FirstCopiesTest, what_stands_for_long_makes_room_and_gives_its_body_back) {
+  FirstCopies copies(clock_);
+  auto body = std::make_shared<const std::string>("hello");
+  const queue::Message old = message();
+  copies.keep(old, {to(old, "slow.example")}, body);
+  EXPECT_EQ(body.use_count(), 2);
+  clock_.advance(std::chrono::seconds(30));
+  const queue::Message next = message();
+  copies.keep(next, {to(next, "a.example")}, nullptr);
+  EXPECT_EQ(body.use_count(), 1);
+  EXPECT_FALSE(copies.take(key(to(old, "slow.example"))).has_value());
+  EXPECT_TRUE(copies.take(key(to(next, "a.example"))).has_value());
 }
 
 }  // namespace

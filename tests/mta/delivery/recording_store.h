@@ -52,6 +52,9 @@ class RecordingStore final : public queue::Store {
       std::string_view table) override {
     return memory_.read_table(table);
   }
+  awaitable<Result<queue::Stored>> read_stored(MessageId id, MailHost destination) override {
+    return memory_.read_stored(id, std::move(destination));
+  }
   awaitable<Result<queue::Recovered>> recover(queue::DeliveryVisitor found) override {
     return memory_.recover(std::move(found));
   }

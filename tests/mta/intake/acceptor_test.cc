@@ -98,6 +98,7 @@ TEST_F(IntakeTest, address_in_use_is_named) {
   IntakeSettings settings = settings_;
   settings.listen = {listen_on(taken.str())};
   Intake other({.store = store_,
+                .memory = memory_,
                 .clock = clock_,
                 .random = *random_,
                 .metrics = metrics_,

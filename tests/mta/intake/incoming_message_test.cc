@@ -91,11 +91,32 @@ TEST_F(IntakeTest, REQ_03_TLS_Required_No_is_only_content_when_the_settings_say_
   EXPECT_THAT(store_.body(message.id), EndsWith("\r\nTLS-Required: No\r\n\r\nx\r\n"));
 }
 
-TEST_F(IntakeTest, long_bodies_are_cut_into_full_chunks) {
-  start();
+/// Three chunks and a bit.
+std::string long_body() {
   std::string body;
   while (body.size() < 3 * queue::kChunkSize)
     body += std::string(70, 'x') + "\r\n";
+  return body;
+}
+
+TEST_F(IntakeTest, a_body_of_moderate_size_goes_into_the_spool_in_one_go) {
+  start();
+  const std::string body = long_body();
+  SmtpClient client = in_data();
+  client.send(body);
+  EXPECT_THAT(client.say(".\r\n"), StartsWith("250"));
+  const queue::Message& message = queued_.at(0).first;
+  EXPECT_THAT(store_.body(message.id), EndsWith("\r\n" + body));
+  EXPECT_EQ(message.chunks, 4U);
+  EXPECT_EQ(store_.commits(), 1U);
+  EXPECT_EQ(store_.chunks_appended(), 0U);
+  EXPECT_EQ(memory_.used(), 0U) << "nobody holds it any more";
+}
+
+TEST_F(IntakeTest, pitfall_93_where_memory_is_short_long_bodies_are_cut_into_full_chunks) {
+  ASSERT_TRUE(others_.grow_to(kMemory));
+  start();
+  const std::string body = long_body();
   SmtpClient client = in_data();
   EXPECT_THAT(client.say(body + ".\r\n"), StartsWith("250"));
   const queue::Message& message = queued_.at(0).first;
@@ -104,6 +125,7 @@ TEST_F(IntakeTest, long_bodies_are_cut_into_full_chunks) {
   EXPECT_EQ(store_.row_count(queue::Column::bodies), 4U);
   EXPECT_EQ(store_.row_count(queue::Column::meta), 0U) << "no body is left open";
   EXPECT_EQ(store_.commits(), 1U);
+  EXPECT_EQ(store_.chunks_appended(), 3U);
 }
 
 TEST_F(IntakeTest, pitfall_87_commit_failure_is_451_and_nothing_is_queued) {
@@ -125,6 +147,7 @@ TEST_F(IntakeTest, pitfall_87_commit_failure_is_451_and_nothing_is_queued) {
 }
 
 TEST_F(IntakeTest, chunk_that_cannot_be_stored) {
+  ASSERT_TRUE(others_.grow_to(kMemory));
   start();
   SmtpClient client = in_data();
   store_.fail_writes(Errc::store_full);
@@ -137,6 +160,7 @@ TEST_F(IntakeTest, chunk_that_cannot_be_stored) {
 }
 
 TEST_F(IntakeTest, refused_message_leaves_no_body_behind) {
+  ASSERT_TRUE(others_.grow_to(kMemory));
   start();
   SmtpClient client = in_data();
   std::string body;
@@ -149,6 +173,7 @@ TEST_F(IntakeTest, refused_message_leaves_no_body_behind) {
 }
 
 TEST_F(IntakeTest, client_that_vanishes_in_DATA_leaves_no_body_behind) {
+  ASSERT_TRUE(others_.grow_to(kMemory));
   start();
   {
     SmtpClient client = in_data();

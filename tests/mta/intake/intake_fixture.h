@@ -50,6 +50,7 @@ class IntakeTest : public ::testing::Test {
   Result<> open() {
     intake_ = std::make_unique<Intake>(
         IntakeParts{.store = store_,
+                    .memory = memory_,
                     .clock = clock_,
                     .random = *random_,
                     .metrics = metrics_,
@@ -101,7 +102,10 @@ class IntakeTest : public ::testing::Test {
     return queued_.size();
   }
 
+  static constexpr std::size_t kMemory = 1UL << 20;
   fakes::MemStore store_;
+  Budget memory_{kMemory};
+  Budget::Share others_{memory_};  // what other messages hold of it
   SystemClock clock_;
   std::unique_ptr<Random> random_ = make_seeded_random(1);
   Metrics metrics_;
