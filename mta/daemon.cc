@@ -25,6 +25,7 @@ namespace {
 /// What running work gets to finish after SIGTERM: messages being received first, then deliveries.
 constexpr auto kIntakeGrace = 30s;
 constexpr auto kDeliveryGrace = 30s;
+constexpr auto kControlGrace = 5s;
 
 std::string why(const Error& error) {
   return error.detail;
@@ -134,7 +135,8 @@ asio::awaitable<Daemon::Started> Daemon::recover() {
                             {"orphans_removed", std::to_string(recovered->orphans_removed)}});
   const auto suspensions = co_await suspensions_->load();
   if (!suspensions) {
-    co_return std::unexpected(StartFailure{kExitTryLater, why(suspensions.error())});
+    co_return std::unexpected(
+        StartFailure{exit_code_for_spool(suspensions.error()), why(suspensions.error())});
   }
   co_return Started{};
 }
@@ -254,7 +256,7 @@ Daemon::Queued Daemon::schedule(const queue::Delivery& delivery) const {
   // early, no more.
   return {{delivery.message, delivery.destination},
           queue::times_of(delivery, config_.retry, config_.notify, queue::Notifiable::yes,
-                          started_at_)};
+                          started_at_, clock_.utc_now())};
 }
 
 void Daemon::start_work() {
@@ -287,7 +289,12 @@ asio::awaitable<void> Daemon::stop() {
     engine_->mta_sts().stop();
     engine_->resolver().stop();
   }
-  if (control_) control_->stop();
+  if (control_) {
+    control_->stop();
+    // A change of many messages that is under way holds some of them; what is not done is not done.
+    const bool ended = co_await control_->join(kControlGrace);
+    cut_off_ = cut_off_ || !ended;
+  }
   if (store_) store_->close();
 }
 

@@ -232,16 +232,8 @@ asio::awaitable<Result<json::value>> DaemonOperations::quarantine() {
 
 /// Every delivery to these next hops is looked at anew; the courier puts back what has to wait.
 void DaemonOperations::hasten(const conf::DomainPattern& domain) {
-  std::vector<MailHost> destinations;
-  for (const DeliveryKey& key : parts_.line.keys()) {
-    if (domain.matches(key.destination)) destinations.push_back(key.destination);
-  }
-  std::ranges::sort(destinations);
-  const auto repeated = std::ranges::unique(destinations);
-  destinations.erase(repeated.begin(), repeated.end());
-  const UtcTime now = parts_.clock.utc_now();
-  for (const MailHost& destination : destinations)
-    parts_.line.hasten(destination, now);
+  parts_.line.hasten([&](const MailHost& host) { return domain.matches(host); },
+                     parts_.clock.utc_now());
 }
 
 asio::awaitable<Result<json::value>> DaemonOperations::suspend(conf::DomainPattern domain,

@@ -40,6 +40,13 @@ std::optional<UtcTime> notice_due(const Delivery& delivery, const conf::Notify& 
   return sender == Notifiable::yes ? delay_notice_at(delivery, notify) : std::nullopt;
 }
 
+/// Only what had a chance expires without its last attempt: an operator may have released it, or
+/// asked for an attempt, after its time.
+UtcTime end_without_room(const Delivery& delivery, const conf::Retry& retry, UtcTime since) {
+  const UtcTime had_a_chance = std::max(since, delivery.next_attempt);
+  return std::max(expires_at(delivery, retry), had_a_chance) + patience_for_room(retry);
+}
+
 }  // namespace
 
 UtcTime next_attempt(std::uint32_t attempts, UtcTime now, const conf::Retry& retry,
@@ -83,28 +90,29 @@ Due what_is_due(const Delivery& delivery, UtcTime now, const conf::Retry& retry,
   const UtcTime end = expires_at(delivery, retry);
   if (delivery.attempts > 0) {
     if (now >= end && tried_since(delivery, end)) return Due::expiry;
-    const auto notice = delay_notice_at(delivery, notify);
+    const auto notice = notice_due(delivery, notify, sender);
     const bool over = now >= end;
-    if (!over && sender == Notifiable::yes && notice && now >= *notice) return Due::delay_notice;
+    if (!over && notice && now >= *notice) return Due::delay_notice;
     // After a long stop of ours, or a jump of the clock, the last cause is old: nobody is told that
     // delivery failed before it was tried once more.
     if (over && room == Room::yes) return Due::attempt;
   }
   if (room == Room::no) {
-    const UtcTime waited_long_enough = std::max(end, since) + patience_for_room(retry);
-    return now >= waited_long_enough ? Due::expiry : Due::nothing;
+    return now >= end_without_room(delivery, retry, since) ? Due::expiry : Due::nothing;
   }
   return now >= attempt_due(delivery, retry) ? Due::attempt : Due::nothing;
 }
 
 Times times_of(const Delivery& delivery, const conf::Retry& retry, const conf::Notify& notify,
-               Notifiable sender, UtcTime since) {
+               Notifiable sender, UtcTime since, UtcTime now) {
   if (delivery.held) return {.attempt = kNever};
   const UtcTime end = expires_at(delivery, retry);
   Times times{.attempt = std::min(attempt_due(delivery, retry), end),
-              .latest = std::max(end, since) + patience_for_room(retry)};
+              .latest = end_without_room(delivery, retry, since)};
   const auto notice = notice_due(delivery, notify, sender);
-  if (delivery.attempts > 0 && notice) times.latest = std::min(times.latest, *notice);
+  // Once the time is over, nobody is told of a delay any more.
+  const bool tells = delivery.attempts > 0 && notice && now < end;
+  if (tells) times.latest = std::min(times.latest, *notice);
   return times;
 }
 

@@ -55,7 +55,8 @@ enum class Room : std::uint8_t { yes, no };
 /// When what_is_due() stops to be `nothing`: with room, and without; never for a held delivery.
 /// Needs no history.
 [[nodiscard]] Times times_of(const Delivery& delivery, const conf::Retry& retry,
-                             const conf::Notify& notify, Notifiable sender, UtcTime since);
+                             const conf::Notify& notify, Notifiable sender, UtcTime since,
+                             UtcTime now);
 
 /// The same while no attempt may be made because the destination is suspended: expiry and the
 /// notice of delay come on time, also before a first attempt, and without a last one (pitfall 84).

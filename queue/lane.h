@@ -38,6 +38,8 @@ class LanePace {
   /// From when on one may; in whole milliseconds, never early.
   [[nodiscard]] UtcTime next() const;
   void note_start(UtcTime now);
+  /// What was handed out did not begin.
+  void take_back_start() { next_ -= interval_; }
   /// A clock that was set back must not stop the lane for long (pitfall 90).
   void heed_clock(UtcTime now);
 

@@ -119,14 +119,16 @@ Result<> RocksDatabase::open_files() {
   options.info_log = logger;
   rocksdb::Status status = open_with(options);
   const std::string permission = folder_ + std::string(kSkipDamage);
-  if (status.IsCorruption() && ::access(permission.c_str(), F_OK) == 0) {
+  const bool in_a_log = logger->damage().ends_with(".log");
+  if (status.IsCorruption() && in_a_log && ::access(permission.c_str(), F_OK) == 0) {
     log_warn("damaged parts of the spool's log are skipped, as an operator asked",
              {{"folder", folder_}, {"damage", logger->damage()}});
     FULMAR_TRY_VOID(prepare_for_skipping(folder_));
     options.wal_recovery_mode = rocksdb::WALRecoveryMode::kSkipAnyCorruptedRecords;
     status = open_with(options);
-    if (status.ok()) ::unlink(permission.c_str());
   }
+  // Once: what is damaged later, another permission is needed for.
+  if (status.ok()) ::unlink(permission.c_str());
   if (!status.ok()) return fail(open_error(folder_, status, logger->damage()));
   FULMAR_CHECK(handles_.size() == kColumnNames.size());
   log_broken_ = false;

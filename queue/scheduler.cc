@@ -300,7 +300,10 @@ struct Scheduler::State {
   }
 
   void learn(const Entry& entry, Ending ending) {
-    if (entry.phase == Phase::attempting) entry.destination->lane->width.learn(ending);
+    if (entry.phase != Phase::attempting) return;
+    Lane& lane = *entry.destination->lane;
+    lane.width.learn(ending);
+    if (ending == Ending::untried) lane.pace.take_back_start();
   }
 
   void forget(Destination& destination) {
@@ -383,22 +386,31 @@ std::optional<Scheduler::Load> Scheduler::load(const MailHost& destination) cons
   return found->second.load;
 }
 
-void Scheduler::hasten(const MailHost& host, UtcTime attempt) {
-  const auto found = state_->destinations.find(host);
-  if (found == state_->destinations.end()) return;
-  Destination& destination = found->second;
-  std::vector<Position> later;
-  const auto [first, end] =
-      state_->by_turn().equal_range(std::make_tuple(destination.lane, Phase::queued));
-  for (auto entry = first; entry != end; ++entry) {
-    if (entry->destination == &destination && entry->attempt() > attempt)
-      later.push_back(state_->entries.project<ByKey>(entry));
+void Scheduler::hasten(const std::function<bool(const MailHost&)>& meant, UtcTime attempt) {
+  std::set<const Destination*> destinations;
+  for (const auto& [host, destination] : state_->destinations) {
+    if (meant(host)) destinations.insert(&destination);
   }
-  for (const Position position : later) {
-    const Times times{.attempt = attempt, .latest = position->latest()};
-    state_->by_key().modify(position, [&](Entry& entry) { entry.times = times; });
+  std::set<Lane*> lanes;
+  for (auto entry = state_->by_key().begin(); entry != state_->by_key().end(); ++entry) {
+    const bool later = entry->phase == Phase::queued && entry->attempt() > attempt;
+    if (!later || !destinations.contains(entry->destination)) continue;
+    state_->by_key().modify(entry, [&](Entry& changed) { changed.times.attempt = attempt; });
+    lanes.insert(entry->destination->lane);
   }
-  state_->settle(*destination.lane);
+  for (Lane* lane : lanes)
+    state_->settle(*lane);
+}
+
+void Scheduler::heed_clock(UtcTime now) {
+  std::vector<Lane*> paced;
+  for (auto& [name, lane] : state_->lanes) {
+    if (lane.pace.is_limited()) paced.push_back(&lane);
+  }
+  for (Lane* lane : paced) {
+    lane->pace.heed_clock(now);
+    state_->settle(*lane);
+  }
 }
 
 std::vector<DeliveryKey> Scheduler::keys() const {

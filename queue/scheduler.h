@@ -98,8 +98,12 @@ class Scheduler {
   /// against; for operators' changes. False when it is not queued.
   bool claim(const DeliveryKey& key);
 
-  /// Lets what is queued for the destination be attempted at `attempt`, where that is earlier.
-  void hasten(const MailHost& destination, UtcTime attempt);
+  /// Lets what is queued for the destinations that are meant be attempted at `attempt`, where that
+  /// is earlier. Looks at every delivery once.
+  void hasten(const std::function<bool(const MailHost&)>& meant, UtcTime attempt);
+
+  /// The clock was set back to `now`: a lane with a rate does not wait for what lies ahead of it.
+  void heed_clock(UtcTime now);
 
   /// When take() may next have something, if nothing is put back or added before; empty when only
   /// that can help.

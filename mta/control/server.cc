@@ -217,4 +217,8 @@ void ControlServer::stop() {
     connection->close();
 }
 
+asio::awaitable<bool> ControlServer::join(std::chrono::milliseconds limit) {
+  return state_->tasks.join(limit);
+}
+
 }  // namespace fulmar::control

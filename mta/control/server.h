@@ -30,6 +30,8 @@ class ControlServer {
   /// Requests being carried out end by themselves. On the executor's thread, or when it does not
   /// run.
   void stop();
+  /// Waits for what was asked before stop(); false when it takes longer than `limit`.
+  boost::asio::awaitable<bool> join(std::chrono::milliseconds limit);
 
  private:
   struct State;

@@ -22,6 +22,8 @@ constexpr std::size_t kMaxConnects = 100;
 /// the rate below which a body counts as stalling, too.
 constexpr std::chrono::minutes kAttemptLimit{30};
 constexpr std::uint64_t kSlowestOctetsPerSecond = 4096;
+/// Of enhanced status codes: network and routing (RFC 3463 §3.5).
+constexpr std::uint16_t kNetworkStatus = 4;
 
 std::string host_label(const HostPlan& plan, const IpAddress& address) {
   const std::string name = plan.host.is_root() ? std::string() : plan.host.str();
@@ -63,6 +65,7 @@ class Attempt {
         body_(std::move(body)),
         ledger_(delivery_.recipients.size()),
         began_(parts_.clock.utc_now()),
+        started_(parts_.clock.steady_now()),
         deadline_(parts_.clock.steady_now() + kAttemptLimit +
                   std::chrono::seconds(message_.size / kSlowestOctetsPerSecond)) {}
 
@@ -210,7 +213,7 @@ class Attempt {
   bool is_left_alone(std::size_t position, const HostPlan& plan, const IpAddress& address,
                      json::object& record) {
     if (parts_.unreachable == nullptr) return false;
-    const auto trouble = parts_.unreachable->trouble_with({address, plan.port});
+    const auto trouble = parts_.unreachable->trouble_with({address, plan.port}, started_);
     if (!trouble) return false;
     const Error failure =
         make_error(Errc::connect_failed,
@@ -219,16 +222,20 @@ class Attempt {
     record["address"] = address.str();
     record["failure"] = to_json(failure);
     ledger_.note_failure(position, Basis::fact, {.error = failure});
-    ledger_.cut_short();
+    ledger_.spare_host();
     return true;
   }
 
   void note_reached(const Endpoint& endpoint, const SessionReport& report) {
+    ending_ = std::min(ending_, queue::Ending::unreachable);
     if (report.result.stage > smtp::Stage::greeting) ending_ = queue::Ending::answered;
     if (parts_.unreachable != nullptr) parts_.unreachable->note_answer(endpoint);
   }
 
   void note_not_reached(const Endpoint& endpoint, const Error& why) {
+    // Trouble of our own tells nothing of the host.
+    if (why.status.subject != kNetworkStatus) return;
+    ending_ = std::min(ending_, queue::Ending::unreachable);
     if (parts_.unreachable != nullptr) parts_.unreachable->note_failure(endpoint, why.detail);
   }
 
@@ -256,7 +263,6 @@ class Attempt {
       // What was tried before may have come to grief over it: smtp/client_session.h.
       if (delivery_.attempts > 1) request.chunking = smtp::ClientOptions::Chunking::never;
       ++connects_;
-      ending_ = std::min(ending_, queue::Ending::unreachable);
       const auto conversation = co_await converse(parts, settings_.converse, std::move(request));
       if (!conversation) {
         record["failure"] = to_json(conversation.error());
@@ -324,6 +330,7 @@ class Attempt {
   std::size_t sessions_ = 0;
   std::size_t connects_ = 0;
   UtcTime began_;
+  SteadyTime started_;
   SteadyTime deadline_;
   std::uint32_t next_host_ = 0;
   queue::Ending ending_ = queue::Ending::untried;

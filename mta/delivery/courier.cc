@@ -139,7 +139,8 @@ void Courier::unreadable(Claim claim, const Error& why) {
 asio::awaitable<void> Courier::run_job(Job job) {
   const UtcTime now = parts_.clock.utc_now();
   const queue::Notifiable sender = notifiable(job.message);
-  const auto suspended = parts_.suspensions.find(job.claim.key().destination, now);
+  const MailHost destination = job.claim.key().destination;
+  const auto suspended = parts_.suspensions.find(destination, now);
   if (suspended) {
     blame_suspension(job.delivery, *suspended);
     job.not_before = suspended->until;
@@ -154,6 +155,10 @@ asio::awaitable<void> Courier::run_job(Job job) {
         const UtcTime event = queue::next_event_while_suspended(job.delivery, settings_.retry,
                                                                 settings_.notify, sender);
         job.claim.put_back({.attempt = time_to_resume(*suspended, parts_.random), .latest = event});
+        // Resumed just now, before this one was in the line to be hastened.
+        if (!parts_.suspensions.find(destination, now)) {
+          parts_.line.hasten([&](const MailHost& host) { return host == destination; }, now);
+        }
       } else {
         give_back(job);
       }
@@ -168,7 +173,8 @@ asio::awaitable<void> Courier::run_job(Job job) {
 }
 
 queue::Times Courier::times_of(const queue::Delivery& delivery, queue::Notifiable sender) const {
-  return queue::times_of(delivery, settings_.retry, settings_.notify, sender, since_);
+  return queue::times_of(delivery, settings_.retry, settings_.notify, sender, since_,
+                         parts_.clock.utc_now());
 }
 
 void Courier::give_back(Job& job) {

@@ -21,6 +21,7 @@ constexpr milliseconds kLongestPause{60'000};
 
 /// By how much the wall clock must have run ahead of the steady one to count as a gap.
 constexpr milliseconds kGap{60'000};
+constexpr milliseconds kSetBack{1'000};
 
 }  // namespace
 
@@ -60,6 +61,7 @@ void Dispatcher::heed_gap() {
   const auto ahead = (wall - last_wall_) - (steady - last_steady_);
   last_wall_ = wall;
   last_steady_ = steady;
+  if (ahead < -kSetBack) line_.heed_clock(wall);
   if (ahead < kGap) return;
   log_warn("the clock is ahead of the time that went by: mail that expired is tried once more",
            {{"seconds",

@@ -133,7 +133,7 @@ RecipientResult Ledger::give_up(const Entry& entry, const conf::Failure& rules) 
     failures.push_back(
         {.error = make_error(Errc::connect_failed, "no host could be tried in this attempt")});
   }
-  const auto hosts = cut_short_ ? HostsTried::some : HostsTried::all;
+  const auto hosts = cut_short_ || spared_ ? HostsTried::some : HostsTried::all;
   HostFailure told = most_telling(failures, rules, hosts);
   const auto same_class = [&](const HostFailure& failure) {
     return conf::class_of(failure.error.code) == conf::class_of(told.error.code);

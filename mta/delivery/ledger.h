@@ -64,6 +64,9 @@ class Ledger {
   void leave_policy_open();
   void leave_records_open(std::size_t host);
   void cut_short() { cut_short_ = true; }
+  /// A host was not tried because it failed for another message a moment ago: no reason to give up
+  /// in this attempt, and no other cause either.
+  void spare_host() { spared_ = true; }
   /// The host's records are others.
   void forget_host(std::size_t host);
 
@@ -88,6 +91,7 @@ class Ledger {
 
   std::vector<Entry> entries_;
   bool cut_short_ = false;  // not every host was tried
+  bool spared_ = false;     // nor this one, for a failure that is known
 };
 
 }  // namespace fulmar::delivery

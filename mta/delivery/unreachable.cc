@@ -7,7 +7,7 @@
 namespace fulmar::delivery {
 namespace {
 
-/// Of these some are forgotten early when there are more; it only costs a connect timeout.
+/// When there are more, all are forgotten; it only costs connect timeouts.
 constexpr std::size_t kMostKept = 10'000;
 
 }  // namespace
@@ -19,10 +19,10 @@ std::size_t UnreachableAddresses::Hash::operator()(const Endpoint& endpoint) con
 }
 
 std::optional<UnreachableAddresses::Trouble> UnreachableAddresses::trouble_with(
-    const Endpoint& endpoint) const {
+    const Endpoint& endpoint, SteadyTime began) const {
   const std::lock_guard lock(mutex_);
   const auto found = entries_.find(endpoint);
-  if (found == entries_.end()) return std::nullopt;
+  if (found == entries_.end() || found->second.since >= began) return std::nullopt;
   const auto ago = clock_.steady_now() - found->second.since;
   if (ago >= pause_) return std::nullopt;
   return Trouble{.ago = std::chrono::duration_cast<std::chrono::seconds>(ago),

@@ -28,8 +28,10 @@ class UnreachableAddresses {
     std::chrono::seconds ago{0};
     std::string what;  ///< The failure in the words of who met it.
   };
-  /// Set while the address is to be left alone.
-  [[nodiscard]] std::optional<Trouble> trouble_with(const Endpoint& endpoint) const;
+  /// Set while the address is to be left alone by an attempt that began at `began`. One that met
+  /// the trouble itself is not meant: two names may have one address.
+  [[nodiscard]] std::optional<Trouble> trouble_with(const Endpoint& endpoint,
+                                                    SteadyTime began) const;
 
   void note_failure(const Endpoint& endpoint, std::string what);
   void note_answer(const Endpoint& endpoint);

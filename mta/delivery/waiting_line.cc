@@ -70,12 +70,17 @@ bool WaitingLine::claim(const DeliveryKey& key) {
   return scheduler_.claim(key);
 }
 
-void WaitingLine::hasten(const MailHost& destination, UtcTime attempt) {
+void WaitingLine::hasten(const std::function<bool(const MailHost&)>& meant, UtcTime attempt) {
   {
     const std::lock_guard lock(mutex_);
-    scheduler_.hasten(destination, attempt);
+    scheduler_.hasten(meant, attempt);
   }
   wake_();
+}
+
+void WaitingLine::heed_clock(UtcTime now) {
+  const std::lock_guard lock(mutex_);
+  scheduler_.heed_clock(now);
 }
 
 std::vector<DeliveryKey> WaitingLine::keys() const {

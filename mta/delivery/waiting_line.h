@@ -50,8 +50,11 @@ class WaitingLine {
   /// False when it is running already or unknown.
   bool claim(const queue::DeliveryKey& key);
 
-  /// Lets what is queued for the destination be attempted at `attempt`, where that is earlier.
-  void hasten(const MailHost& destination, UtcTime attempt);
+  /// Lets what is queued for the destinations that are meant be attempted at `attempt`, where that
+  /// is earlier.
+  void hasten(const std::function<bool(const MailHost&)>& meant, UtcTime attempt);
+  /// The clock was set back to `now`.
+  void heed_clock(UtcTime now);
 
   /// Every delivery alive, by message, oldest first.
   [[nodiscard]] std::vector<queue::DeliveryKey> keys() const;

@@ -18,13 +18,20 @@ asio::awaitable<Result<Stream>> connect(Endpoint target, std::optional<IpAddress
   const auto refused = [&](std::string_view what, const boost::system::error_code& ec) {
     return fail(Errc::connect_failed, std::string(what) + ' ' + target.str() + ": " + ec.message());
   };
+  // It is this machine that is in trouble, not the host. RFC 3463 §3.4
+  const auto unable = [&](std::string_view what, const boost::system::error_code& ec) {
+    Error error = make_error(Errc::connect_failed,
+                             std::string(what) + ' ' + target.str() + ": " + ec.message());
+    error.status = {4, 3, 0};
+    return std::unexpected(std::move(error));
+  };
   const tcp::endpoint endpoint = to_asio(target);
   boost::system::error_code ec;
   socket.open(endpoint.protocol(), ec);
-  if (ec) co_return refused("cannot open a socket for", ec);
+  if (ec) co_return unable("cannot open a socket for", ec);
   if (source) {
     socket.bind(to_asio({.address = *source, .port = 0}), ec);
-    if (ec) co_return refused("cannot use source address " + source->str() + " for", ec);
+    if (ec) co_return unable("cannot use source address " + source->str() + " for", ec);
   }
   {
     Watchdog watchdog(socket);

@@ -240,13 +240,14 @@ TEST(Backoff, what_is_due_now) {
     };
     EXPECT_EQ(due(kArrived + row.now), row.want) << row.name;
     // The two functions agree: nothing is due exactly until the earlier one of the times.
-    const UtcTime event = first_of(times_of(delivery, kRetry, kNotify, row.sender, kArrived));
+    const UtcTime event =
+        first_of(times_of(delivery, kRetry, kNotify, row.sender, kArrived, kArrived));
     EXPECT_EQ(row.want == Due::nothing, kArrived + row.now < event) << row.name;
     EXPECT_EQ(due(event - 1ms), Due::nothing) << row.name;
     EXPECT_NE(due(event), Due::nothing) << row.name;
     // Without its history it wakes at the same time.
     delivery.history.clear();
-    EXPECT_EQ(first_of(times_of(delivery, kRetry, kNotify, row.sender, kArrived)), event)
+    EXPECT_EQ(first_of(times_of(delivery, kRetry, kNotify, row.sender, kArrived, kArrived)), event)
         << row.name;
   }
 }
@@ -258,7 +259,7 @@ TEST(Backoff, SMTP_05_no_delivery_is_bounced_after_downtime_without_a_last_attem
   UtcTime now = kArrived + 400h;  // a long stop, or a clock that jumped
   std::vector<Due> done;
   while (done.size() < 5 && (done.empty() || done.back() != Due::expiry)) {
-    ASSERT_LE(first_of(times_of(delivery, kRetry, kNotify, Notifiable::yes, kArrived)), now);
+    ASSERT_LE(first_of(times_of(delivery, kRetry, kNotify, Notifiable::yes, kArrived, now)), now);
     done.push_back(
         what_is_due(delivery, now, kRetry, kNotify, Notifiable::yes, Room::yes, kArrived));
     delivery.next_attempt = next_attempt(++delivery.attempts, now, kRetry, *random);
@@ -297,7 +298,7 @@ TEST(Backoff, pitfall_84_expiry_and_notices_need_no_room) {
                           kArrived),
               row.want)
         << row.name;
-    const Times times = times_of(delivery, kRetry, kNotify, Notifiable::yes, kArrived);
+    const Times times = times_of(delivery, kRetry, kNotify, Notifiable::yes, kArrived, kArrived);
     const bool handed_out = times.latest <= kArrived + row.now;
     EXPECT_TRUE(handed_out || row.want == Due::nothing || row.last > 0ms) << row.name;
   }
@@ -306,8 +307,8 @@ TEST(Backoff, pitfall_84_expiry_and_notices_need_no_room) {
 TEST(Backoff, SMTP_05_after_a_long_stop_there_is_an_hour_for_the_last_attempts) {
   const Delivery delivery = deferred();
   const UtcTime start = kArrived + 400h;
-  EXPECT_EQ(times_of(delivery, kRetry, kNotify, Notifiable::no, start).latest, start + 1h);
-  EXPECT_EQ(times_of(delivery, kRetry, kNotify, Notifiable::no, kArrived).latest,
+  EXPECT_EQ(times_of(delivery, kRetry, kNotify, Notifiable::no, start, start).latest, start + 1h);
+  EXPECT_EQ(times_of(delivery, kRetry, kNotify, Notifiable::no, kArrived, kArrived).latest,
             kArrived + 120h + 1h);
   const auto due = [&](UtcTime now) {
     return what_is_due(delivery, now, kRetry, kNotify, Notifiable::no, Room::no, start);
@@ -317,6 +318,39 @@ TEST(Backoff, SMTP_05_after_a_long_stop_there_is_an_hour_for_the_last_attempts) 
   conf::Retry hasty = kRetry;
   hasty.give_up_after = 60s;
   EXPECT_EQ(patience_for_room(hasty), 6s);
+}
+
+TEST(Backoff, redteam_25_what_was_released_after_its_time_gets_its_chance) {
+  Delivery delivery = deferred();
+  delivery.history = {{kArrived, "{}"}};
+  const UtcTime released = kArrived + 400h;
+  delivery.next_attempt = released;
+  const auto due = [&](UtcTime now) {
+    return what_is_due(delivery, now, kRetry, kNotify, Notifiable::no, Room::no, kArrived);
+  };
+  EXPECT_EQ(due(released), Due::nothing);
+  EXPECT_EQ(due(released + 1h), Due::expiry);
+  EXPECT_EQ(times_of(delivery, kRetry, kNotify, Notifiable::no, kArrived, released).latest,
+            released + 1h);
+}
+
+TEST(Backoff, redteam_26_without_room_nothing_is_handed_out_in_vain) {
+  Delivery delivery = deferred();
+  delivery.recipients = {failed_with(Errc::connect_failed)};
+  delivery.attempts = 1;
+  delivery.history = {{kArrived, "{}"}};
+  for (const auto notices : {0U, 1U}) {
+    delivery.delay_notices = notices;
+    for (std::chrono::minutes age{0}; age < 130h; age += 7min) {
+      const UtcTime now = kArrived + age;
+      const UtcTime latest =
+          times_of(delivery, kRetry, kNotify, Notifiable::yes, kArrived, now).latest;
+      if (latest > now) continue;
+      EXPECT_NE(what_is_due(delivery, now, kRetry, kNotify, Notifiable::yes, Room::no, kArrived),
+                Due::nothing)
+          << age.count();
+    }
+  }
 }
 
 // What operators want.
@@ -334,7 +368,8 @@ TEST(Backoff, for_a_held_delivery_nothing_is_ever_due) {
       }
       EXPECT_EQ(due_while_suspended(delivery, now, kRetry, kNotify, Notifiable::yes), Due::nothing);
     }
-    EXPECT_EQ(first_of(times_of(delivery, kRetry, kNotify, Notifiable::yes, kArrived)), kNever);
+    EXPECT_EQ(first_of(times_of(delivery, kRetry, kNotify, Notifiable::yes, kArrived, kArrived)),
+              kNever);
     EXPECT_EQ(next_event_while_suspended(delivery, kRetry, kNotify, Notifiable::yes), kNever);
   }
 }

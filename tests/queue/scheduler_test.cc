@@ -26,6 +26,12 @@ DeliveryKey key(std::uint32_t number, std::string_view domain) {
   return {id(number), Domain::parse(domain).value()};
 }
 
+auto is(std::string_view domain) {
+  return [host = MailHost(Domain::parse(domain).value())](const MailHost& other) {
+    return other == host;
+  };
+}
+
 /// The next one, which is to have room.
 std::optional<DeliveryKey> take(Scheduler& scheduler, UtcTime now) {
   const auto taken = scheduler.take(now);
@@ -233,8 +239,8 @@ TEST(Scheduler, hasten_makes_one_destination_due) {
   scheduler.add(key(1, "a.example"), {kStart + 1h});
   scheduler.add(key(2, "a.example"), {kStart - 1h});
   scheduler.add(key(3, "b.example"), {kStart + 1h});
-  scheduler.hasten(key(0, "a.example").destination, kStart);
-  scheduler.hasten(key(0, "c.example").destination, kStart);
+  scheduler.hasten(is("a.example"), kStart);
+  scheduler.hasten(is("c.example"), kStart);
   const std::vector want = {key(2, "a.example"), key(1, "a.example")};
   EXPECT_EQ(take_all(scheduler, kStart), want);
 }
@@ -243,7 +249,7 @@ TEST(Scheduler, what_was_just_accepted_is_so_until_it_is_handed_out) {
   Scheduler scheduler({});
   scheduler.add(key(1, "a.example"), {kStart + 1h}, Origin::intake);
   scheduler.add(key(2, "a.example"), {kStart + 2h});
-  scheduler.hasten(key(0, "a.example").destination, kStart);
+  scheduler.hasten(is("a.example"), kStart);
   const auto first = scheduler.take(kStart);
   ASSERT_TRUE(first);
   EXPECT_EQ(first->origin, Origin::intake);
@@ -340,6 +346,33 @@ TEST(Scheduler, a_rate_holds_though_its_lane_runs_empty) {
   EXPECT_GE(started, 19U);
   EXPECT_FALSE(take(scheduler, kStart + 1h) && scheduler.load().queued > 0);
   EXPECT_EQ(scheduler.next_due(), std::nullopt) << "and is forgotten in the end";
+}
+
+TEST(Scheduler, redteam_28_a_look_costs_a_paced_lane_nothing) {
+  Scheduler scheduler({.total = 500, .lane_for = ten_a_second});
+  for (std::uint32_t i = 0; i < 100; ++i)
+    scheduler.add(key(i, "a.example"), {kStart});
+  std::size_t looked_at = 0;
+  for (UtcTime now = kStart; now < kStart + 1s; now += 1ms) {
+    for (const DeliveryKey& each : take_all(scheduler, now)) {
+      ++looked_at;
+      scheduler.put_back(each, {kStart + 1h}, Ending::untried);
+    }
+  }
+  EXPECT_EQ(looked_at, 100U);
+}
+
+TEST(Scheduler, redteam_29_pitfall_90_a_clock_set_back_does_not_stop_a_paced_lane) {
+  Scheduler scheduler({.total = 500, .lane_for = ten_a_second});
+  scheduler.add(key(1, "a.example"), {kStart - 3h});
+  scheduler.add(key(2, "b.example"), {kStart});
+  ASSERT_EQ(take_all(scheduler, kStart).size(), 2U);
+  end(scheduler, key(2, "b.example"));  // its lane is remembered for its pace alone
+  const UtcTime back = kStart - 2h;
+  scheduler.heed_clock(back);
+  scheduler.add(key(3, "a.example"), {back});
+  scheduler.add(key(4, "b.example"), {back});
+  EXPECT_EQ(take_all(scheduler, back + 100ms).size(), 2U);
 }
 
 // What is to be done in time, with or without room.
@@ -582,7 +615,7 @@ TEST(Scheduler, hastening_a_destination_keeps_its_limit_and_its_order) {
   scheduler.add(key(2, "a.example"), {kStart});
   scheduler.add(key(3, "a.example"), {kStart + 1h});
   EXPECT_EQ(take(scheduler, kStart), key(2, "a.example"));
-  scheduler.hasten(Domain::parse("a.example").value(), kStart + 1s);  // while it is at its limit
+  scheduler.hasten(is("a.example"), kStart + 1s);  // while it is at its limit
   EXPECT_EQ(scheduler.load().queued, 2U);
   EXPECT_EQ(take(scheduler, kStart + 1s), std::nullopt);
   end(scheduler, key(2, "a.example"));

@@ -455,7 +455,7 @@ TEST_F(CourierAttempt, a_crash_during_an_attempt_does_not_become_a_tight_loop) {
   ASSERT_TRUE(step());
   ASSERT_EQ(found.deliveries.size(), 1U);
   const UtcTime again = queue::times_of(found.deliveries.front(), retry_, notify_,
-                                        queue::Notifiable::yes, clock_.utc_now())
+                                        queue::Notifiable::yes, clock_.utc_now(), clock_.utc_now())
                             .attempt;
   EXPECT_GE(again, clock_.utc_now() + 270s);
   EXPECT_EQ(found.deliveries.front().message, id);

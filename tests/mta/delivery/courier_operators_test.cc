@@ -48,7 +48,7 @@ class CourierOperators : public CourierWorld {
   void resume(std::string_view name) {
     const auto pattern = conf::DomainPattern::parse(name).value();
     EXPECT_TRUE(run(suspensions_.resume(pattern, clock_.utc_now())).has_value());
-    line_.hasten(domain(name), clock_.utc_now());
+    line_.hasten([&](const MailHost& host) { return pattern.matches(host); }, clock_.utc_now());
   }
   /// As the intake hands it over.
   void keep_copy(const MessageId& id) {

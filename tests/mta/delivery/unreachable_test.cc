@@ -13,8 +13,11 @@ class UnreachableTest : public ::testing::Test {
  protected:
   static Endpoint endpoint(std::string_view text) { return Endpoint::parse(text).value(); }
   [[nodiscard]] bool is_left_alone(std::string_view text) const {
-    return addresses_.trouble_with(endpoint(text)).has_value();
+    return addresses_.trouble_with(endpoint(text), later()).has_value();
   }
+
+  /// When an attempt began that met none of the trouble itself.
+  [[nodiscard]] SteadyTime later() const { return clock_.steady_now() + 1ms; }
 
   fakes::FakeClock clock_;
   UnreachableAddresses addresses_{150s, clock_};
@@ -24,7 +27,7 @@ TEST_F(UnreachableTest, is_left_alone_for_the_pause_and_no_longer) {
   EXPECT_FALSE(is_left_alone("192.0.2.1:25"));
   addresses_.note_failure(endpoint("192.0.2.1:25"), "connecting: timed out");
   clock_.advance(40s);
-  const auto trouble = addresses_.trouble_with(endpoint("192.0.2.1:25"));
+  const auto trouble = addresses_.trouble_with(endpoint("192.0.2.1:25"), later());
   ASSERT_TRUE(trouble);
   EXPECT_EQ(trouble->ago, 40s);
   EXPECT_EQ(trouble->what, "connecting: timed out");
@@ -39,6 +42,14 @@ TEST_F(UnreachableTest, other_addresses_families_and_ports_are_not_meant) {
   EXPECT_FALSE(is_left_alone("192.0.2.2:25"));
   EXPECT_FALSE(is_left_alone("[2001:db8::1]:25"));
   EXPECT_FALSE(is_left_alone("192.0.2.1:587"));
+}
+
+TEST_F(UnreachableTest, redteam_27_who_met_the_trouble_itself_is_not_kept_away) {
+  const SteadyTime began = clock_.steady_now();
+  clock_.advance(5s);
+  addresses_.note_failure(endpoint("192.0.2.1:25"), "no");
+  EXPECT_FALSE(addresses_.trouble_with(endpoint("192.0.2.1:25"), began));
+  EXPECT_TRUE(is_left_alone("192.0.2.1:25"));
 }
 
 TEST_F(UnreachableTest, an_answer_ends_it) {

@@ -23,6 +23,9 @@ class WaitingLineTest : public ::testing::Test {
     const auto taken = line_.take(now);
     return taken ? std::optional(taken->key) : std::nullopt;
   }
+  static auto is(std::string_view name) {
+    return [wanted = host(name)](const MailHost& other) { return other == wanted; };
+  }
   MessageId message() { return MessageId::make(now_ += 1ms, *random_); }
 
   std::unique_ptr<Random> random_ = make_seeded_random(3);
@@ -171,14 +174,14 @@ TEST_F(WaitingLineTest, what_waits_for_one_destination_can_be_hastened) {
   line_.add(early, {now_ - 5s});
   line_.add(other, {now_ + 1h});
   const int wakes = wakes_;
-  line_.hasten(host("b.example"), now_);
+  line_.hasten(is("b.example"), now_);
   EXPECT_EQ(wakes_, wakes + 1);
   EXPECT_EQ(take(now_), early) << "what was due before stays first";
   EXPECT_EQ(take(now_), late);
   EXPECT_EQ(take(now_), std::nullopt);
   EXPECT_EQ(line_.next_due(), now_ + 1h);
-  line_.hasten(host("b.example"), now_);  // both are running
-  line_.hasten(host("d.example"), now_);  // nobody knows it
+  line_.hasten(is("b.example"), now_);  // both are running
+  line_.hasten(is("d.example"), now_);  // nobody knows it
   line_.remove_running(early, Ending::answered);
   line_.put_back(late, {now_ + 2h}, Ending::answered);
   EXPECT_EQ(take(now_), std::nullopt);
