@@ -195,6 +195,10 @@ struct Scheduler::State {
     count(*position, +1);
   }
 
+  void bring_forward(Position position, UtcTime attempt) {
+    by_key().modify(position, [attempt](Entry& entry) { entry.times.attempt = attempt; });
+  }
+
   Taken hand_out(Position position, Phase phase) {
     const Origin origin = position->origin;
     change(position, phase, position->times);
@@ -392,11 +396,14 @@ void Scheduler::hasten(const std::function<bool(const MailHost&)>& meant, UtcTim
     if (meant(host)) destinations.insert(&destination);
   }
   std::set<Lane*> lanes;
+  std::vector<Position> later;
   for (auto entry = state_->by_key().begin(); entry != state_->by_key().end(); ++entry) {
-    const bool later = entry->phase == Phase::queued && entry->attempt() > attempt;
-    if (!later || !destinations.contains(entry->destination)) continue;
-    state_->by_key().modify(entry, [&](Entry& changed) { changed.times.attempt = attempt; });
-    lanes.insert(entry->destination->lane);
+    const bool waits = entry->phase == Phase::queued && entry->attempt() > attempt;
+    if (waits && destinations.contains(entry->destination)) later.push_back(entry);
+  }
+  for (const Position position : later) {
+    state_->bring_forward(position, attempt);
+    lanes.insert(position->destination->lane);
   }
   for (Lane* lane : lanes)
     state_->settle(*lane);

@@ -44,7 +44,7 @@ MessageId id(std::uint32_t number) {
   return MessageId::from_bytes(bytes);
 }
 
-TEST(ScheduleMemory, pitfall_93_a_queued_recipient_takes_256_octets_at_most) {
+TEST(ScheduleMemory, pitfall_93_a_queued_delivery_takes_256_octets_at_most) {
   constexpr std::uint32_t kCount = 100'000;
   std::vector<MailHost> hosts;
   for (int i = 0; i < 1000; ++i) {

@@ -167,6 +167,31 @@ TEST_P(StoreContract, a_discarded_body_is_gone) {
   EXPECT_EQ(run_(recover_all(store())).value().orphans_removed, 0U);
 }
 
+TEST_P(StoreContract, what_an_attempt_needs_is_read_in_one_go) {
+  ASSERT_TRUE(run_(store().commit(make_batch(1))));
+  const Stored stored = run_(store().read_stored(make_id(1), kHost)).value();
+  EXPECT_EQ(stored.message, make_message(1));
+  EXPECT_EQ(stored.delivery, make_delivery(1));
+  EXPECT_EQ(stored.body, make_body(1));
+  EXPECT_EQ(run_(store().read_stored(make_id(2), kHost)).error().code, Errc::not_found);
+}
+
+TEST_P(StoreContract, a_body_of_several_chunks_is_read_chunk_by_chunk) {
+  Batch batch;
+  batch.emplace_back(PutMessage{make_message(1, 2)});
+  batch.emplace_back(PutChunk{make_id(1), 0, std::string(kChunkSize, 'x')});
+  batch.emplace_back(PutChunk{make_id(1), 1, "end"});
+  batch.emplace_back(PutDelivery{make_delivery(1)});
+  ASSERT_TRUE(run_(store().commit(std::move(batch))));
+  EXPECT_EQ(run_(store().read_stored(make_id(1), kHost)).value().body, std::nullopt);
+}
+
+TEST_P(StoreContract, pitfall_83_what_is_read_in_one_go_says_what_cannot_be_read) {
+  ASSERT_TRUE(run_(store().commit(make_batch(1))));
+  harness_->restart_with_row(Column::messages, message_key(make_id(1)), "rubbish");
+  EXPECT_EQ(run_(store().read_stored(make_id(1), kHost)).error().code, Errc::corrupt);
+}
+
 TEST_P(StoreContract, chunks_without_message_are_removed_at_the_next_start) {
   ASSERT_TRUE(run_(store().commit(make_batch(1))));
   for (std::uint32_t i = 0; i < 3; ++i) {

@@ -110,6 +110,10 @@ TEST_F(IntakeTest, a_body_of_moderate_size_goes_into_the_spool_in_one_go) {
   EXPECT_EQ(message.chunks, 4U);
   EXPECT_EQ(store_.commits(), 1U);
   EXPECT_EQ(store_.chunks_appended(), 0U);
+  ASSERT_TRUE(bodies_.at(0));
+  EXPECT_EQ(*bodies_.at(0), store_.body(message.id));
+  EXPECT_EQ(memory_.used(), bodies_.at(0)->size()) << "its part of the budget";
+  bodies_.clear();
   EXPECT_EQ(memory_.used(), 0U) << "nobody holds it any more";
 }
 
@@ -126,6 +130,7 @@ TEST_F(IntakeTest, pitfall_93_where_memory_is_short_long_bodies_are_cut_into_ful
   EXPECT_EQ(store_.row_count(queue::Column::meta), 0U) << "no body is left open";
   EXPECT_EQ(store_.commits(), 1U);
   EXPECT_EQ(store_.chunks_appended(), 3U);
+  EXPECT_EQ(bodies_.at(0), nullptr) << "it is to be read";
 }
 
 TEST_F(IntakeTest, pitfall_87_commit_failure_is_451_and_nothing_is_queued) {

@@ -58,6 +58,7 @@ class IntakeTest : public ::testing::Test {
                     .queued =
                         [this](AcceptedMessage accepted) {
                           const std::lock_guard lock(mutex_);
+                          bodies_.push_back(std::move(accepted.body));
                           queued_.emplace_back(std::move(accepted.message),
                                                std::move(accepted.deliveries));
                         }},
@@ -105,7 +106,8 @@ class IntakeTest : public ::testing::Test {
   static constexpr std::size_t kMemory = 1UL << 20;
   fakes::MemStore store_;
   Budget memory_{kMemory};
-  Budget::Share others_{memory_};  // what other messages hold of it
+  Budget::Share others_{memory_};                           // what other messages hold of it
+  std::vector<std::shared_ptr<const std::string>> bodies_;  // as handed over with queued_
   SystemClock clock_;
   std::unique_ptr<Random> random_ = make_seeded_random(1);
   Metrics metrics_;
