@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import os
 from pathlib import Path
+from typing import Any
 
 from case import WARM_UP_LETTERS, Trial, check
 
 DESCRIPTORS = 96
 CLIENTS = 500
 WATCHED_SECONDS = 2
-BUSY = 0.4                  # of one processor: a loop takes a whole one, retries under a sanitizer some
+BUSY = 0.4                  # of one processor: a loop takes a whole one
+# So that retries, each of which takes some 10 ms under a sanitizer, are not taken for a loop.
+RARE_RETRIES: dict[str, dict[str, Any]] = {"retry": {"intervals": ["5s"], "give_up_after": "1h"}}
 TICKS = os.sysconf("SC_CLK_TCK")
 
 

@@ -47,7 +47,8 @@ CASES = (
     Case("pitfall_87 writes fail with EIO", failing_disk.errors, UNSTORED),
     Case("pitfall_98 each sync takes long", failing_disk.slow_syncs, REFUSED),
     Case("pitfall_87 the power goes and takes what was not synced", power_cut.power_cuts, "nothing"),
-    Case("pitfall_89 fewer descriptors than clients", descriptors.too_few, "cannot accept connections"),
+    Case("pitfall_89 fewer descriptors than clients", descriptors.too_few, "cannot accept connections",
+         settings=descriptors.RARE_RETRIES),
     *full_disk.CASES,
     *damage.CASES,
 )
