@@ -60,14 +60,21 @@ std::string what_to_do(const std::string& folder, const std::string& damaged_log
          folder + std::string(kSkipDamage) + ", and start again: what can be read is kept.";
 }
 
+/// What was done to the files before.
+enum class Prepared : std::uint8_t { nothing, for_skipping };
+
 /// What failed is the opening.
 Error open_error(const std::string& folder, const rocksdb::Status& status,
-                 const std::string& damaged_log) {
+                 const std::string& damaged_log, Prepared prepared = Prepared::nothing) {
   const std::string words = status.ToString();
   if (status.IsCorruption()) {
-    return make_error(Errc::corrupt, "the spool " + folder + " is damaged (" + words +
-                                         "). Nothing was changed. " +
-                                         what_to_do(folder, damaged_log));
+    const std::string changed = prepared == Prepared::nothing
+                                    ? "Nothing was changed. "
+                                    : "Parts of records with damage were made unreadable in its "
+                                      "logs, so that the rest could "
+                                      "be skipped to; that did not help. ";
+    return make_error(Errc::corrupt, "the spool " + folder + " is damaged (" + words + "). " +
+                                         changed + what_to_do(folder, damaged_log));
   }
   if (words.find("/LOCK") != std::string::npos) {
     return make_error(Errc::io, "another process has the spool " + folder + " open: " + words);
@@ -119,17 +126,19 @@ Result<> RocksDatabase::open_files() {
   options.info_log = logger;
   rocksdb::Status status = open_with(options);
   const std::string permission = folder_ + std::string(kSkipDamage);
+  auto prepared = Prepared::nothing;
   const bool in_a_log = logger->damage().ends_with(".log");
   if (status.IsCorruption() && in_a_log && ::access(permission.c_str(), F_OK) == 0) {
     log_warn("damaged parts of the spool's log are skipped, as an operator asked",
              {{"folder", folder_}, {"damage", logger->damage()}});
     FULMAR_TRY_VOID(prepare_for_skipping(folder_));
+    prepared = Prepared::for_skipping;
     options.wal_recovery_mode = rocksdb::WALRecoveryMode::kSkipAnyCorruptedRecords;
     status = open_with(options);
   }
   // Once: what is damaged later, another permission is needed for.
   if (status.ok()) ::unlink(permission.c_str());
-  if (!status.ok()) return fail(open_error(folder_, status, logger->damage()));
+  if (!status.ok()) return fail(open_error(folder_, status, logger->damage(), prepared));
   FULMAR_CHECK(handles_.size() == kColumnNames.size());
   log_broken_ = false;
   auto format = check_format();

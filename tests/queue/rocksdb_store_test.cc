@@ -265,6 +265,14 @@ TEST_F(RocksDbStoreTest, pitfall_99_an_operator_can_have_damage_skipped_once) {
   EXPECT_FALSE(fs::exists(crashed / "spool" / "skip-damage"));
 }
 
+TEST_F(RocksDbStoreTest, redteam_31_a_permission_that_was_not_needed_is_gone_after_a_good_start) {
+  open_value()->close();
+  const fs::path permission = folder_.path() / "spool" / "skip-damage";
+  std::ofstream(permission).close();
+  open_value()->close();
+  EXPECT_FALSE(fs::exists(permission)) << "damage that comes later needs another one";
+}
+
 TEST_F(RocksDbStoreTest, pitfall_99_damage_at_the_end_of_a_long_record_can_be_skipped) {
   const auto last_words = [](std::uint32_t i) { return "the end of " + make_body(i); };
   {
