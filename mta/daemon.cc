@@ -211,7 +211,9 @@ Daemon::Started Daemon::open_sockets() {
           .random = *random_,
           .metrics = metrics_,
           .next_executor = [this] { return runtime_.next(); },
-          .queued = [this](intake::AcceptedMessage accepted) { take_up(std::move(accepted)); }},
+          .queued = [this](
+                        intake::AcceptedMessage accepted,
+                        const asio::any_io_executor& home) { take_up(std::move(accepted), home); }},
       intake::IntakeSettings{.hostname = config_.hostname,
                              .state_dir = config_.state_dir,
                              .listen = config_.listen,
@@ -239,7 +241,7 @@ queue::LaneRule Daemon::lane_for(const MailHost& destination) const {
   return delivery::lane_of(destination, entry == config_.destinations.end() ? nullptr : &*entry);
 }
 
-void Daemon::take_up(intake::AcceptedMessage accepted) {
+void Daemon::take_up(intake::AcceptedMessage accepted, const asio::any_io_executor& home) {
   std::vector<Queued> queued;
   queued.reserve(accepted.deliveries.size());
   for (const queue::Delivery& delivery : accepted.deliveries)
@@ -247,8 +249,11 @@ void Daemon::take_up(intake::AcceptedMessage accepted) {
   // Before the line knows of them: they are due at once.
   first_copies_.keep(std::move(accepted.message), std::move(accepted.deliveries),
                      std::move(accepted.body));
-  for (const Queued& each : queued)
-    line_->add(each.key, each.times, queue::Origin::intake);
+  for (const Queued& each : queued) {
+    const auto taken =
+        line_->add_and_take(each.key, each.times, queue::Origin::intake, clock_.utc_now());
+    if (taken) dispatcher_->start(*taken, home);
+  }
 }
 
 Daemon::Queued Daemon::schedule(const queue::Delivery& delivery) const {

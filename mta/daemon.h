@@ -60,7 +60,7 @@ class Daemon {
   void start_work();
   [[nodiscard]] queue::SchedulerLimits scheduler_limits() const;
   [[nodiscard]] queue::LaneRule lane_for(const MailHost& destination) const;
-  void take_up(intake::AcceptedMessage accepted);
+  void take_up(intake::AcceptedMessage accepted, const boost::asio::any_io_executor& home);
   struct Queued {
     queue::DeliveryKey key;
     queue::Times times;

@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <exception>
+#include <iterator>
 #include <utility>
+
+#include "base/check.h"
 
 namespace fulmar::queue {
 
@@ -15,21 +18,35 @@ GroupWriter::~GroupWriter() {
 
 void GroupWriter::submit(PendingWrite write) {
   const std::size_t octets = cost(write.edits);
+  const bool hurried = write.hurry == Hurry::now;
+  FULMAR_CHECK(hurried || write.durability == Durability::relaxed);
   Result<> refused;
+  bool accepted = false;
+  bool news = hurried;  // for a thread that is waiting
   {
     const std::lock_guard lock(mutex_);
     if (closed_) {
       refused = fail(Errc::cancelled, "the spool is closed");
-    } else if (waiting_octets_ + octets > limits_.waiting) {
+    } else if (hurried && waiting_octets_ + octets > limits_.waiting) {
       refused = fail(Errc::store_failed, "spool is overloaded");
     } else {
+      accepted = true;
       waiting_octets_ += octets;
       waiting_.push_back(std::move(write));
-      wake_.notify_one();
-      return;
+      if (hurried) {
+        ++hurried_;
+      } else if (!unhurried_since_) {
+        unhurried_since_ = clock_.steady_now();
+        news = true;
+      }
     }
   }
-  write.done(std::move(refused));
+  // Without the lock, which who is woken wants at once.
+  if (!accepted) {
+    write.done(std::move(refused));
+  } else if (news) {
+    wake_.notify_one();
+  }
 }
 
 void GroupWriter::close() {
@@ -41,15 +58,50 @@ void GroupWriter::close() {
   if (thread_.joinable()) thread_.join();
 }
 
+/// When there will be something to do, though nobody asks for it.
+std::optional<SteadyTime> GroupWriter::next_deadline() const {
+  if (failing_) return applied_ + limits_.probe_interval;
+  std::optional<SteadyTime> earliest;
+  const auto consider = [&](SteadyTime time) {
+    earliest = std::min(earliest.value_or(time), time);
+  };
+  if (unhurried_since_) consider(*unhurried_since_ + limits_.company_after);
+  if (unsynced_since_) consider(*unsynced_since_ + limits_.sync_after);
+  if (!earliest && unsettled_) consider(applied_ + limits_.settle_after);
+  return earliest;
+}
+
+/// Until there is something to write, or to be done for what was written.
+void GroupWriter::wait(std::unique_lock<std::mutex>& lock) {
+  while (!closed_ && hurried_ == 0) {
+    const auto deadline = next_deadline();
+    if (!deadline) {
+      wake_.wait(lock);
+    } else if (clock_.steady_now() >= *deadline) {
+      return;
+    } else {
+      wake_.wait_until(lock, *deadline);
+    }
+  }
+}
+
+/// All that is waiting, up to the limit; and a sync, when it is time for one, however busy it is.
 std::vector<PendingWrite> GroupWriter::next_group() {
   std::vector<PendingWrite> group;
   std::size_t octets = 0;
   while (!waiting_.empty() && octets < limits_.group) {
     octets += cost(waiting_.front().edits);
+    if (waiting_.front().hurry == Hurry::now) --hurried_;
     group.push_back(std::move(waiting_.front()));
     waiting_.pop_front();
   }
   waiting_octets_ -= octets;
+  if (waiting_.empty()) unhurried_since_.reset();
+  const bool owes_sync =
+      !failing_ && unsynced_since_ && clock_.steady_now() >= *unsynced_since_ + limits_.sync_after;
+  if (owes_sync) {
+    group.push_back({.edits = {}, .durability = Durability::synced, .done = [](Result<>) {}});
+  }
   return group;
 }
 
@@ -61,31 +113,33 @@ Result<> GroupWriter::apply(std::span<const PendingWrite> group) {
   }
 }
 
-/// Until there is something to write, or to be done for what was written.
-void GroupWriter::wait(std::unique_lock<std::mutex>& lock) {
-  const auto something_to_do = [this] { return closed_ || !waiting_.empty(); };
-  if (failing_) {
-    wake_.wait_for(lock, limits_.probe_interval, something_to_do);
-  } else if (unsynced_since_) {
-    // However busy it is: the sync joins the group that is next.
-    const SteadyTime until = *unsynced_since_ + limits_.sync_after;
-    wake_.wait_until(lock, until, something_to_do);
-    if (clock_.steady_now() < until) return;
-    waiting_.push_back({.edits = {}, .durability = Durability::synced, .done = [](Result<>) {}});
-  } else if (unsettled_) {
-    wake_.wait_for(lock, limits_.settle_after, something_to_do);
-  } else {
-    wake_.wait(lock, something_to_do);
-  }
-}
-
-void GroupWriter::note_sync(bool synced) {
-  if (failing_) return;
+void GroupWriter::note(std::span<const PendingWrite> group, const Result<>& result) {
+  applied_ = clock_.steady_now();
+  failing_ = !result.has_value();
+  unsettled_ = !group.empty();
+  if (failing_ || group.empty()) return;
+  const bool synced = std::ranges::any_of(
+      group, [](const PendingWrite& write) { return write.durability == Durability::synced; });
   if (synced) {
     unsynced_since_.reset();
   } else if (!unsynced_since_) {
-    unsynced_since_ = clock_.steady_now();
+    unsynced_since_ = applied_;
   }
+}
+
+/// The group failed. What nobody waits for goes back to where it stood, before all that came later.
+/// At the end there is no later.
+void GroupWriter::keep_unhurried(std::vector<PendingWrite>& group) {
+  const std::lock_guard lock(mutex_);
+  if (closed_) return;
+  const auto kept = std::ranges::stable_partition(
+      group, [](const PendingWrite& write) { return write.hurry == Hurry::now; });
+  for (PendingWrite& write : kept)
+    waiting_octets_ += cost(write.edits);
+  if (!kept.empty() && !unhurried_since_) unhurried_since_ = applied_;
+  waiting_.insert(waiting_.begin(), std::make_move_iterator(kept.begin()),
+                  std::make_move_iterator(kept.end()));
+  group.erase(kept.begin(), kept.end());
 }
 
 void GroupWriter::run() {
@@ -96,11 +150,8 @@ void GroupWriter::run() {
     std::vector<PendingWrite> group = next_group();
     lock.unlock();
     const Result<> result = apply(group);
-    failing_ = !result.has_value();
-    unsettled_ = !group.empty();
-    const bool synced = std::ranges::any_of(
-        group, [](const PendingWrite& write) { return write.durability == Durability::synced; });
-    note_sync(synced);
+    note(group, result);
+    if (!result) keep_unhurried(group);
     for (PendingWrite& write : group)
       write.done(result);
     group.clear();

@@ -1,7 +1,7 @@
 // One thread that writes for everybody. Whatever is waiting when the last write has ended becomes
 // the next group: one write, one sync, however many callers. Under light load a group is one
-// caller's and nobody ever waits for company; the slower the disk, the larger the groups. Knows no
-// engine.
+// caller's and who waits never waits for company; the slower the disk, the larger the groups. Knows
+// no engine.
 #pragma once
 
 #include <chrono>
@@ -27,10 +27,21 @@ enum class Durability : std::uint8_t {
   synced,   ///< Survives the machine, and with it all that was written before.
 };
 
+/// Whether somebody waits for a write.
+enum class Hurry : std::uint8_t {
+  now,
+  /// It goes along with the next write that somebody waits for, `company_after` later at the
+  /// latest, and when it fails it is tried again until close(). REQUIRES: relaxed.
+  none,
+};
+
 struct PendingWrite {
   Edits edits;
   Durability durability = Durability::synced;
-  std::move_only_function<void(Result<>)> done;  ///< Called once, on any thread; must not block.
+  /// Called once, on any thread; must not block. Without hurry errors mean that the spool was
+  /// closed.
+  std::move_only_function<void(Result<>)> done;
+  Hurry hurry = Hurry::now;
 };
 
 struct GroupLimits {
@@ -39,6 +50,8 @@ struct GroupLimits {
   std::size_t group = 8UL << 20;  ///< Octets after which a group takes no further write.
   std::chrono::milliseconds probe_interval{
       5'000};  ///< Between attempts to get a failed engine going again.
+  /// How long a write that nobody waits for stays in memory, while there is no other.
+  std::chrono::milliseconds company_after{5};
   /// How long relaxed writes stand before a sync is made for them alone; one that is asked for
   /// meanwhile covers them too.
   std::chrono::milliseconds sync_after{1'000};
@@ -66,10 +79,12 @@ class GroupWriter {
 
  private:
   void run();
+  void wait(std::unique_lock<std::mutex>& lock);
+  [[nodiscard]] std::optional<SteadyTime> next_deadline() const;
   std::vector<PendingWrite> next_group();
   Result<> apply(std::span<const PendingWrite> group);
-  void wait(std::unique_lock<std::mutex>& lock);
-  void note_sync(bool synced);
+  void note(std::span<const PendingWrite> group, const Result<>& result);
+  void keep_unhurried(std::vector<PendingWrite>& group);
 
   Apply apply_;
   const GroupLimits limits_;
@@ -78,10 +93,13 @@ class GroupWriter {
   std::condition_variable wake_;
   std::deque<PendingWrite> waiting_;
   std::size_t waiting_octets_ = 0;
+  std::size_t hurried_ = 0;                    ///< Of those waiting.
+  std::optional<SteadyTime> unhurried_since_;  ///< The first of the others.
   bool closed_ = false;
   // The writer's thread only.
   bool failing_ = false;
   bool unsettled_ = false;                    ///< Written since the engine last had time.
+  SteadyTime applied_;                        ///< When the last group ended.
   std::optional<SteadyTime> unsynced_since_;  ///< The first relaxed write behind the last sync.
   std::thread thread_;
 };

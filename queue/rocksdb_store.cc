@@ -79,6 +79,15 @@ class RocksDbStore final : public Store {
   awaitable<Result<>> commit_relaxed(Batch batch) override {
     return write(to_edits(std::move(batch)), Durability::relaxed);
   }
+  void remove_soon(Batch removals, std::move_only_function<void()> removed) override {
+    writer_.submit({.edits = to_edits(std::move(removals)),
+                    .durability = Durability::relaxed,
+                    .done =
+                        [removed = std::move(removed)](const Result<>& result) mutable {
+                          if (result) removed();
+                        },
+                    .hurry = Hurry::none});
+  }
   awaitable<Result<>> append_chunk(PutChunk chunk) override {
     Batch batch;
     batch.emplace_back(std::move(chunk));

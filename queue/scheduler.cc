@@ -138,6 +138,17 @@ struct Scheduler::State {
     return by_turn().lower_bound(std::make_tuple(&lane, Phase::queued));
   }
 
+  Position insert(const DeliveryKey& key, Times times, Origin origin) {
+    FULMAR_CHECK(!find(key));
+    if (!knows(key.message)) ++messages;
+    Destination& destination = destination_of(key.destination);
+    const auto added = entries.insert(
+        {.message = key.message, .origin = origin, .times = times, .destination = &destination});
+    count(*added.first, +1);
+    settle(*destination.lane);
+    return entries.project<ByKey>(added.first);
+  }
+
   // REQUIRES: something is queued in the lane.
   [[nodiscard]] UtcTime startable(const Lane& lane) {
     return std::max(first_queued(lane)->attempt(), lane.pace.next());
@@ -207,6 +218,13 @@ struct Scheduler::State {
         {position->message, *position->destination->host}, phase == Phase::attempting, origin};
     settle(lane);
     return taken;
+  }
+
+  /// REQUIRES: there is room, and the lane's pace allows it.
+  Taken start(Position position, UtcTime now) {
+    Lane& lane = *position->destination->lane;
+    lane.pace.note_start(now);
+    return hand_out(position, Phase::attempting);
   }
 
   void leave(Lane& lane) {
@@ -285,15 +303,20 @@ struct Scheduler::State {
       lane.pace.heed_clock(now);
       const auto first = first_queued(lane);
       if (first->attempt() <= now && lane.pace.allows(now)) {
-        lane.pace.note_start(now);
-        const Taken taken = hand_out(entries.project<ByKey>(first), Phase::attempting);
+        Taken taken = start(entries.project<ByKey>(first), now);
         take_turn_again(lane, now);
+        taken.more = may_have_more(now);
         return taken;
       }
       // Its work was removed, or the clock was set back, after it joined the ring.
       wait(lane, startable(lane));
     }
     return std::nullopt;
+  }
+
+  [[nodiscard]] bool may_have_more(UtcTime now) const {
+    const bool some = !ring.empty() || (!waiting.empty() && waiting.begin()->first <= now);
+    return some && attempting < limits.total;
   }
 
   /// At the end of the ring, if it has more to do right now.
@@ -321,13 +344,18 @@ Scheduler::Scheduler(SchedulerLimits limits) : state_(std::make_unique<State>(st
 Scheduler::~Scheduler() = default;
 
 void Scheduler::add(const DeliveryKey& key, Times times, Origin origin) {
-  FULMAR_CHECK(!state_->find(key));
-  if (!state_->knows(key.message)) ++state_->messages;
-  Destination& destination = state_->destination_of(key.destination);
-  const auto added = state_->entries.insert(
-      {.message = key.message, .origin = origin, .times = times, .destination = &destination});
-  state_->count(*added.first, +1);
-  state_->settle(*destination.lane);
+  static_cast<void>(state_->insert(key, times, origin));
+}
+
+std::optional<Scheduler::Taken> Scheduler::add_and_take(const DeliveryKey& key, Times times,
+                                                        Origin origin, UtcTime now) {
+  const Position added = state_->insert(key, times, origin);
+  Lane& lane = *added->destination->lane;
+  lane.pace.heed_clock(now);
+  const bool has_room = !lane.is_full() && state_->attempting < state_->limits.total;
+  const bool is_next = lane.queued == 1 && times.attempt <= now && lane.pace.allows(now);
+  if (!has_room || !is_next) return std::nullopt;
+  return state_->start(added, now);
 }
 
 std::optional<Scheduler::Taken> Scheduler::take(UtcTime now) {

@@ -82,11 +82,17 @@ class Scheduler {
     /// `latest` has come: what needs no attempt may be done.
     bool has_room = false;
     Origin origin = Origin::spool;
+    bool more = false;  ///< take() may have another one right away.
   };
   /// The next delivery to be handed out at `now`; empty when nothing is due or limits are reached.
   /// Lanes with due work take turns; within one the longest due goes first. Where there is no room
   /// any more, those whose `latest` has come follow.
   [[nodiscard]] std::optional<Taken> take(UtcTime now);
+
+  /// As add(); and where take() would hand it out as the only one that is queued in its lane, that
+  /// is done at once. Empty: it is queued.
+  [[nodiscard]] std::optional<Taken> add_and_take(const DeliveryKey& key, Times times,
+                                                  Origin origin, UtcTime now);
 
   /// A delivery that was handed out waits again.
   void put_back(const DeliveryKey& key, Times times, Ending ending);

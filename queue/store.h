@@ -8,7 +8,9 @@
 // must not acknowledge anything to anybody; once the disk works again, or after a restart, the
 // batch may still turn out to be there in full, which can only mean a duplicate, never a loss.
 // commit_relaxed() is atomic in the same way and survives a crash of the process, but not of the
-// machine: for facts whose loss only costs work, such as the time of the next attempt.
+// machine: for facts whose loss only costs work, such as the time of the next attempt. What is
+// given to remove_soon() survives nothing until it is reported, some milliseconds later as a rule:
+// for the end of what was delivered, whose loss costs a duplicate.
 //
 // When is a message safe? When commit() of the batch that puts it has returned success; not before.
 // mta/intake says 250 there and nowhere else.
@@ -106,6 +108,13 @@ class Store {
   /// See THE PROMISE. Many callers share one synced write.
   virtual boost::asio::awaitable<Result<>> commit(Batch batch) = 0;
   virtual boost::asio::awaitable<Result<>> commit_relaxed(Batch batch) = 0;
+
+  /// For removals that nobody waits for. Atomic, and in order with all that is written by others;
+  /// goes along with the next commit, 5 ms later at the latest. A write that fails is made again.
+  /// `removed` is called once, as commit_relaxed() would return, on a thread of the store; never
+  /// when the spool is closed before that. REQUIRES: `removals` only removes, and what was not put
+  /// by it is put by nobody again.
+  virtual void remove_soon(Batch removals, std::move_only_function<void()> removed) = 0;
 
   /// One chunk of a body that is still arriving. Nothing is promised before the commit() that puts
   /// its message; chunks whose message never comes are removed by discard_body(), or at the next

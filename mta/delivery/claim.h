@@ -13,16 +13,18 @@ namespace fulmar::delivery {
 class Claim {
  public:
   /// REQUIRES: `key` counts as running in `line`, which must outlive the claim. `otherwise`: when
-  /// it is due again if the claim is dropped.
-  Claim(WaitingLine& line, queue::DeliveryKey key, UtcTime otherwise)
-      : line_(&line), key_(std::move(key)), otherwise_(otherwise) {}
+  /// it is due again if the claim is dropped. `room`: what becomes of its room when it is removed.
+  Claim(WaitingLine& line, queue::DeliveryKey key, UtcTime otherwise,
+        WaitingLine::Room room = WaitingLine::Room::announced)
+      : line_(&line), key_(std::move(key)), otherwise_(otherwise), room_(room) {}
   ~Claim() {
     if (line_ != nullptr) put_back({.attempt = otherwise_});
   }
   Claim(Claim&& other) noexcept
       : line_(std::exchange(other.line_, nullptr)),
         key_(std::move(other.key_)),
-        otherwise_(other.otherwise_) {}
+        otherwise_(other.otherwise_),
+        room_(other.room_) {}
   Claim& operator=(Claim&&) = delete;
 
   [[nodiscard]] const queue::DeliveryKey& key() const { return key_; }
@@ -32,7 +34,7 @@ class Claim {
     std::exchange(line_, nullptr)->put_back(key_, times, ending);
   }
   WaitingLine::Siblings remove(queue::Ending ending = queue::Ending::untried) {
-    return std::exchange(line_, nullptr)->remove_running(key_, ending);
+    return std::exchange(line_, nullptr)->remove_running(key_, ending, room_);
   }
   void set_aside() { std::exchange(line_, nullptr)->set_aside(key_); }
 
@@ -40,6 +42,7 @@ class Claim {
   WaitingLine* line_;  // null once it is said what becomes of the delivery
   queue::DeliveryKey key_;
   UtcTime otherwise_;
+  WaitingLine::Room room_;
 };
 
 }  // namespace fulmar::delivery

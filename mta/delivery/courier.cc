@@ -98,7 +98,7 @@ void Courier::note_gap() {
 
 asio::awaitable<void> Courier::run(queue::Scheduler::Taken taken) {
   const DeliveryKey key = taken.key;
-  Claim claim(parts_.line, key, parts_.clock.utc_now() + kAfterException);
+  Claim claim(parts_.line, key, parts_.clock.utc_now() + kAfterException, WaitingLine::Room::used);
   Job job{.claim = std::move(claim),
           .first = taken.origin == queue::Origin::intake,
           .room = taken.has_room ? queue::Room::yes : queue::Room::no};
@@ -300,12 +300,35 @@ std::vector<notice::NoticeRecipient> Courier::apply(Job& job, const AttemptResul
   return bounced;
 }
 
+/// Everybody was served. Nobody waits for the spool to know: a crash before it does costs a
+/// duplicate, as one before the host's reply came would have.
+void Courier::finish(Job job) {
+  const MessageId id = job.id();
+  const bool last = parts_.line.siblings(job.claim.key()) == WaitingLine::Siblings::none;
+  queue::Batch removals;
+  removals.emplace_back(queue::RemoveDelivery{id, job.claim.key().destination});
+  if (last) {
+    removals.emplace_back(queue::RemoveMessage{id, job.message.chunks});
+    parts_.store.remove_soon(std::move(removals), [id] { maillog_removed(id); });
+    static_cast<void>(job.claim.remove(job.ending));
+    return;
+  }
+  parts_.store.remove_soon(std::move(removals), [] {});
+  if (job.claim.remove(job.ending) == WaitingLine::Siblings::none) remove_rest(job.message);
+}
+
 /// Stores the delivery's new state, with the notice about `bounced` in the same batch. What costs
 /// nothing but an attempt or a duplicate when the machine dies is not waited for until it is on the
 /// disk; a notice is, and so is the word that something was shown in clear.
 asio::awaitable<void> Courier::settle(Job job, std::vector<notice::NoticeRecipient> bounced) {
-  queue::Batch batch;
   const bool done = job.delivery.recipients.empty();
+  const bool owes_notice = !bounced.empty();
+  const bool costs_little = !owes_notice && !job.shown_more;
+  if (done && costs_little) {
+    finish(std::move(job));
+    co_return;
+  }
+  queue::Batch batch;
   const bool last = done && parts_.line.siblings(job.claim.key()) == WaitingLine::Siblings::none;
   if (done) {
     batch.emplace_back(queue::RemoveDelivery{job.id(), job.claim.key().destination});
@@ -313,11 +336,9 @@ asio::awaitable<void> Courier::settle(Job job, std::vector<notice::NoticeRecipie
     batch.emplace_back(queue::PutDelivery{job.delivery});
   }
   if (last) batch.emplace_back(queue::RemoveMessage{job.id(), job.message.chunks});
-  const bool owes_notice = !bounced.empty();
   auto notice = co_await parts_.report_back.make(notice::NoticeKind::failed, job.message,
                                                  job.delivery, std::move(bounced));
   if (notice) std::ranges::move(notice->operations, std::back_inserter(batch));
-  const bool costs_little = !owes_notice && !job.shown_more;
   const bool stored = co_await commit(job.id(), std::move(batch),
                                       costs_little ? Durability::relaxed : Durability::synced);
   if (!stored) {
@@ -341,8 +362,11 @@ asio::awaitable<void> Courier::settle(Job job, std::vector<notice::NoticeRecipie
   }
   const auto siblings = job.claim.remove(job.ending);
   if (siblings == WaitingLine::Siblings::some) co_return;
-  if (!last) co_await remove_rest(job.message);
-  maillog_removed(job.message.id);
+  if (last) {
+    maillog_removed(job.id());
+  } else {
+    remove_rest(job.message);
+  }
 }
 
 asio::awaitable<void> Courier::announce_delay(Job job) {
@@ -396,14 +420,11 @@ asio::awaitable<void> Courier::end(Job job, std::vector<notice::NoticeRecipient>
 }
 
 /// The last two deliveries of a message ended side by side, and neither took it along. A crash
-/// before this is done leaves an orphan, which the next start removes.
-asio::awaitable<void> Courier::remove_rest(queue::Message message) {
-  queue::Batch rest{queue::RemoveMessage{message.id, message.chunks}};
-  const auto stored = co_await parts_.store.commit_relaxed(std::move(rest));
-  if (!stored) {
-    log_warn("body of a finished message stays until the next start",
-             {{"id", message.id.str()}, {"reason", stored.error().detail}});
-  }
+/// before it is gone leaves an orphan, which the next start removes.
+void Courier::remove_rest(const queue::Message& message) {
+  queue::Batch rest;
+  rest.emplace_back(queue::RemoveMessage{message.id, message.chunks});
+  parts_.store.remove_soon(std::move(rest), [id = message.id] { maillog_removed(id); });
 }
 
 }  // namespace fulmar::delivery

@@ -55,7 +55,7 @@ class Courier {
   Courier(CourierParts parts, CourierSettings settings);
 
   /// REQUIRES: `taken` was taken from the line. When it ends, the delivery is back in the line or
-  /// gone.
+  /// gone, and the caller asks the line for the next one.
   boost::asio::awaitable<void> run(queue::Scheduler::Taken taken);
 
   /// Until now this program could not work, though time went by: the machine was asleep, or the
@@ -88,7 +88,8 @@ class Courier {
   boost::asio::awaitable<void> settle(Job job, std::vector<notice::NoticeRecipient> bounced);
   enum class Durability : std::uint8_t { relaxed, synced };
   boost::asio::awaitable<bool> commit(MessageId id, queue::Batch batch, Durability durability);
-  boost::asio::awaitable<void> remove_rest(queue::Message message);
+  void finish(Job job);
+  void remove_rest(const queue::Message& message);
   void give_back(Job& job);
   [[nodiscard]] queue::Times times_of(const queue::Delivery& delivery,
                                       queue::Notifiable sender) const;

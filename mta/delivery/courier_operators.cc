@@ -88,8 +88,11 @@ asio::awaitable<Result<Changed>> Courier::remove(DeliveryKey key) {
   if (!stored) co_return fail(stored.error());
   const auto siblings = claim.remove();
   if (siblings == WaitingLine::Siblings::some) co_return Changed::yes;
-  if (!last) co_await remove_rest(*message);
-  maillog_removed(key.message);
+  if (last) {
+    maillog_removed(key.message);
+  } else {
+    remove_rest(*message);
+  }
   co_return Changed::yes;
 }
 

@@ -73,7 +73,26 @@ void Dispatcher::start_due() {
   while (!stopping_) {
     const auto taken = line_.take(clock_.utc_now());
     if (!taken) return;
-    tasks_.spawn(next_executor_(), courier_.run(*taken), "delivery of " + taken->key.message.str());
+    start(*taken, next_executor_());
+  }
+}
+
+void Dispatcher::start(queue::Scheduler::Taken taken, const asio::any_io_executor& executor) {
+  std::string name = "deliveries from that of " + taken.key.message.str() + " on";
+  tasks_.spawn(executor, work(std::move(taken)), std::move(name));
+}
+
+asio::awaitable<void> Dispatcher::work(queue::Scheduler::Taken taken) {
+  std::optional<queue::Scheduler::Taken> next(std::move(taken));
+  try {
+    while (next && !stopping_) {
+      co_await courier_.run(*next);
+      next = line_.take(clock_.utc_now());
+      if (next && next->more) wake();
+    }
+  } catch (...) {
+    wake();  // the room it leaves is for another one
+    throw;
   }
 }
 

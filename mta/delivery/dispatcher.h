@@ -1,5 +1,6 @@
-// The loop that starts due deliveries, in turn over destinations, as many at once as the limits
-// allow.
+// Starts due deliveries, in turn over destinations, as many at once as the limits allow. A loop
+// looks for what has become due; whoever has ended a delivery takes the next one itself, on the
+// same thread, where the connection it kept can be used again.
 #pragma once
 
 #include <atomic>
@@ -25,6 +26,9 @@ class Dispatcher {
              boost::asio::any_io_executor executor,
              std::function<boost::asio::any_io_executor()> next_executor);
 
+  /// Sees to a delivery that was taken from the line, and to others after it. From any thread.
+  void start(queue::Scheduler::Taken taken, const boost::asio::any_io_executor& executor);
+
   /// Until stop(). On the constructor's executor.
   boost::asio::awaitable<void> run();
   /// Something became due earlier. From any thread.
@@ -36,6 +40,7 @@ class Dispatcher {
 
  private:
   void start_due();
+  boost::asio::awaitable<void> work(queue::Scheduler::Taken taken);
   void heed_gap();
   [[nodiscard]] std::chrono::milliseconds pause() const;
 

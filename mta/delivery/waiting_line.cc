@@ -16,6 +16,19 @@ void WaitingLine::add(const DeliveryKey& key, queue::Times times, queue::Origin 
   wake_();
 }
 
+std::optional<queue::Scheduler::Taken> WaitingLine::add_and_take(const DeliveryKey& key,
+                                                                 queue::Times times,
+                                                                 queue::Origin origin,
+                                                                 UtcTime now) {
+  {
+    const std::lock_guard lock(mutex_);
+    auto taken = scheduler_.add_and_take(key, times, origin, now);
+    if (taken) return taken;
+  }
+  wake_();
+  return std::nullopt;
+}
+
 std::optional<queue::Scheduler::Taken> WaitingLine::take(UtcTime now) {
   const std::lock_guard lock(mutex_);
   return scheduler_.take(now);
@@ -41,7 +54,7 @@ void WaitingLine::pin(const MessageId& message) {
 
 void WaitingLine::set_aside(const DeliveryKey& key) {
   pin(key.message);
-  remove_running(key, Ending::untried);
+  remove_running(key, Ending::untried, Room::announced);
 }
 
 WaitingLine::Siblings WaitingLine::siblings(const DeliveryKey& key) const {
@@ -54,14 +67,15 @@ WaitingLine::Siblings WaitingLine::siblings_now(const DeliveryKey& key) const {
   return some ? Siblings::some : Siblings::none;
 }
 
-WaitingLine::Siblings WaitingLine::remove_running(const DeliveryKey& key, Ending ending) {
+WaitingLine::Siblings WaitingLine::remove_running(const DeliveryKey& key, Ending ending,
+                                                  Room room) {
   Siblings left{};
   {
     const std::lock_guard lock(mutex_);
     left = siblings_now(key);
     scheduler_.remove(key, ending);
   }
-  wake_();  // a slot is free
+  if (room == Room::announced) wake_();
   return left;
 }
 

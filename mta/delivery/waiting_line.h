@@ -26,6 +26,12 @@ class WaitingLine {
   void add(const queue::DeliveryKey& key, queue::Times times,
            queue::Origin origin = queue::Origin::spool);
 
+  /// The same; handed out at once when it is its turn already, and the caller sees to it.
+  [[nodiscard]] std::optional<queue::Scheduler::Taken> add_and_take(const queue::DeliveryKey& key,
+                                                                    queue::Times times,
+                                                                    queue::Origin origin,
+                                                                    UtcTime now);
+
   [[nodiscard]] std::optional<queue::Scheduler::Taken> take(UtcTime now);
   [[nodiscard]] std::optional<UtcTime> next_due() const;
 
@@ -43,8 +49,13 @@ class WaitingLine {
   /// Whether other deliveries of the message are alive, or it is pinned. A message never gets new
   /// ones after it was accepted, so `none` stays true.
   [[nodiscard]] Siblings siblings(const queue::DeliveryKey& key) const;
+  /// What becomes of the room that a running delivery leaves.
+  enum class Room : std::uint8_t {
+    announced,  ///< By `wake`.
+    used,       ///< The caller asks take() for the next one at once.
+  };
   /// A running delivery is gone from the spool. `none`: it was the message's last.
-  Siblings remove_running(const queue::DeliveryKey& key, queue::Ending ending);
+  Siblings remove_running(const queue::DeliveryKey& key, queue::Ending ending, Room room);
 
   /// Takes a queued delivery out so that it can be changed or removed; it then counts as running.
   /// False when it is running already or unknown.

@@ -31,8 +31,9 @@ struct IntakeParts {
   Metrics& metrics;
   /// Where the next connection lives. Each executor belongs to one thread.
   std::function<boost::asio::any_io_executor()> next_executor;
-  /// Called once for each message that is safe in the spool, on the thread of its connection.
-  std::function<void(AcceptedMessage)> queued;
+  /// Called once for each message that is safe in the spool, on the thread of its connection, whose
+  /// executor it gets.
+  std::function<void(AcceptedMessage, const boost::asio::any_io_executor&)> queued;
 };
 
 struct IntakeSettings {

@@ -175,7 +175,7 @@ asio::awaitable<Connection::Event> Connection::answer(smtp::CommitMessage action
                       .size = message.size,
                       .recipients = recipients});
   smtp::MessageSafe safe{message.id.str()};
-  parts_.queued(*std::move(accepted));
+  parts_.queued(*std::move(accepted), executor_);
   co_return safe;
 }
 

@@ -35,7 +35,7 @@ struct ConnectionParts {
   Metrics& metrics;
   Admission& admission;
   mta::TaskGroup& tasks;
-  const std::function<void(AcceptedMessage)>& queued;
+  const std::function<void(AcceptedMessage, const boost::asio::any_io_executor&)>& queued;
 };
 
 /// What this one's listener and client make of it.

@@ -82,6 +82,11 @@ class MemStore final : public queue::Store {
     const std::lock_guard lock(mutex_);
     return chunks_appended_;
   }
+  /// remove_soon() calls.
+  [[nodiscard]] std::size_t removals() const {
+    const std::lock_guard lock(mutex_);
+    return removals_;
+  }
   [[nodiscard]] std::size_t relaxed_commits() const {
     const std::lock_guard lock(mutex_);
     return relaxed_commits_;
@@ -135,6 +140,20 @@ class MemStore final : public queue::Store {
     FULMAR_CO_TRY_VOID(write(queue::to_edits(std::move(batch))));
     ++relaxed_commits_;
     co_return Result<>{};
+  }
+  /// At once, or when writing works again.
+  void remove_soon(queue::Batch removals, std::move_only_function<void()> removed) override {
+    {
+      const std::lock_guard lock(mutex_);
+      if (closed_) return;
+      ++removals_;
+      const queue::Edits edits = queue::to_edits(std::move(removals));
+      if (!write(edits)) {
+        put_off_.emplace_back(edits, std::move(removed));
+        return;
+      }
+    }
+    removed();
   }
   awaitable<Result<>> append_chunk(queue::PutChunk chunk) override {
     const std::lock_guard lock(mutex_);
@@ -243,7 +262,12 @@ class MemStore final : public queue::Store {
     }
     writable_ = checked.has_value();
     full_ = !checked && checked.error().code == Errc::store_full;
-    if (checked) apply(edits);
+    if (!checked) return checked;
+    for (auto& [removals, removed] : std::exchange(put_off_, {})) {
+      apply(removals);
+      removed();
+    }
+    apply(edits);
     return checked;
   }
 
@@ -287,6 +311,8 @@ class MemStore final : public queue::Store {
   std::uint64_t free_space_ = 100'000'000'000;
   std::size_t commits_ = 0;
   std::size_t relaxed_commits_ = 0;
+  std::size_t removals_ = 0;
+  std::vector<std::pair<queue::Edits, std::move_only_function<void()>>> put_off_;
   std::size_t chunks_appended_ = 0;
   bool writable_ = true;
   bool full_ = false;

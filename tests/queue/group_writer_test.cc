@@ -22,6 +22,28 @@ std::future<Result<>> submit(GroupWriter& writer, Edits what,
   return future;
 }
 
+/// Submits a write that nobody waits for; the future has its result all the same.
+std::future<Result<>> submit_unhurried(GroupWriter& writer, Edits what) {
+  auto promise = std::make_shared<std::promise<Result<>>>();
+  auto future = promise->get_future();
+  writer.submit({.edits = std::move(what),
+                 .durability = Durability::relaxed,
+                 .done = [promise](Result<> result) { promise->set_value(std::move(result)); },
+                 .hurry = Hurry::none});
+  return future;
+}
+
+std::vector<std::string> keys_of(std::span<const PendingWrite> group) {
+  std::vector<std::string> keys;
+  for (const PendingWrite& write : group) {
+    if (!write.edits.empty()) keys.push_back(write.edits[0].key);
+  }
+  return keys;
+}
+
+/// Longer than a test runs.
+constexpr std::chrono::hours kNotInThisTest{1};
+
 /// Holds the first group back until it is opened, so that a second one can gather.
 struct Gate {
   std::promise<void> entered;
@@ -61,6 +83,95 @@ TEST(GroupWriter, pitfall_100_what_waits_becomes_one_group_in_order) {
   EXPECT_EQ(groups, want);
 }
 
+TEST(GroupWriter, what_nobody_waits_for_goes_along_with_the_next_write_in_order) {
+  std::vector<std::vector<std::string>> groups;
+  GroupWriter writer(
+      [&](std::span<const PendingWrite> group) -> Result<> {
+        groups.push_back(keys_of(group));
+        return {};
+      },
+      {.company_after = kNotInThisTest});
+  auto first = submit_unhurried(writer, edits("a"));
+  auto second = submit_unhurried(writer, edits("b"));
+  EXPECT_EQ(first.wait_for(std::chrono::seconds(0)), std::future_status::timeout);
+  EXPECT_TRUE(submit(writer, edits("c")).get());
+  EXPECT_TRUE(first.get());
+  EXPECT_TRUE(second.get());
+  writer.close();
+  const std::vector<std::vector<std::string>> want = {{"a", "b", "c"}};
+  EXPECT_EQ(groups, want);
+}
+
+TEST(GroupWriter, what_nobody_waits_for_is_written_alone_when_nothing_else_comes) {
+  GroupWriter writer([](std::span<const PendingWrite>) -> Result<> { return {}; },
+                     {.company_after = std::chrono::milliseconds(1)});
+  EXPECT_TRUE(submit_unhurried(writer, edits("a")).get());
+  EXPECT_TRUE(submit_unhurried(writer, edits("b")).get());
+}
+
+TEST(GroupWriter, what_nobody_waits_for_is_written_at_the_end_at_the_latest) {
+  GroupWriter writer([](std::span<const PendingWrite>) -> Result<> { return {}; },
+                     {.company_after = kNotInThisTest});
+  auto written = submit_unhurried(writer, edits("a"));
+  writer.close();
+  EXPECT_TRUE(written.get());
+  EXPECT_EQ(submit_unhurried(writer, edits("b")).get().error().code, Errc::cancelled);
+}
+
+TEST(GroupWriter, what_nobody_waits_for_is_never_refused_for_want_of_room) {
+  Gate gate;
+  GroupWriter writer(
+      [&](std::span<const PendingWrite>) -> Result<> {
+        gate.pass();
+        return {};
+      },
+      {.waiting = cost(edits("b", 1'000))});
+  auto first = submit(writer, edits("a"));
+  gate.entered.get_future().wait();
+  auto full = submit(writer, edits("b", 1'000));
+  auto unhurried = submit_unhurried(writer, edits("c", 1'000));
+  gate.opened.set_value();
+  EXPECT_TRUE(full.get());
+  EXPECT_TRUE(unhurried.get());
+}
+
+TEST(GroupWriter,
+     pitfall_87_a_failed_write_that_nobody_waits_for_is_made_again_before_what_follows) {
+  Gate gate;
+  int calls = 0;
+  std::vector<std::vector<std::string>> written;
+  GroupWriter writer(
+      [&](std::span<const PendingWrite> group) -> Result<> {
+        gate.pass();
+        if (++calls == 2) return fail(Errc::store_failed, "EIO");
+        written.push_back(keys_of(group));
+        return {};
+      },
+      {.probe_interval = std::chrono::milliseconds(1), .company_after = kNotInThisTest});
+  auto first = submit(writer, edits("a"));
+  gate.entered.get_future().wait();
+  auto removal = submit_unhurried(writer, edits("b"));
+  auto hurried = submit(writer, edits("c"));
+  auto other_removal = submit_unhurried(writer, edits("d"));
+  gate.opened.set_value();
+  EXPECT_TRUE(first.get());
+  EXPECT_FALSE(hurried.get()) << "who waits is told at once";
+  EXPECT_TRUE(removal.get());
+  EXPECT_TRUE(other_removal.get());
+  writer.close();
+  const std::vector<std::vector<std::string>> want = {{"a"}, {"b", "d"}};
+  EXPECT_EQ(written, want);
+}
+
+TEST(GroupWriter, at_the_end_a_failed_write_is_not_made_again) {
+  GroupWriter writer(
+      [](std::span<const PendingWrite>) -> Result<> { return fail(Errc::store_failed, "EIO"); },
+      {.probe_interval = kNotInThisTest, .company_after = kNotInThisTest});
+  auto removal = submit_unhurried(writer, edits("a"));
+  writer.close();
+  EXPECT_FALSE(removal.get());
+}
+
 TEST(GroupWriter, relaxed_writes_that_nobody_follows_are_synced_soon) {
   std::promise<void> synced;
   std::size_t edited = 0;
@@ -94,6 +205,23 @@ TEST(GroupWriter, pitfall_96_the_engine_gets_time_to_tidy_up_once_it_is_quiet) {
   writer.close();
   const std::vector<std::size_t> want = {1, 0};
   EXPECT_EQ(groups, want);
+}
+
+TEST(GroupWriter, tidying_up_is_no_write_that_wants_a_sync) {
+  std::promise<void> quiet;
+  std::size_t calls = 0;
+  GroupWriter writer(
+      [&](std::span<const PendingWrite> group) -> Result<> {
+        ++calls;
+        if (group.empty()) quiet.set_value();
+        return {};
+      },
+      {.sync_after = std::chrono::milliseconds(0), .settle_after = std::chrono::milliseconds(1)});
+  EXPECT_TRUE(submit(writer, edits("a")).get());
+  quiet.get_future().wait();
+  EXPECT_TRUE(submit(writer, edits("b")).get());
+  writer.close();  // a second quiet moment would have thrown in set_value()
+  EXPECT_EQ(calls, 3U);
 }
 
 TEST(GroupWriter, a_group_is_bounded) {

@@ -265,6 +265,49 @@ LaneRule to_relay(const MailHost&) {
   return {.next_hop = "relay.example", .limit = 3};
 }
 
+TEST(Scheduler, what_is_added_is_handed_out_at_once_when_it_is_its_turn) {
+  Scheduler scheduler(limits(3, 2));
+  const auto add = [&](const DeliveryKey& which, UtcTime due = kStart) {
+    return scheduler.add_and_take(which, {due}, Origin::intake, kStart);
+  };
+  const auto first = add(key(1, "a.example"));
+  ASSERT_TRUE(first);
+  EXPECT_EQ(first->key, key(1, "a.example"));
+  EXPECT_TRUE(first->has_room);
+  EXPECT_EQ(first->origin, Origin::intake);
+  EXPECT_FALSE(add(key(2, "a.example"), kStart + 1s)) << "not due";
+  EXPECT_FALSE(add(key(3, "a.example"))) << "another one is queued before it";
+  EXPECT_EQ(take(scheduler, kStart), key(3, "a.example"));
+  EXPECT_FALSE(add(key(4, "a.example"))) << "no room for its destination";
+  EXPECT_TRUE(add(key(5, "b.example")));
+  EXPECT_FALSE(add(key(6, "c.example"))) << "no room at all";
+  EXPECT_EQ(scheduler.load().running, 3U);
+  EXPECT_EQ(scheduler.load().queued, 3U);
+  end(scheduler, key(5, "b.example"));
+  EXPECT_EQ(take(scheduler, kStart), key(6, "c.example"));
+}
+
+TEST(Scheduler, what_is_added_at_once_keeps_to_the_rate) {
+  Scheduler scheduler({.lane_for = [](const MailHost&) { return LaneRule{.interval = 1s}; }});
+  EXPECT_TRUE(scheduler.add_and_take(key(1, "a.example"), {kStart}, Origin::intake, kStart));
+  EXPECT_FALSE(scheduler.add_and_take(key(2, "a.example"), {kStart}, Origin::intake, kStart));
+  EXPECT_EQ(take(scheduler, kStart), std::nullopt);
+  EXPECT_EQ(take(scheduler, kStart + 1s), key(2, "a.example"));
+}
+
+TEST(Scheduler, who_takes_one_learns_whether_there_may_be_more) {
+  Scheduler scheduler(limits(3, 2));
+  for (std::uint32_t i = 1; i <= 3; ++i)
+    scheduler.add(key(i, "a.example"), {kStart});
+  scheduler.add(key(4, "b.example"), {kStart + 1s});
+  EXPECT_TRUE(scheduler.take(kStart)->more);
+  EXPECT_FALSE(scheduler.take(kStart)->more)
+      << "the destination is at its limit, the other not due";
+  scheduler.add(key(5, "c.example"), {kStart});
+  scheduler.add(key(6, "d.example"), {kStart});
+  EXPECT_FALSE(scheduler.take(kStart)->more) << "no room";
+}
+
 TEST(Scheduler, what_shares_a_next_hop_shares_its_limit_and_its_turn) {
   Scheduler scheduler({.total = 10, .lane_for = to_relay});
   scheduler.add(key(1, "a.example"), {kStart + 2ms});

@@ -132,6 +132,36 @@ TEST_P(StoreContract, SMTP_15_committed_messages_are_recovered_after_a_restart) 
   EXPECT_EQ(run_(store().read_chunk(make_id(1), 0)), make_body(1));
 }
 
+TEST_P(StoreContract, what_is_removed_soon_is_gone_when_that_is_reported) {
+  ASSERT_TRUE(run_(store().commit(make_batch(1))));
+  ASSERT_TRUE(run_(store().commit(make_batch(2))));
+  Batch removals;
+  removals.emplace_back(RemoveDelivery{make_id(1), kHost});
+  removals.emplace_back(RemoveMessage{make_id(1), 1});
+  std::promise<void> removed;
+  store().remove_soon(std::move(removals), [&] { removed.set_value(); });
+  removed.get_future().wait();
+  EXPECT_FALSE(run_(store().read_message(make_id(1))));
+  restart();
+  EXPECT_EQ(run_(recover_all(store())).value().deliveries, std::vector{make_delivery(2)});
+}
+
+TEST_P(StoreContract, what_is_removed_soon_is_gone_after_a_later_commit_and_after_a_stop) {
+  ASSERT_TRUE(run_(store().commit(make_batch(1))));
+  ASSERT_TRUE(run_(store().commit(make_batch(2))));
+  const auto remove = [&](std::uint32_t number) {
+    Batch removals;
+    removals.emplace_back(RemoveDelivery{make_id(number), kHost});
+    store().remove_soon(std::move(removals), [] {});
+  };
+  remove(1);
+  ASSERT_TRUE(run_(store().commit(make_batch(3))));
+  EXPECT_EQ(run_(store().read_delivery(make_id(1), kHost)).error().code, Errc::not_found);
+  remove(2);
+  restart();
+  EXPECT_EQ(run_(recover_all(store())).value().deliveries, std::vector{make_delivery(3)});
+}
+
 TEST_P(StoreContract, two_destinations_of_a_message_are_records_of_their_own) {
   const MailHost literal = IpAddress::parse("192.0.2.7").value();
   Batch batch = make_batch(1);
@@ -298,6 +328,9 @@ TEST_P(StoreContract, after_close_everything_is_cancelled) {
   store().close();
   EXPECT_EQ(run_(store().commit(make_batch(2))).error().code, Errc::cancelled);
   EXPECT_EQ(run_(store().commit_relaxed(make_batch(2))).error().code, Errc::cancelled);
+  Batch removals;
+  removals.emplace_back(RemoveDelivery{make_id(1), kHost});
+  store().remove_soon(std::move(removals), [] { ADD_FAILURE() << "it is not removed"; });
   EXPECT_EQ(run_(store().append_chunk({make_id(2), 0, "x"})).error().code, Errc::cancelled);
   EXPECT_EQ(run_(store().discard_body(make_id(2), 1)).error().code, Errc::cancelled);
   EXPECT_EQ(run_(store().read_message(make_id(1))).error().code, Errc::cancelled);

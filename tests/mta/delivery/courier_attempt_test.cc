@@ -381,7 +381,7 @@ TEST_F(CourierAttempt, the_body_goes_too_when_both_end_at_the_same_moment) {
   ASSERT_TRUE(line_.claim(second));
   store_.before_next_commit([&] { run(courier_.run({second, true})); });
   run(courier_.run({first, true}));
-  EXPECT_EQ(journal_.back(), "relaxed: remove message");
+  EXPECT_EQ(journal_.back(), "soon: remove message");
   EXPECT_FALSE(has_message(id));
   EXPECT_EQ(store_.memory().row_count(queue::Column::bodies), 0U);
   EXPECT_EQ(log_.count(id.str() + ": removed"), 1U);

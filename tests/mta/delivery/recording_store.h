@@ -33,6 +33,10 @@ class RecordingStore final : public queue::Store {
     journal_.push_back("relaxed: " + describe(batch));
     return memory_.commit_relaxed(std::move(batch));
   }
+  void remove_soon(queue::Batch removals, std::move_only_function<void()> removed) override {
+    journal_.push_back("soon: " + describe(removals));
+    memory_.remove_soon(std::move(removals), std::move(removed));
+  }
   awaitable<Result<>> append_chunk(queue::PutChunk chunk) override {
     return memory_.append_chunk(std::move(chunk));
   }

@@ -15,6 +15,7 @@ using queue::Ending;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using Siblings = WaitingLine::Siblings;
+using Room = WaitingLine::Room;
 
 class WaitingLineTest : public ::testing::Test {
  protected:
@@ -54,8 +55,18 @@ TEST_F(WaitingLineTest, whatever_may_become_due_wakes) {
   EXPECT_EQ(wakes_, 2);
   EXPECT_TRUE(line_.claim(key));
   EXPECT_EQ(wakes_, 2);
-  line_.remove_running(key, Ending::answered);
+  line_.remove_running(key, Ending::answered, Room::announced);
   EXPECT_EQ(wakes_, 3) << "a slot is free";
+}
+
+TEST_F(WaitingLineTest, who_sees_to_it_himself_is_not_woken) {
+  const DeliveryKey key{message(), host("b.example")};
+  ASSERT_TRUE(line_.add_and_take(key, {now_}, queue::Origin::intake, now_));
+  EXPECT_EQ(wakes_, 0);
+  line_.remove_running(key, Ending::answered, Room::used);
+  EXPECT_EQ(wakes_, 0);
+  ASSERT_FALSE(line_.add_and_take(key, {now_ + 5s}, queue::Origin::intake, now_));
+  EXPECT_EQ(wakes_, 1) << "it is for the loop";
 }
 
 TEST_F(WaitingLineTest, a_freed_slot_lets_the_next_one_in) {
@@ -66,7 +77,7 @@ TEST_F(WaitingLineTest, a_freed_slot_lets_the_next_one_in) {
   while (const auto key = take(now_))
     taken.push_back(*key);
   ASSERT_EQ(taken.size(), 4U);
-  line_.remove_running(taken.front(), Ending::answered);
+  line_.remove_running(taken.front(), Ending::answered, Room::announced);
   EXPECT_TRUE(line_.take(now_).has_value());
 }
 
@@ -82,9 +93,9 @@ TEST_F(WaitingLineTest, siblings_are_the_deliveries_of_one_message) {
   while (line_.take(now_)) {
   }
   EXPECT_EQ(line_.siblings(first), Siblings::some) << "running ones are alive";
-  EXPECT_EQ(line_.remove_running(first, Ending::answered), Siblings::some);
+  EXPECT_EQ(line_.remove_running(first, Ending::answered, Room::announced), Siblings::some);
   EXPECT_EQ(line_.siblings(second), Siblings::none);
-  EXPECT_EQ(line_.remove_running(second, Ending::answered), Siblings::none);
+  EXPECT_EQ(line_.remove_running(second, Ending::answered, Room::announced), Siblings::none);
   EXPECT_THAT(line_.keys(), ElementsAre(other));
 }
 
@@ -113,7 +124,7 @@ TEST_F(WaitingLineTest, pitfall_83_set_aside_frees_the_slot_and_pins_the_message
   EXPECT_THAT(line_.keys(), ElementsAre(sibling));
   EXPECT_EQ(line_.siblings(sibling), Siblings::some);
   ASSERT_EQ(take(now_ + 1s), sibling);
-  EXPECT_EQ(line_.remove_running(sibling, Ending::answered), Siblings::some);
+  EXPECT_EQ(line_.remove_running(sibling, Ending::answered, Room::announced), Siblings::some);
   EXPECT_EQ(line_.depth().messages, 0U);
 }
 
@@ -123,7 +134,7 @@ TEST_F(WaitingLineTest, pitfall_83_a_message_pinned_at_the_start_is_never_done) 
   line_.add(key, {now_});
   EXPECT_EQ(line_.siblings(key), Siblings::some);
   ASSERT_TRUE(line_.take(now_).has_value());
-  EXPECT_EQ(line_.remove_running(key, Ending::answered), Siblings::some);
+  EXPECT_EQ(line_.remove_running(key, Ending::answered, Room::announced), Siblings::some);
 }
 
 TEST_F(WaitingLineTest, claim_takes_it_before_its_time_and_only_once) {
@@ -134,7 +145,7 @@ TEST_F(WaitingLineTest, claim_takes_it_before_its_time_and_only_once) {
   EXPECT_FALSE(line_.claim(key));
   EXPECT_EQ(take(now_ + 3600s), std::nullopt);
   EXPECT_EQ(line_.depth().running, 1U);
-  EXPECT_EQ(line_.remove_running(key, Ending::answered), Siblings::none);
+  EXPECT_EQ(line_.remove_running(key, Ending::answered, Room::announced), Siblings::none);
   EXPECT_EQ(line_.depth().messages, 0U);
 }
 
@@ -182,7 +193,7 @@ TEST_F(WaitingLineTest, what_waits_for_one_destination_can_be_hastened) {
   EXPECT_EQ(line_.next_due(), now_ + 1h);
   line_.hasten(is("b.example"), now_);  // both are running
   line_.hasten(is("d.example"), now_);  // nobody knows it
-  line_.remove_running(early, Ending::answered);
+  line_.remove_running(early, Ending::answered, Room::announced);
   line_.put_back(late, {now_ + 2h}, Ending::answered);
   EXPECT_EQ(take(now_), std::nullopt);
   EXPECT_EQ(take(now_ + 1h), other);

@@ -103,7 +103,7 @@ TEST_F(IntakeTest, address_in_use_is_named) {
                 .random = *random_,
                 .metrics = metrics_,
                 .next_executor = [this] { return threads_[0].context.get_executor(); },
-                .queued = [](const AcceptedMessage&) {}},
+                .queued = [](const AcceptedMessage&, const boost::asio::any_io_executor&) {}},
                settings);
   const auto opened = other.listen();
   ASSERT_FALSE(opened.has_value());

@@ -56,7 +56,7 @@ class IntakeTest : public ::testing::Test {
                     .metrics = metrics_,
                     .next_executor = [this] { return threads_[0].context.get_executor(); },
                     .queued =
-                        [this](AcceptedMessage accepted) {
+                        [this](AcceptedMessage accepted, const boost::asio::any_io_executor&) {
                           const std::lock_guard lock(mutex_);
                           bodies_.push_back(std::move(accepted.body));
                           queued_.emplace_back(std::move(accepted.message),
