@@ -34,7 +34,11 @@ class LogSink {
   virtual ~LogSink() = default;
   virtual void write(LogLevel level, std::string_view message,
                      const std::vector<LogField>& fields) = 0;
+  /// Before the program ends without leaving main().
+  virtual void flush() {}
 };
+
+inline constexpr std::chrono::milliseconds kLogDelay{50};
 
 struct LogSettings {
   LogLevel level = LogLevel::info;
@@ -42,13 +46,18 @@ struct LogSettings {
   std::string file;  ///< Empty: standard error.
 };
 
-/// A sink that writes through spdlog. Errc::io when the file cannot be opened.
+/// A sink that writes through spdlog. Lines below warn get into a file kLogDelay late at most: a
+/// program that is killed loses those, which change nothing. Errc::io when the file cannot be
+/// opened.
 Result<std::shared_ptr<LogSink>> make_log_sink(const LogSettings& settings);
 
 /// The process-wide sink; standard error in text form until set. The one global of the program: a
 /// log line must be possible from anywhere, and never changes what the program does. Returns the
 /// sink that was set before.
 std::shared_ptr<LogSink> set_log_sink(std::shared_ptr<LogSink> sink);
+
+/// The sink's flush().
+void flush_log();
 
 void log(LogLevel level, std::string_view message, std::initializer_list<LogField> fields = {});
 void log(LogLevel level, std::string_view message, const std::vector<LogField>& fields);

@@ -68,7 +68,10 @@ int Daemon::run() {
   runtime_.run();
   // Deliveries that were cut off are suspended in the middle of their work; unwinding them would
   // touch parts that are gone. The spool is closed and says what is left to do.
-  if (cut_off_) std::_Exit(exit_code_);
+  if (cut_off_) {
+    flush_log();
+    std::_Exit(exit_code_);
+  }
   return exit_code_;
 }
 

@@ -3,12 +3,11 @@
 namespace fulmar::net {
 
 Watchdog::Watchdog(boost::asio::ip::tcp::socket& socket)
-    : timer_(socket.get_executor()), shared_(std::make_shared<Shared>()) {
-  shared_->socket = &socket;
-}
+    : shared_(std::make_shared<Shared>(socket)) {}
 
 Watchdog::~Watchdog() {
   shared_->socket = nullptr;
+  shared_->timer.cancel();
 }
 
 Watchdog::Guard::Guard(Watchdog& owner, std::chrono::milliseconds limit) : owner_(owner) {
@@ -24,20 +23,36 @@ bool Watchdog::expired() const {
 }
 
 void Watchdog::arm(std::chrono::milliseconds limit) {
-  const std::uint64_t generation = ++shared_->generation;
-  timer_.expires_after(limit);
-  timer_.async_wait([shared = shared_, generation](boost::system::error_code ec) {
-    // A handler that was already queued when its operation ended finds another generation.
-    if (ec || shared->socket == nullptr || shared->generation != generation) return;
-    shared->expired = true;
-    boost::system::error_code ignored;  // closing cannot be refused in a way that matters
-    shared->socket->close(ignored);
-  });
+  const Time deadline = Time::clock::now() + limit;
+  shared_->deadline = deadline;
+  if (!shared_->looks_at || deadline < *shared_->looks_at) look_at(shared_, deadline);
 }
 
 void Watchdog::disarm() {
-  ++shared_->generation;
-  timer_.cancel();
+  shared_->deadline.reset();
+}
+
+void Watchdog::look_at(const std::shared_ptr<Shared>& shared, Time time) {
+  const std::uint64_t generation = ++shared->generation;
+  shared->looks_at = time;
+  shared->timer.expires_at(time);
+  shared->timer.async_wait([shared, generation](boost::system::error_code ec) {
+    // A handler that was already queued when the timer was set anew is of an older generation.
+    if (ec || shared->socket == nullptr || shared->generation != generation) return;
+    shared->looks_at.reset();
+    look(shared);
+  });
+}
+
+void Watchdog::look(const std::shared_ptr<Shared>& shared) {
+  if (!shared->deadline) return;
+  if (Time::clock::now() < *shared->deadline) {
+    look_at(shared, *shared->deadline);
+    return;
+  }
+  shared->expired = true;
+  boost::system::error_code ignored;  // closing cannot be refused in a way that matters
+  shared->socket->close(ignored);
 }
 
 }  // namespace fulmar::net

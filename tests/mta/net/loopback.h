@@ -30,17 +30,30 @@ class Loopback : public ::testing::Test {
   template <class T>
   T run(boost::asio::awaitable<T> task) {
     auto result = start(std::move(task));
-    context_.restart();
-    context_.run();
+    run_all();
     return result.get();
   }
   template <class T>
   std::future<T> start(boost::asio::awaitable<T> task) {
-    return boost::asio::co_spawn(context_, std::move(task), boost::asio::use_future);
+    ++running_;
+    return boost::asio::co_spawn(context_, counted(std::move(task)), boost::asio::use_future);
   }
+  /// Until all that was started has ended; watchdogs' timers may be left.
   void run_all() {
     context_.restart();
-    context_.run();
+    while (running_ > 0)
+      context_.run_one();
+    context_.poll();
+  }
+
+  struct Ending {
+    std::size_t& running;
+    ~Ending() { --running; }
+  };
+  template <class T>
+  boost::asio::awaitable<T> counted(boost::asio::awaitable<T> task) {
+    const Ending ending{running_};
+    co_return co_await std::move(task);
   }
 
   [[nodiscard]] Endpoint listening() const { return from_asio(acceptor_.local_endpoint()); }
@@ -68,6 +81,7 @@ class Loopback : public ::testing::Test {
     ours_ = connected.get().value().value();
   }
 
+  std::size_t running_ = 0;
   boost::asio::io_context context_;
   tcp::acceptor acceptor_{context_, tcp::endpoint(boost::asio::ip::address_v4::loopback(), 0)};
   std::optional<Stream> ours_;

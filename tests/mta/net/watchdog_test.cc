@@ -90,5 +90,21 @@ TEST_F(WatchdogTest, one_operation_after_the_other_each_with_its_own_limit) {
   EXPECT_TRUE(watchdog_->expired());
 }
 
+TEST_F(WatchdogTest, a_limit_behind_the_one_before_holds_too) {
+  { const Watchdog::Guard guard(*watchdog_, 1ms); }
+  const auto begin = std::chrono::steady_clock::now();
+  const Watchdog::Guard guard(*watchdog_, 20ms);
+  run();
+  EXPECT_TRUE(watchdog_->expired());
+  EXPECT_GE(std::chrono::steady_clock::now() - begin, 20ms);
+}
+
+TEST_F(WatchdogTest, nothing_is_waited_for_once_the_last_operation_has_ended) {
+  { const Watchdog::Guard guard(*watchdog_, 1ms); }
+  { const Watchdog::Guard guard(*watchdog_, 1h); }
+  run();  // which would take an hour
+  EXPECT_FALSE(watchdog_->expired());
+}
+
 }  // namespace
 }  // namespace fulmar::net
