@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <boost/multi_index/composite_key.hpp>
+#include <boost/multi_index/hashed_index.hpp>
 #include <boost/multi_index/mem_fun.hpp>
 #include <boost/multi_index/member.hpp>
 #include <boost/multi_index/ordered_index.hpp>
@@ -21,9 +22,16 @@ namespace fulmar::queue {
 namespace {
 
 namespace mi = boost::multi_index;
+using namespace std::chrono_literals;
 
 /// Handed out because `latest` has come, at once at most: each is a short piece of work.
 constexpr std::size_t kMostWithoutRoom = 50;
+
+/// How long a delivery that was handed out is expected to begin: what lookups take that need no
+/// patience; and after it had to give way, so that somebody with slow servers whose answers cannot
+/// be kept gets a place as well.
+constexpr std::chrono::milliseconds kExpected = 200ms;
+constexpr std::chrono::milliseconds kExpectedAgain = 2s;
 
 struct MailHostHash {
   std::size_t operator()(const MailHost& host) const noexcept {
@@ -52,12 +60,12 @@ struct Lane {
   LanePace pace;
   std::size_t destinations = 0;
   std::size_t queued = 0;
-  std::size_t attempting = 0;  ///< Handed out with room.
+  std::size_t in_hand = 0;  ///< Handed out with room.
   Place place = Place::idle;
   UtcTime waiting_for{};            ///< Its key in `waiting`, while it is there.
   std::list<Lane*>::iterator turn;  ///< Its position in the ring, while it is there.
 
-  [[nodiscard]] bool is_full() const { return attempting >= width.now(); }
+  [[nodiscard]] bool is_full() const { return in_hand >= width.now(); }
 };
 
 struct Destination {
@@ -66,13 +74,19 @@ struct Destination {
   Scheduler::Load load{};
 };
 
-enum class Phase : std::uint8_t { queued, attempting, out_without_room };
+enum class Phase : std::uint8_t {
+  queued,
+  planning,  ///< Handed out with room; has not begun.
+  attempting,
+  out_without_room,
+};
 
 /// One delivery.
 struct Entry {
   MessageId message;
   Phase phase = Phase::queued;
   Origin origin = Origin::spool;
+  bool gave_way = false;  ///< When it was handed out last.
   Times times;
   Destination* destination = nullptr;
 
@@ -103,6 +117,21 @@ using Entries = boost::multi_index_container<
                               mi::const_mem_fun<Entry, UtcTime, &Entry::latest>>>>>;
 using Position = Entries::index<ByKey>::type::iterator;
 
+/// A delivery that is planning, and may begin any moment.
+struct Expected {
+  const Entry* entry = nullptr;
+  UtcTime until{};
+};
+
+struct ByEntry {};
+struct ByEnd {};
+
+using Expectations = boost::multi_index_container<
+    Expected,
+    mi::indexed_by<
+        mi::hashed_unique<mi::tag<ByEntry>, mi::member<Expected, const Entry*, &Expected::entry>>,
+        mi::ordered_non_unique<mi::tag<ByEnd>, mi::member<Expected, UtcTime, &Expected::until>>>>;
+
 }  // namespace
 
 struct Scheduler::State {
@@ -116,12 +145,15 @@ struct Scheduler::State {
   std::list<Lane*> ring;  ///< Takes turns, front first.
   std::size_t messages = 0;
   std::size_t queued = 0;
+  std::size_t planning = 0;
   std::size_t attempting = 0;
   std::size_t out_without_room = 0;
+  Expectations expected;  ///< Some of those that are planning.
 
   [[nodiscard]] auto& by_key() { return entries.get<ByKey>(); }
   [[nodiscard]] auto& by_turn() { return entries.get<ByTurn>(); }
   [[nodiscard]] auto& by_latest() { return entries.get<ByLatest>(); }
+  [[nodiscard]] auto& by_end() { return expected.get<ByEnd>(); }
 
   [[nodiscard]] std::optional<Position> find(const DeliveryKey& key) {
     const auto destination = destinations.find(key.destination);
@@ -184,10 +216,11 @@ struct Scheduler::State {
         add(destination.load.queued);
         add(destination.lane->queued);
         return;
+      case Phase::planning:
       case Phase::attempting:
-        add(attempting);
+        add(entry.phase == Phase::planning ? planning : attempting);
         add(destination.load.running);
-        add(destination.lane->attempting);
+        add(destination.lane->in_hand);
         return;
       case Phase::out_without_room:
         add(out_without_room);
@@ -196,14 +229,18 @@ struct Scheduler::State {
     }
   }
 
-  void change(Position position, Phase phase, Times times) {
+  template <class Edit>
+  void change(Position position, Phase phase, Edit edit) {
     count(*position, -1);
+    expected.get<ByEntry>().erase(&*position);
     by_key().modify(position, [&](Entry& entry) {
       entry.phase = phase;
-      entry.origin = Origin::spool;
-      entry.times = times;
+      edit(entry);
     });
     count(*position, +1);
+  }
+  void change(Position position, Phase phase) {
+    change(position, phase, [](Entry&) {});
   }
 
   void bring_forward(Position position, UtcTime attempt) {
@@ -211,20 +248,51 @@ struct Scheduler::State {
   }
 
   Taken hand_out(Position position, Phase phase) {
-    const Origin origin = position->origin;
-    change(position, phase, position->times);
+    change(position, phase);
     Lane& lane = *position->destination->lane;
-    Taken taken{
-        {position->message, *position->destination->host}, phase == Phase::attempting, origin};
+    Taken taken{{position->message, *position->destination->host},
+                phase == Phase::planning,
+                position->origin};
     settle(lane);
     return taken;
   }
 
-  /// REQUIRES: there is room, and the lane's pace allows it.
+  void expect(Position position, UtcTime now) {
+    expected.insert({&*position, now + (position->gave_way ? kExpectedAgain : kExpected)});
+  }
+
+  /// How many must no longer be expected before another may be handed out.
+  [[nodiscard]] std::size_t too_many_expected() const {
+    const std::size_t may_begin = attempting + expected.size();
+    return may_begin < limits.total ? 0 : may_begin - limits.total + 1;
+  }
+
+  /// Another one may be handed out now, or will be when time goes by.
+  [[nodiscard]] bool has_place() const {
+    return attempting < limits.total && attempting + planning < limits.in_hand;
+  }
+
+  [[nodiscard]] bool makes_room(UtcTime now) {
+    if (!has_place()) return false;
+    while (too_many_expected() > 0 && by_end().begin()->until <= now)
+      by_end().erase(by_end().begin());
+    return too_many_expected() == 0;
+  }
+
+  /// From when on makes_room() is true, if nothing begins before. REQUIRES: has_place().
+  [[nodiscard]] UtcTime room_from() {
+    const std::size_t many = too_many_expected();
+    if (many == 0) return UtcTime::min();
+    return std::next(by_end().begin(), static_cast<std::ptrdiff_t>(many - 1))->until;
+  }
+
+  /// REQUIRES: makes_room(), and the lane's pace allows it.
   Taken start(Position position, UtcTime now) {
     Lane& lane = *position->destination->lane;
     lane.pace.note_start(now);
-    return hand_out(position, Phase::attempting);
+    Taken taken = hand_out(position, Phase::planning);
+    expect(position, now);
+    return taken;
   }
 
   void leave(Lane& lane) {
@@ -295,7 +363,7 @@ struct Scheduler::State {
   }
 
   [[nodiscard]] std::optional<Taken> take_by_turn(UtcTime now) {
-    if (attempting >= limits.total) return std::nullopt;
+    if (!makes_room(now)) return std::nullopt;
     promote(now);
     while (!ring.empty()) {
       Lane& lane = *ring.front();
@@ -316,7 +384,7 @@ struct Scheduler::State {
 
   [[nodiscard]] bool may_have_more(UtcTime now) const {
     const bool some = !ring.empty() || (!waiting.empty() && waiting.begin()->first <= now);
-    return some && attempting < limits.total;
+    return some && has_place() && too_many_expected() == 0;
   }
 
   /// At the end of the ring, if it has more to do right now.
@@ -326,8 +394,17 @@ struct Scheduler::State {
     join_ring(lane);
   }
 
+  /// Nobody is expected for longer than if it had been handed out now.
+  void heed_clock(UtcTime now) {
+    auto& by_entry = expected.get<ByEntry>();
+    for (auto each = by_entry.begin(); each != by_entry.end(); ++each) {
+      by_entry.modify(
+          each, [now](Expected& one) { one.until = std::min(one.until, now + kExpectedAgain); });
+    }
+  }
+
   void learn(const Entry& entry, Ending ending) {
-    if (entry.phase != Phase::attempting) return;
+    if (entry.phase == Phase::out_without_room) return;
     Lane& lane = *entry.destination->lane;
     lane.width.learn(ending);
     if (ending == Ending::untried) lane.pace.take_back_start();
@@ -352,7 +429,7 @@ std::optional<Scheduler::Taken> Scheduler::add_and_take(const DeliveryKey& key, 
   const Position added = state_->insert(key, times, origin);
   Lane& lane = *added->destination->lane;
   lane.pace.heed_clock(now);
-  const bool has_room = !lane.is_full() && state_->attempting < state_->limits.total;
+  const bool has_room = !lane.is_full() && state_->makes_room(now);
   const bool is_next = lane.queued == 1 && times.attempt <= now && lane.pace.allows(now);
   if (!has_room || !is_next) return std::nullopt;
   return state_->start(added, now);
@@ -363,11 +440,32 @@ std::optional<Scheduler::Taken> Scheduler::take(UtcTime now) {
   return taken ? taken : state_->take_by_latest(now);
 }
 
+bool Scheduler::begin(const DeliveryKey& key) {
+  const auto position = state_->find(key);
+  FULMAR_CHECK(position && (*position)->phase != Phase::queued);
+  if ((*position)->phase != Phase::planning) return true;
+  if (state_->attempting >= state_->limits.total) return false;
+  state_->change(*position, Phase::attempting);
+  return true;
+}
+
+void Scheduler::give_way(const DeliveryKey& key) {
+  const auto position = state_->find(key);
+  FULMAR_CHECK(position && (*position)->phase == Phase::planning);
+  state_->learn(**position, Ending::untried);
+  state_->change(*position, Phase::queued, [](Entry& entry) { entry.gave_way = true; });
+  state_->settle(*(*position)->destination->lane);
+}
+
 void Scheduler::put_back(const DeliveryKey& key, Times times, Ending ending) {
   const auto position = state_->find(key);
   FULMAR_CHECK(position && (*position)->phase != Phase::queued);
   state_->learn(**position, ending);
-  state_->change(*position, Phase::queued, times);
+  state_->change(*position, Phase::queued, [times](Entry& entry) {
+    entry.origin = Origin::spool;
+    entry.gave_way = false;
+    entry.times = times;
+  });
   state_->settle(*(*position)->destination->lane);
 }
 
@@ -376,6 +474,7 @@ void Scheduler::remove(const DeliveryKey& key, Ending ending) {
   FULMAR_CHECK(position && (*position)->phase != Phase::queued);
   state_->learn(**position, ending);
   state_->count(**position, -1);
+  state_->expected.get<ByEntry>().erase(&**position);
   Destination& destination = *(*position)->destination;
   Lane& lane = *destination.lane;
   state_->by_key().erase(*position);
@@ -394,11 +493,16 @@ bool Scheduler::claim(const DeliveryKey& key) {
 std::optional<UtcTime> Scheduler::next_due() const {
   std::optional<UtcTime> earliest;
   const auto consider = [&](UtcTime time) { earliest = std::min(earliest.value_or(time), time); };
-  if (state_->attempting < state_->limits.total) {
-    if (!state_->waiting.empty()) consider(state_->waiting.begin()->first);
-    // After take() had nothing, the ring is empty.
-    for (const Lane* lane : state_->ring)
-      consider(state_->startable(*lane));
+  if (state_->has_place()) {
+    const UtcTime room = state_->room_from();
+    if (!state_->waiting.empty()) consider(std::max(state_->waiting.begin()->first, room));
+    // After take() had nothing, the ring is empty, or all of it waits for room.
+    if (!state_->ring.empty() && state_->too_many_expected() > 0) {
+      consider(room);
+    } else {
+      for (const Lane* lane : state_->ring)
+        consider(state_->startable(*lane));
+    }
   }
   if (state_->out_without_room < kMostWithoutRoom) {
     const auto first = state_->by_latest().lower_bound(std::make_tuple(Phase::queued));
@@ -409,7 +513,8 @@ std::optional<UtcTime> Scheduler::next_due() const {
 }
 
 Scheduler::Load Scheduler::load() const {
-  return {.queued = state_->queued, .running = state_->attempting + state_->out_without_room};
+  return {.queued = state_->queued,
+          .running = state_->planning + state_->attempting + state_->out_without_room};
 }
 
 std::optional<Scheduler::Load> Scheduler::load(const MailHost& destination) const {
@@ -446,6 +551,7 @@ void Scheduler::heed_clock(UtcTime now) {
     lane->pace.heed_clock(now);
     state_->settle(*lane);
   }
+  state_->heed_clock(now);
 }
 
 std::vector<DeliveryKey> Scheduler::keys() const {

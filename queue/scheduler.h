@@ -2,6 +2,14 @@
 // which deliveries of a message are alive. No I/O, no clock; not thread-safe. The whole schedule is
 // in memory; the spool rebuilds it at start. A queued delivery takes some 130 octets, the name of
 // its destination not counted, which all deliveries to it share.
+//
+// A delivery that is handed out for an attempt looks things up first, and only then wants a
+// connection. So it is one of `in_hand`, and of its lane's width, from the start, but one of
+// `total` only from begin() on: names whose DNS or policy host never answers hold no place that
+// others could use for a connection (pitfall 82). Lest much be handed out in vain, each is expected
+// to begin during its first moments, which is how long caches and healthy servers take; take()
+// hands out no more than could begin if all that are expected do. Who is slower than that may still
+// begin, while there is a place for it.
 #pragma once
 
 #include <chrono>
@@ -46,9 +54,10 @@ struct LaneRule {
 };
 
 struct SchedulerLimits {
-  std::size_t total = 500;  ///< Attempts at once.
+  std::size_t total = 500;     ///< Attempts at once that have begun.
+  std::size_t in_hand = 2000;  ///< These and those that still look up what they need to begin.
   /// What each lane starts with; answers widen it up to its limit, failures to reach the next hop
-  /// halve it. So a host that never answers holds few of `total` (pitfall 82).
+  /// halve it. So a host that never answers holds few of the places (pitfall 82).
   std::size_t first_at_once = 5;
   /// Asked when the first delivery of a destination is added. Empty: each destination has a lane of
   /// its own, with the default limit.
@@ -78,8 +87,8 @@ class Scheduler {
 
   struct Taken {
     DeliveryKey key;
-    /// There is room for an attempt, and this delivery holds it until it ends. Otherwise only its
-    /// `latest` has come: what needs no attempt may be done.
+    /// For an attempt, which is to call begin(). Otherwise only its `latest` has come: what needs
+    /// no attempt may be done.
     bool has_room = false;
     Origin origin = Origin::spool;
     bool more = false;  ///< take() may have another one right away.
@@ -93,6 +102,16 @@ class Scheduler {
   /// is done at once. Empty: it is queued.
   [[nodiscard]] std::optional<Taken> add_and_take(const DeliveryKey& key, Times times,
                                                   Origin origin, UtcTime now);
+
+  /// Before the first connection for a delivery that was handed out: from now on it is one of
+  /// `total`, until it ends. False when there is no place: the delivery is to give_way(). Always
+  /// true for one that holds its place already, or counts against no limit. REQUIRES: it was handed
+  /// out.
+  [[nodiscard]] bool begin(const DeliveryKey& key);
+
+  /// A delivery that could not begin is queued as if it had never been handed out. In its next turn
+  /// it is expected for longer. REQUIRES: it was handed out by take() with room, and has not begun.
+  void give_way(const DeliveryKey& key);
 
   /// A delivery that was handed out waits again.
   void put_back(const DeliveryKey& key, Times times, Ending ending);

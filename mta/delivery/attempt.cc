@@ -58,7 +58,7 @@ class Attempt {
  public:
   Attempt(AttemptParts parts, AttemptSettings settings, queue::Message message,
           queue::Delivery delivery, std::shared_ptr<const std::string> body)
-      : parts_(parts),
+      : parts_(std::move(parts)),
         settings_(std::move(settings)),
         message_(std::move(message)),
         delivery_(std::move(delivery)),
@@ -78,6 +78,7 @@ class Attempt {
     } else {
       co_await walk_hosts();
     }
+    if (put_off_) co_return AttemptResult{.put_off = true};
     const auto total =
         std::chrono::duration_cast<std::chrono::milliseconds>(parts_.clock.steady_now() - started);
     co_return finish(total);
@@ -177,8 +178,8 @@ class Attempt {
   }
 
   [[nodiscard]] bool may_go_on() const {
-    return !ledger_.all_decided() && sessions_ < kMaxSessions && connects_ < kMaxConnects &&
-           parts_.clock.steady_now() < deadline_;
+    return !put_off_ && !ledger_.all_decided() && sessions_ < kMaxSessions &&
+           connects_ < kMaxConnects && parts_.clock.steady_now() < deadline_;
   }
 
   asio::awaitable<Held> try_host(std::size_t position, HostPlan plan, Source source) {
@@ -199,6 +200,7 @@ class Attempt {
         tried.push_back(std::move(connection));
         continue;
       }
+      if (!gets_place()) break;
       const Basis basis = co_await try_address(position, plan, address, connection);
       held.by_policy = held.by_policy || basis == Basis::policy;
       held.by_records = held.by_records || basis == Basis::records;
@@ -206,6 +208,15 @@ class Attempt {
     }
     record["connections"] = std::move(tried);
     co_return held;
+  }
+
+  /// Asked for when a host's plan has just been made, so that nobody waits for a place with a plan
+  /// that grows old: whoever gets none begins anew, from the caches. Lookups for later hosts keep
+  /// the place, until the attempt's deadline at most.
+  bool gets_place() {
+    if (!begun_) begun_ = !parts_.begin || parts_.begin();
+    put_off_ = !begun_;
+    return begun_;
   }
 
   /// It could not be reached for another message a moment ago. That tells nothing final about this
@@ -336,6 +347,8 @@ class Attempt {
   queue::Ending ending_ = queue::Ending::untried;
   bool rechecked_ = false;
   bool policy_confirmed_ = false;
+  bool begun_ = false;
+  bool put_off_ = false;
   std::chrono::milliseconds sending_{0};
 };
 
@@ -344,7 +357,7 @@ class Attempt {
 asio::awaitable<AttemptResult> attempt_delivery(AttemptParts parts, AttemptSettings settings,
                                                 queue::Message message, queue::Delivery delivery,
                                                 std::shared_ptr<const std::string> body) {
-  Attempt attempt(parts, std::move(settings), std::move(message), std::move(delivery),
+  Attempt attempt(std::move(parts), std::move(settings), std::move(message), std::move(delivery),
                   std::move(body));
   co_return co_await attempt.run();
 }

@@ -6,6 +6,7 @@
 #include <boost/json/object.hpp>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -35,6 +36,9 @@ struct AttemptParts {
   ConnectionPool* pool = nullptr;  ///< Null: each message gets a connection of its own.
   /// Addresses to be left alone for a while; null: every address is tried.
   UnreachableAddresses* unreachable = nullptr;
+  /// Asked once, before the first connection: whether there is a place for one. Until then an
+  /// attempt holds nothing but memory, however long its lookups take. Empty: there is.
+  std::function<bool()> begin{};
 };
 
 struct AttemptSettings {
@@ -49,10 +53,11 @@ struct AttemptResult {
   std::chrono::milliseconds sending{0};     ///< Spent in dialogues.
   std::uint32_t next_host = 0;  ///< Where the next attempt begins: behind 0 when hosts are left.
   queue::Ending ending = queue::Ending::untried;  ///< Whether any host spoke to us.
+  bool put_off = false;  ///< There was no place: nothing was tried, and nothing else here counts.
 };
 
 /// `body`: all of it when it is in memory, null when it is to be read from the spool. Never fails
-/// as a whole: every recipient gets exactly one state. RFC 5321 §5.1
+/// as a whole: every recipient gets exactly one state (RFC 5321 §5.1), unless it is put off.
 boost::asio::awaitable<AttemptResult> attempt_delivery(AttemptParts parts, AttemptSettings settings,
                                                        queue::Message message,
                                                        queue::Delivery delivery,

@@ -29,7 +29,11 @@ class Claim {
 
   [[nodiscard]] const queue::DeliveryKey& key() const { return key_; }
 
+  /// Before the first connection. False: there is no place, and the claim is to give_way().
+  [[nodiscard]] bool begin() const { return line_->begin(key_); }
+
   // Each ends the claim.
+  void give_way() { std::exchange(line_, nullptr)->give_way(key_); }
   void put_back(queue::Times times, queue::Ending ending = queue::Ending::untried) {
     std::exchange(line_, nullptr)->put_back(key_, times, ending);
   }

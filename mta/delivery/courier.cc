@@ -30,6 +30,8 @@ constexpr milliseconds kLongestCommitPause{60'000};
 constexpr milliseconds kAfterException{300'000};
 /// When a record cannot be read for a passing reason.
 constexpr milliseconds kReadRetry{60'000};
+/// Of bodies that were read back from the spool; a body beyond that is read as it is sent.
+constexpr std::size_t kBodyMemory = 32UL << 20;
 
 queue::Notifiable notifiable(const queue::Message& message) {
   return message.sender ? queue::Notifiable::yes : queue::Notifiable::no;
@@ -71,6 +73,45 @@ void blame_suspension(queue::Delivery& delivery, const Suspension& suspension) {
   }
 }
 
+/// What an attempt changes in the record before it is made.
+struct Counted {
+  UtcTime due;
+  std::optional<queue::Attempt> forgotten;  ///< As there are newer ones enough.
+};
+
+Counted count_attempt(queue::Delivery& delivery, UtcTime started, UtcTime next) {
+  Counted counted{.due = std::exchange(delivery.next_attempt, next), .forgotten = std::nullopt};
+  ++delivery.attempts;
+  delivery.history.push_back({.at = started, .decision = "{}"});
+  if (delivery.history.size() > queue::kMaxAttemptsKept) {
+    counted.forgotten = std::move(delivery.history.front());
+    delivery.history.erase(delivery.history.begin());
+  }
+  return counted;
+}
+
+/// As it was before count_attempt().
+void take_back(queue::Delivery& delivery, Counted counted) {
+  delivery.next_attempt = counted.due;
+  --delivery.attempts;
+  delivery.history.pop_back();
+  if (counted.forgotten) {
+    delivery.history.insert(delivery.history.begin(), *std::move(counted.forgotten));
+  }
+}
+
+/// Null when there is no room.
+std::shared_ptr<const std::string> keep_in_memory(Budget& budget, std::string body) {
+  struct Kept {
+    Budget::Share share;
+    std::string body;
+  };
+  Budget::Share share(budget);
+  if (!share.grow_to(body.size())) return nullptr;
+  const auto kept = std::make_shared<Kept>(Kept{std::move(share), std::move(body)});
+  return {kept, &kept->body};
+}
+
 /// Of a delivery that ends without another attempt.
 std::string log_text(const notice::NoticeRecipient& told) {
   return told.expired ? "time limit reached; last cause: " + told.failure.detail
@@ -90,7 +131,10 @@ notice::NoticeRecipient as_notice(const queue::Recipient& recipient) {
 }  // namespace
 
 Courier::Courier(CourierParts parts, CourierSettings settings)
-    : parts_(parts), settings_(std::move(settings)), since_(parts.clock.utc_now()) {}
+    : parts_(std::move(parts)),
+      settings_(std::move(settings)),
+      bodies_(kBodyMemory),
+      since_(parts_.clock.utc_now()) {}
 
 void Courier::note_gap() {
   since_ = parts_.clock.utc_now();
@@ -116,7 +160,7 @@ asio::awaitable<void> Courier::run(queue::Scheduler::Taken taken) {
   }
   job.message = std::move(stored->message);
   job.delivery = std::move(stored->delivery);
-  if (stored->body) job.body = std::make_shared<const std::string>(*std::move(stored->body));
+  if (stored->body) job.body = keep_in_memory(bodies_, *std::move(stored->body));
   co_await run_job(std::move(job));
 }
 
@@ -207,6 +251,7 @@ asio::awaitable<bool> Courier::note_attempt(Job& job) {
   if (job.first && parts_.store.writable()) co_return true;
   queue::Batch planned{queue::PutDelivery{job.delivery}};
   const auto noted = co_await parts_.store.commit_relaxed(std::move(planned));
+  job.noted = noted.has_value();
   if (noted) co_return true;
   log_error("attempt put off: the spool cannot be written",
             {{"id", job.id().str()}, {"reason", noted.error().detail}});
@@ -218,25 +263,26 @@ asio::awaitable<bool> Courier::note_attempt(Job& job) {
 
 asio::awaitable<void> Courier::attempt(Job job) {
   const UtcTime started = parts_.clock.utc_now();
-  const UtcTime due = job.delivery.next_attempt;
-  ++job.delivery.attempts;
-  job.delivery.next_attempt =
-      queue::next_attempt(job.delivery.attempts, started, settings_.retry, parts_.random);
-  job.delivery.history.push_back({.at = started, .decision = "{}"});
-  if (job.delivery.history.size() > queue::kMaxAttemptsKept) {
-    job.delivery.history.erase(job.delivery.history.begin());
-  }
+  Counted counted = count_attempt(
+      job.delivery, started,
+      queue::next_attempt(job.delivery.attempts + 1, started, settings_.retry, parts_.random));
   const bool noted = co_await note_attempt(job);
   if (!noted) co_return;
   AttemptParts parts = parts_.attempt;
   // The last attempt is made in earnest.
   if (started >= queue::expires_at(job.delivery, settings_.retry)) parts.unreachable = nullptr;
-  const AttemptResult result =
-      co_await attempt_delivery(parts, settings_.attempt, job.message, job.delivery, job.body);
+  parts.begin = [&claim = job.claim] { return claim.begin(); };
+  const AttemptResult result = co_await attempt_delivery(std::move(parts), settings_.attempt,
+                                                         job.message, job.delivery, job.body);
+  if (result.put_off) {
+    const queue::Times otherwise = times_of(job.delivery, notifiable(job.message));
+    take_back(job.delivery, std::move(counted));
+    co_return co_await give_way(std::move(job), otherwise);
+  }
   job.delivery.history.back().decision = serialize_record(result.decision);
   job.delivery.first_host = result.next_host;
   job.ending = result.ending;
-  log_results(job, result, std::min(due, started));
+  log_results(job, result, std::min(counted.due, started));
   // An attempt may take longer than its interval: the wait counts from its end.
   const UtcTime ended = parts_.clock.utc_now();
   job.delivery.next_attempt =
@@ -244,6 +290,22 @@ asio::awaitable<void> Courier::attempt(Job job) {
                queue::next_attempt(job.delivery.attempts, ended, settings_.retry, parts_.random));
   auto bounced = apply(job, result);
   co_await settle(std::move(job), std::move(bounced));
+}
+
+/// The attempt was none: the record is as it was before. What cannot be put right in the spool has
+/// cost an attempt, and is due `otherwise`.
+asio::awaitable<void> Courier::give_way(Job job, queue::Times otherwise) {
+  if (job.noted) {
+    queue::Batch batch{queue::PutDelivery{job.delivery}};
+    const auto stored = co_await parts_.store.commit_relaxed(std::move(batch));
+    if (!stored) {
+      log_error("attempt that was not made is counted: the spool cannot be written",
+                {{"id", job.id().str()}, {"reason", stored.error().detail}});
+      if (stored.error().code != Errc::cancelled) job.claim.put_back(otherwise);
+      co_return;
+    }
+  }
+  job.claim.give_way();
 }
 
 void Courier::log_results(const Job& job, const AttemptResult& result, UtcTime due) const {

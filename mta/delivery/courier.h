@@ -2,7 +2,9 @@
 // outcome: an attempt, a notice of delay, or the end of waiting. The order of writes here is what
 // crash safety rests on (docs/durability.md): the next attempt's time before the attempt, the
 // outcome and its notice in one batch after it. Of a message that was accepted by this very process
-// the first attempt is not noted before: should the process die in it, the next one notes it.
+// the first attempt is not noted before: should the process die in it, the next one notes it. An
+// attempt that finds no place for a connection once its lookups are done was none: its note is
+// taken back, and its turn comes again.
 #pragma once
 
 #include <atomic>
@@ -10,6 +12,7 @@
 #include <optional>
 #include <vector>
 
+#include "base/budget.h"
 #include "base/clock.h"
 #include "base/metrics.h"
 #include "base/random.h"
@@ -81,6 +84,7 @@ class Courier {
   boost::asio::awaitable<void> run_job(Job job);
   boost::asio::awaitable<bool> note_attempt(Job& job);
   boost::asio::awaitable<void> attempt(Job job);
+  boost::asio::awaitable<void> give_way(Job job, queue::Times otherwise);
   boost::asio::awaitable<void> announce_delay(Job job);
   boost::asio::awaitable<void> expire(Job job);
   boost::asio::awaitable<void> end(Job job, std::vector<notice::NoticeRecipient> told);
@@ -101,6 +105,7 @@ class Courier {
 
   CourierParts parts_;
   CourierSettings settings_;
+  Budget bodies_;               // read back whole, and held in memory
   std::atomic<UtcTime> since_;  // nobody could be served before
 };
 

@@ -20,6 +20,7 @@ struct Courier::Job {
   bool first = false;                         ///< Accepted by this process and not tried yet.
   queue::Room room = queue::Room::yes;        ///< For an attempt.
   UtcTime not_before{};                       ///< The destination is suspended until then.
+  bool noted = false;                         ///< The spool knows of the attempt.
   bool shown_more = false;  ///< Something was shown in clear that the spool does not know of yet.
   queue::Ending ending = queue::Ending::untried;  ///< Of the attempt, once it is made.
 

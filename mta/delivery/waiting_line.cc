@@ -39,6 +39,19 @@ std::optional<UtcTime> WaitingLine::next_due() const {
   return scheduler_.next_due();
 }
 
+bool WaitingLine::begin(const DeliveryKey& key) {
+  const std::lock_guard lock(mutex_);
+  return scheduler_.begin(key);
+}
+
+void WaitingLine::give_way(const DeliveryKey& key) {
+  {
+    const std::lock_guard lock(mutex_);
+    scheduler_.give_way(key);
+  }
+  wake_();
+}
+
 void WaitingLine::put_back(const DeliveryKey& key, queue::Times times, Ending ending) {
   {
     const std::lock_guard lock(mutex_);

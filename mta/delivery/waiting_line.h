@@ -35,6 +35,12 @@ class WaitingLine {
   [[nodiscard]] std::optional<queue::Scheduler::Taken> take(UtcTime now);
   [[nodiscard]] std::optional<UtcTime> next_due() const;
 
+  /// Before a running delivery's first connection; false when there is no place for it, and it is
+  /// to give_way(): queue::Scheduler::begin().
+  [[nodiscard]] bool begin(const queue::DeliveryKey& key);
+  /// It is queued as if it had never been taken.
+  void give_way(const queue::DeliveryKey& key);
+
   /// A running delivery ended and waits again.
   void put_back(const queue::DeliveryKey& key, queue::Times times, queue::Ending ending);
 

@@ -5,10 +5,11 @@
 
 namespace fulmar::intake {
 
-/// What the rest of the program may hold open at once: connections of 500 deliveries and 200 kept
-/// for the next one, 300 files of the spool, 1100 sockets of DNS and policy fetches, and 100 for
-/// clients that are being turned away, the control socket, logs and the like.
-inline constexpr std::uint64_t kDescriptorsOfOthers = 2'200;
+/// What the rest of the program may hold open at once: connections of 500 deliveries, policy
+/// fetches of 1500 that have not begun (queue::SchedulerLimits), and 200 connections kept for the
+/// next one; 300 files of the spool, 1100 sockets of DNS, and 100 for clients that are being turned
+/// away, the control socket, logs and the like.
+inline constexpr std::uint64_t kDescriptorsOfOthers = 3'700;
 
 /// `wanted` connections ([limits] connections), or as many as `descriptors` leave beside the
 /// others; but never less than a quarter, which others then have to do without, and never none.

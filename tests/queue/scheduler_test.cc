@@ -32,11 +32,12 @@ auto is(std::string_view domain) {
   };
 }
 
-/// The next one, which is to have room.
+/// The next one, which is to have room, and begins at once.
 std::optional<DeliveryKey> take(Scheduler& scheduler, UtcTime now) {
   const auto taken = scheduler.take(now);
   if (!taken) return std::nullopt;
   EXPECT_TRUE(taken->has_room);
+  EXPECT_TRUE(scheduler.begin(taken->key));
   return taken->key;
 }
 
@@ -418,6 +419,226 @@ TEST(Scheduler, redteam_29_pitfall_90_a_clock_set_back_does_not_stop_a_paced_lan
   EXPECT_EQ(take_all(scheduler, back + 100ms).size(), 2U);
 }
 
+// Lookups before an attempt: handed out, but no connection yet.
+
+std::vector<DeliveryKey> hand_out_all(Scheduler& scheduler, UtcTime now) {
+  std::vector<DeliveryKey> handed_out;
+  while (const auto next = scheduler.take(now))
+    handed_out.push_back(next->key);
+  return handed_out;
+}
+
+/// One delivery to each of so many destinations, longest due first.
+void add_names(Scheduler& scheduler, std::uint32_t count) {
+  for (std::uint32_t i = 0; i < count; ++i)
+    scheduler.add(key(i, "d" + std::to_string(i) + ".example"), {kStart - (count - i) * 1ms});
+}
+
+TEST(Scheduler, pitfall_82_whoever_looks_things_up_for_long_holds_no_place) {
+  Scheduler scheduler({.total = 2, .in_hand = 5});
+  add_names(scheduler, 9);
+  EXPECT_EQ(hand_out_all(scheduler, kStart).size(), 2U) << "as many as may begin";
+  EXPECT_EQ(scheduler.next_due(), kStart + 200ms) << "unless they are slow";
+  EXPECT_EQ(hand_out_all(scheduler, kStart + 199ms).size(), 0U);
+  EXPECT_EQ(hand_out_all(scheduler, kStart + 200ms).size(), 2U);
+  EXPECT_EQ(scheduler.next_due(), kStart + 400ms);
+  EXPECT_EQ(hand_out_all(scheduler, kStart + 10s).size(), 1U) << "there is a bound for these, too";
+  EXPECT_EQ(scheduler.next_due(), std::nullopt) << "only an ending can help";
+  EXPECT_EQ(scheduler.load().running, 5U);
+  scheduler.put_back(key(0, "d0.example"), {kStart + 1h}, Ending::untried);
+  EXPECT_EQ(hand_out_all(scheduler, kStart + 10s).size(), 1U);
+}
+
+TEST(Scheduler, pitfall_82_no_more_begin_than_there_are_places) {
+  Scheduler scheduler({.total = 2, .in_hand = 5});
+  add_names(scheduler, 9);
+  for (int round = 0; round < 3; ++round)
+    hand_out_all(scheduler, kStart + round * 200ms);
+  ASSERT_EQ(scheduler.load().running, 5U);
+  EXPECT_TRUE(scheduler.begin(key(1, "d1.example")));
+  EXPECT_TRUE(scheduler.begin(key(4, "d4.example")));
+  EXPECT_TRUE(scheduler.begin(key(4, "d4.example"))) << "it holds its place";
+  for (const auto& each : {key(0, "d0.example"), key(2, "d2.example"), key(3, "d3.example")}) {
+    EXPECT_FALSE(scheduler.begin(each));
+    scheduler.give_way(each);
+  }
+  EXPECT_EQ(scheduler.load().queued, 7U);
+  EXPECT_EQ(hand_out_all(scheduler, kStart + 1h).size(), 0U) << "what for?";
+  EXPECT_EQ(scheduler.next_due(), std::nullopt);
+  end(scheduler, key(1, "d1.example"));
+  EXPECT_LE(scheduler.next_due(), kStart);
+  const auto next = hand_out_all(scheduler, kStart + 1h);
+  ASSERT_EQ(next.size(), 1U) << "no more than may begin";
+  EXPECT_TRUE(scheduler.begin(next.front()));
+}
+
+TEST(Scheduler, pitfall_82_who_gave_way_is_queued_as_before) {
+  Scheduler scheduler({.total = 1});
+  scheduler.add(key(1, "a.example"), {.attempt = kStart, .latest = kStart + 1h}, Origin::intake);
+  scheduler.add(key(2, "a.example"), {kStart + 1ms});
+  scheduler.add(key(3, "b.example"), {kStart - 1ms});
+  ASSERT_EQ(take(scheduler, kStart), key(3, "b.example"));
+  EXPECT_EQ(scheduler.take(kStart), std::nullopt);
+  end(scheduler, key(3, "b.example"));
+  ASSERT_EQ(scheduler.take(kStart)->key, key(1, "a.example"));
+  ASSERT_EQ(take(scheduler, kStart + 200ms), key(2, "a.example"));
+  ASSERT_FALSE(scheduler.begin(key(1, "a.example")));
+  scheduler.give_way(key(1, "a.example"));
+  EXPECT_EQ(scheduler.next_due(), kStart + 1h) << "its notice needs no place";
+  end(scheduler, key(2, "a.example"));
+  EXPECT_EQ(scheduler.next_due(), kStart);
+  const auto again = scheduler.take(kStart);
+  ASSERT_TRUE(again);
+  EXPECT_EQ(again->key, key(1, "a.example"));
+  EXPECT_EQ(again->origin, Origin::intake);
+  scheduler.put_back(again->key, {kStart}, Ending::answered);
+  EXPECT_EQ(scheduler.take(kStart)->origin, Origin::spool);
+}
+
+TEST(Scheduler, pitfall_82_who_gave_way_is_waited_for_longer) {
+  Scheduler scheduler({.total = 1});
+  scheduler.add(key(1, "a.example"), {kStart});
+  scheduler.add(key(2, "b.example"), {kStart + 1ms});
+  ASSERT_EQ(scheduler.take(kStart)->key, key(1, "a.example"));
+  ASSERT_EQ(take(scheduler, kStart + 1s), key(2, "b.example"));
+  scheduler.give_way(key(1, "a.example"));
+  scheduler.put_back(key(2, "b.example"), {kStart + 1ms}, Ending::answered);
+  ASSERT_EQ(scheduler.take(kStart + 2s)->key, key(1, "a.example"));
+  EXPECT_EQ(scheduler.next_due(), kStart + 4s);
+  EXPECT_FALSE(scheduler.take(kStart + 3s));
+  EXPECT_TRUE(scheduler.begin(key(1, "a.example")));
+  EXPECT_EQ(scheduler.next_due(), std::nullopt);
+}
+
+TEST(Scheduler, pitfall_82_a_next_hop_gets_its_width_and_no_more_for_lookups_either) {
+  Scheduler scheduler({.total = 500});
+  for (std::uint32_t i = 0; i < 50; ++i)
+    scheduler.add(key(i, "a.example"), {kStart});
+  EXPECT_EQ(hand_out_all(scheduler, kStart).size(), 5U);
+  EXPECT_EQ(hand_out_all(scheduler, kStart + 1h).size(), 0U);
+  EXPECT_TRUE(scheduler.begin(key(2, "a.example")));
+  EXPECT_EQ(hand_out_all(scheduler, kStart + 1h).size(), 0U) << "to begin makes no room";
+}
+
+TEST(Scheduler, pitfall_82_giving_way_costs_a_paced_lane_nothing) {
+  Scheduler scheduler({.lane_for = ten_a_second});
+  scheduler.add(key(1, "a.example"), {kStart});
+  for (int round = 0; round < 5; ++round) {
+    ASSERT_TRUE(scheduler.take(kStart));
+    scheduler.give_way(key(1, "a.example"));
+  }
+}
+
+TEST(Scheduler, pitfall_90_a_clock_set_back_does_not_make_it_wait_for_lookups) {
+  Scheduler scheduler({.total = 1});
+  scheduler.add(key(1, "a.example"), {kStart - 3h});
+  scheduler.add(key(2, "b.example"), {kStart - 3h});
+  ASSERT_TRUE(scheduler.take(kStart));
+  const UtcTime back = kStart - 2h;
+  scheduler.heed_clock(back);
+  EXPECT_FALSE(scheduler.take(back));
+  EXPECT_TRUE(scheduler.take(back + 2s));
+}
+
+TEST(Scheduler, what_an_operator_claimed_takes_no_place_when_it_begins) {
+  Scheduler scheduler(limits(1, 1));
+  scheduler.add(key(1, "a.example"), {kStart});
+  scheduler.add(key(2, "b.example"), {kStart});
+  ASSERT_TRUE(scheduler.claim(key(1, "a.example")));
+  EXPECT_TRUE(scheduler.begin(key(1, "a.example")));
+  EXPECT_EQ(take(scheduler, kStart), key(2, "b.example"));
+}
+
+TEST(Scheduler, pitfall_82_names_that_never_answer_do_not_hold_up_the_others) {
+  Scheduler scheduler({});
+  add_names(scheduler, 1500);
+  for (std::uint32_t i = 0; i < 100; ++i)
+    scheduler.add(key(i, "fast.example"), {kStart});
+  const MailHost fast = Domain::parse("fast.example").value();
+  std::multimap<UtcTime, DeliveryKey> running;
+  std::vector<UtcTime> done;
+  for (UtcTime now = kStart; now < kStart + 2s; now += 10ms) {
+    while (!running.empty() && running.begin()->first <= now) {
+      end(scheduler, running.begin()->second);
+      running.erase(running.begin());
+      done.push_back(now);
+    }
+    while (const auto taken = scheduler.take(now)) {
+      if (taken->key.destination != fast) continue;
+      ASSERT_TRUE(scheduler.begin(taken->key));
+      running.emplace(now + 50ms, taken->key);
+    }
+  }
+  EXPECT_EQ(done.size(), 100U);
+}
+
+TEST(Scheduler, pitfall_82_pitfall_91_places_are_used_but_never_exceeded_whatever_comes) {
+  const auto random = make_seeded_random(5);
+  constexpr std::size_t kTotal = 4;
+  constexpr std::size_t kInHand = 9;
+  Scheduler scheduler({.total = kTotal, .in_hand = kInHand, .first_at_once = 2});
+  std::vector<DeliveryKey> planning;
+  std::vector<DeliveryKey> attempting;
+  std::uint32_t number = 0;
+  UtcTime now = kStart;
+  const auto pick = [&](std::vector<DeliveryKey>& from) {
+    const std::size_t chosen = random->below(from.size());
+    const DeliveryKey picked = from[chosen];
+    from.erase(from.begin() + static_cast<std::ptrdiff_t>(chosen));
+    return picked;
+  };
+  const auto take_what_there_is = [&] {
+    for (const DeliveryKey& each : hand_out_all(scheduler, now))
+      planning.push_back(each);
+    ASSERT_LE(planning.size() + attempting.size(), kInHand);
+    const auto due = scheduler.next_due();
+    ASSERT_TRUE(!due || *due > now) << "it would spin";
+    ASSERT_TRUE(!due || attempting.size() < kTotal);
+    if (!due) return;
+    // Nobody is woken in vain.
+    now = *due;
+    const auto next = scheduler.take(now);
+    ASSERT_TRUE(next);
+    planning.push_back(next->key);
+  };
+  std::size_t refused = 0;
+  for (int step = 0; step < 20'000; ++step) {
+    switch (random->below(6)) {
+      case 0:
+      case 1:
+        if (scheduler.load().queued > 40) break;
+        scheduler.add(key(++number, "d" + std::to_string(random->below(7)) + ".example"),
+                      {now + std::chrono::milliseconds(random->below(1000))});
+        break;
+      case 2:
+        take_what_there_is();
+        break;
+      case 3: {
+        if (planning.empty()) break;
+        const DeliveryKey chosen = pick(planning);
+        const bool begun = scheduler.begin(chosen);
+        ASSERT_EQ(begun, attempting.size() < kTotal);
+        if (begun) {
+          attempting.push_back(chosen);
+        } else {
+          ++refused;
+          scheduler.give_way(chosen);
+        }
+        break;
+      }
+      case 4:
+        if (!attempting.empty()) end(scheduler, pick(attempting));
+        break;
+      default:
+        if (planning.empty() || random->below(3) > 0) break;
+        scheduler.put_back(pick(planning), {now + 1s}, Ending::untried);
+    }
+    ASSERT_LE(attempting.size(), kTotal);
+    ASSERT_EQ(scheduler.load().running, planning.size() + attempting.size());
+  }
+  EXPECT_GT(refused, 100U) << "or it shows nothing";
+}
+
 // What is to be done in time, with or without room.
 
 TEST(Scheduler, pitfall_84_what_is_due_at_the_latest_needs_no_room) {
@@ -506,6 +727,7 @@ class Simulation {
  private:
   void start_what_may(UtcTime now) {
     while (auto next = scheduler_.take(now)) {
+      EXPECT_TRUE(scheduler_.begin(next->key));
       const std::string domain = to_string(next->key.destination);
       most_running[domain] = std::max(most_running[domain], ++running_[domain]);
       running_keys_.push_back(next->key);

@@ -46,6 +46,14 @@ TEST_F(ClaimTest, put_back_is_the_last_word) {
   EXPECT_EQ(line_.next_due(), now_ + 1h);
 }
 
+TEST_F(ClaimTest, giving_way_leaves_it_as_due_as_before) {
+  {
+    Claim claim(line_, key_, now_ + 5min);
+    claim.give_way();
+  }
+  EXPECT_EQ(line_.next_due(), now_);
+}
+
 TEST_F(ClaimTest, removed_it_stays_away) {
   {
     Claim claim(line_, key_, now_ + 5min);

@@ -249,6 +249,119 @@ TEST_F(CourierAttempt, each_attempt_tries_four_addresses_of_a_host_in_turn) {
   }
 }
 
+// No place for a connection.
+
+class CourierWithoutPlace : public CourierAttempt {
+ protected:
+  CourierWithoutPlace() {
+    resolver_.add_mx("c.example", 10, "mx1.c.example");
+    resolver_.add_a("mx1.c.example", {"127.77.0.1", "127.77.0.2"});
+    for (const char* name : {"x.example", "y.example"}) {
+      const queue::DeliveryKey key{MessageId::make(clock_.utc_now(), *random_), domain(name)};
+      line_.add(key, {clock_.utc_now() - 1h});
+      EXPECT_EQ(line_.take(clock_.utc_now())->key, key);
+      others_.push_back(key);
+    }
+    clock_.advance(1s);  // they are slow, so that others may try
+  }
+  /// As many as may run at once have begun, and this one is taken.
+  queue::Scheduler::Taken take_last() {
+    const auto taken = line_.take(clock_.utc_now()).value();
+    for (const queue::DeliveryKey& key : others_)
+      EXPECT_TRUE(line_.begin(key));
+    return taken;
+  }
+  void end_others() {
+    for (const queue::DeliveryKey& key : others_)
+      line_.remove_running(key, queue::Ending::answered);
+    others_.clear();
+  }
+  [[nodiscard]] std::string record_of(const MessageId& id) {
+    return queue::encode(delivery_of(id, "c.example").value());
+  }
+
+  std::vector<queue::DeliveryKey> others_;
+};
+
+TEST_F(CourierWithoutPlace, pitfall_82_the_record_is_as_it_was_and_the_delivery_due_as_before) {
+  const MessageId id = accept("me@a.example", {"you@c.example"});
+  const std::string before = record_of(id);
+  run(courier_.run(take_last()));
+  EXPECT_THAT(journal_,
+              ElementsAre("relaxed: put c.example", "ask c.example", "relaxed: put c.example"));
+  EXPECT_EQ(record_of(id), before);
+  EXPECT_EQ(line_.depth().running, 2U);
+  EXPECT_FALSE(step()) << "nothing spins";
+  EXPECT_EQ(log_.count("status="), 0U);
+  EXPECT_EQ(metrics_.recipients_deferred.value(), 0U);
+  EXPECT_EQ(unreachable_.size(), 0U);
+  end_others();
+  EXPECT_EQ(line_.next_due(), delivery_of(id, "c.example")->next_attempt);
+  ASSERT_TRUE(step());
+  EXPECT_EQ(delivery_of(id, "c.example")->attempts, 1U);
+  EXPECT_EQ(log_.count("status=deferred"), 1U);
+}
+
+TEST_F(CourierWithoutPlace, pitfall_82_a_full_history_is_as_it_was_too) {
+  const MessageId id = accept("me@a.example", {"you@c.example"});
+  queue::Delivery delivery = delivery_of(id, "c.example").value();
+  delivery.attempts = 20;
+  for (int i = 0; i < static_cast<int>(queue::kMaxAttemptsKept); ++i)
+    delivery.history.push_back({.at = delivery.arrived + i * 1s, .decision = "{}"});
+  ASSERT_TRUE(run(store_.memory().commit({queue::PutDelivery{delivery}})).has_value());
+  run(courier_.run(take_last()));
+  EXPECT_EQ(delivery_of(id, "c.example")->attempts, 20U);
+  EXPECT_EQ(record_of(id), queue::encode(delivery));
+}
+
+TEST_F(CourierWithoutPlace, pitfall_82_a_first_attempt_writes_nothing_and_is_still_the_first) {
+  const MessageId id = accept("me@a.example", {"you@c.example"});
+  ASSERT_TRUE(line_.claim({id, domain("c.example")}));
+  line_.remove_running({id, domain("c.example")}, queue::Ending::untried);
+  line_.add({id, domain("c.example")}, {clock_.utc_now()}, kIntake);
+  const std::string before = record_of(id);
+  run(courier_.run(take_last()));
+  EXPECT_THAT(journal_, ElementsAre("ask c.example"));
+  EXPECT_EQ(record_of(id), before);
+  end_others();
+  ASSERT_TRUE(step());
+  EXPECT_THAT(journal_, ElementsAre("ask c.example", "ask c.example", "relaxed: put c.example"));
+}
+
+TEST_F(CourierWithoutPlace, pitfall_82_the_last_attempt_is_still_owed) {
+  const MessageId id = accept("", {"you@c.example"});
+  queue::Delivery delivery = delivery_of(id, "c.example").value();
+  delivery.attempts = 1;
+  delivery.history.push_back({.at = delivery.arrived, .decision = "{}"});
+  ASSERT_TRUE(run(store_.memory().commit({queue::PutDelivery{delivery}})).has_value());
+  clock_.advance(retry_.give_up_after);
+  run(courier_.run(take_last()));
+  EXPECT_TRUE(has_message(id));
+  end_others();
+  EXPECT_EQ(run_due(), 2U) << "the attempt, then the end";
+  EXPECT_FALSE(has_message(id));
+  EXPECT_EQ(log_.count("status=deferred"), 1U);
+}
+
+TEST_F(CourierWithoutPlace, pitfall_82_a_note_that_cannot_be_taken_back_counts) {
+  const MessageId id = accept("me@a.example", {"you@c.example"});
+  resolver_.at_next_mx([&] { store_.memory().fail_writes(Errc::store_failed); });
+  run(courier_.run(take_last()));
+  store_.memory().heal();
+  const auto noted = delivery_of(id, "c.example");
+  EXPECT_EQ(noted->attempts, 1U);
+  EXPECT_EQ(log_.count("attempt that was not made is counted"), 1U);
+  end_others();
+  EXPECT_EQ(line_.next_due(), noted->next_attempt);
+}
+
+TEST_F(CourierWithoutPlace, pitfall_82_what_needs_no_connection_needs_no_place) {
+  const MessageId id = accept("", {"you@nowhere.example"});
+  run(courier_.run(take_last()));
+  EXPECT_FALSE(has_message(id));
+  EXPECT_EQ(log_.count("status=bounced"), 1U);
+}
+
 // Our own spool fails.
 
 TEST_F(CourierAttempt, an_attempt_that_cannot_be_noted_is_put_off) {

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -31,13 +32,17 @@ class JournalResolver final : public resolver::FakeResolver {
   boost::asio::awaitable<Result<resolver::Answer<resolver::MxRecord>>> mx(Domain name) override {
     journal_.push_back("ask " + name.str());
     if (const auto action = std::exchange(action_, nullptr)) action();
+    if (stalled_.contains(name)) return never<Result<resolver::Answer<resolver::MxRecord>>>();
     return FakeResolver::mx(std::move(name));
   }
+  /// MX lookups of this name do not end before their io_context does.
+  void stall(Domain name) { stalled_.insert(std::move(name)); }
   void at_next_mx(std::function<void()> action) { action_ = std::move(action); }
 
  private:
   std::vector<std::string>& journal_;
   std::function<void()> action_;
+  std::set<Domain> stalled_;
 };
 
 /// A context that trusts one authority made up here.

@@ -161,6 +161,32 @@ TEST_F(DispatcherTest, what_is_started_after_the_stop_is_left) {
   EXPECT_TRUE(has_message(id));
 }
 
+TEST_F(DispatcherTest, pitfall_82_names_whose_DNS_or_policy_host_never_answers_hold_up_nobody) {
+  for (int i = 0; i < 50; ++i) {
+    const std::string name = "stalled" + std::to_string(i) + ".example";
+    resolver_.add_mx(name, 10, "mx1." + name);
+    if (i % 2 == 0) resolver_.stall(domain(name));
+    if (i % 2 == 1) sts_.stall(name);
+    accept("", {"you@" + name});
+  }
+  resolver_.add_mx("fast.example", 10, "mx1.fast.example");
+  resolver_.add_a("mx1.fast.example", {"127.77.0.1"});
+  std::vector<MessageId> fast;
+  for (int i = 0; i < 20; ++i)
+    fast.push_back(accept("", {"you@fast.example"}));
+  start();
+  // Two may have connections, so that two more names are looked at in each fifth of a second.
+  for (int turn = 0; turn < 50; ++turn) {
+    clock_.advance(200ms);
+    dispatcher_.wake();
+    poll();
+  }
+  for (const MessageId& id : fast)
+    EXPECT_EQ(delivery_of(id, "fast.example")->attempts, 1U);
+  EXPECT_EQ(line_.load(domain("fast.example"))->running, 0U);
+  EXPECT_EQ(line_.depth().running, 50U) << "all of these are waiting at the same time";
+}
+
 TEST_F(DispatcherTest, stop_ends_the_loop_and_nothing_starts_any_more) {
   start();
   dispatcher_.stop();

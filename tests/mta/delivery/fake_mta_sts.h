@@ -3,11 +3,13 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "tests/mta/delivery/run.h"
 #include "tls/mta_sts.h"
 
 namespace fulmar::delivery {
@@ -43,11 +45,14 @@ class FakeMtaSts final : public tls::MtaSts {
   void set_fresh(std::string_view domain, tls::StsLookup lookup) {
     fresh_.insert_or_assign(Domain::parse(domain).value(), std::move(lookup));
   }
+  /// lookup() does not end before its io_context does.
+  void stall(std::string_view domain) { stalled_.insert(Domain::parse(domain).value()); }
   /// "lookup b.example", in the order they were asked.
   [[nodiscard]] const std::vector<std::string>& calls() const { return calls_; }
 
   boost::asio::awaitable<tls::StsLookup> lookup(Domain domain) override {
     calls_.push_back("lookup " + domain.str());
+    if (stalled_.contains(domain)) co_await never<bool>();
     co_return answer(known_, domain);
   }
   boost::asio::awaitable<tls::StsLookup> recheck(Domain domain) override {
@@ -77,6 +82,7 @@ class FakeMtaSts final : public tls::MtaSts {
 
   Lookups known_;
   Lookups fresh_;
+  std::set<Domain> stalled_;
   std::vector<std::string> calls_;
 };
 

@@ -81,6 +81,18 @@ TEST_F(WaitingLineTest, a_freed_slot_lets_the_next_one_in) {
   EXPECT_TRUE(line_.take(now_).has_value());
 }
 
+TEST_F(WaitingLineTest, whoever_gives_way_wakes_and_is_taken_again) {
+  const DeliveryKey key{message(), host("b.example")};
+  line_.add(key, {now_});
+  ASSERT_EQ(take(now_), key);
+  wakes_ = 0;
+  line_.give_way(key);
+  EXPECT_EQ(wakes_, 1);
+  ASSERT_EQ(take(now_), key);
+  EXPECT_TRUE(line_.begin(key));
+  EXPECT_EQ(wakes_, 1) << "to begin makes nothing due";
+}
+
 TEST_F(WaitingLineTest, siblings_are_the_deliveries_of_one_message) {
   const MessageId id = message();
   const DeliveryKey first{id, host("a.example")};

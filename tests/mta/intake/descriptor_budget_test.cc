@@ -14,8 +14,8 @@ struct Case {
 TEST(DescriptorBudget, pitfall_89_clients_get_what_the_others_leave) {
   const Case cases[] = {
       {.descriptors = 65'536, .wanted = 2'000, .want = 2'000},
-      {.descriptors = 4'200, .wanted = 2'000, .want = 2'000},
-      {.descriptors = 4'199, .wanted = 2'000, .want = 1'999},
+      {.descriptors = 5'700, .wanted = 2'000, .want = 2'000},
+      {.descriptors = 5'699, .wanted = 2'000, .want = 1'999},
       {.descriptors = 2'000, .wanted = 2'000, .want = 500},
       {.descriptors = 1'024, .wanted = 2'000, .want = 256},
       {.descriptors = 96, .wanted = 2'000, .want = 24},
