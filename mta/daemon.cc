@@ -115,7 +115,7 @@ Daemon::Started Daemon::open_spool() {
 }
 
 asio::awaitable<Daemon::Started> Daemon::recover() {
-  line_ = std::make_unique<delivery::WaitingLine>(scheduler_limits(), [this] {
+  line_ = std::make_unique<delivery::WaitingLine>(scheduler_limits(), clock_, [this] {
     if (dispatcher_) dispatcher_->wake();
   });
   const auto recovered = co_await store_->recover([this](const queue::Delivery& delivery) {
@@ -260,11 +260,17 @@ void Daemon::take_up(intake::AcceptedMessage accepted, const asio::any_io_execut
 }
 
 Daemon::Queued Daemon::schedule(const queue::Delivery& delivery) const {
+  const UtcTime now = clock_.utc_now();
+  if (queue::is_ahead_of(delivery, now)) {
+    queue::Delivery present = delivery;
+    queue::bring_to_present(present, now);
+    return schedule(present);
+  }
   // Whether its sender can be told is in the envelope; assuming so may wake the courier once too
   // early, no more.
   return {{delivery.message, delivery.destination},
           queue::times_of(delivery, config_.retry, config_.notify, queue::Notifiable::yes,
-                          started_at_, clock_.utc_now())};
+                          started_at_, now)};
 }
 
 void Daemon::start_work() {

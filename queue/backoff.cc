@@ -12,11 +12,18 @@ constexpr unsigned kJitterPercent = 10;
 
 constexpr std::chrono::hours kLongestPatience{1};
 
+/// A clock that is mended by less than this was not set back.
+constexpr std::chrono::milliseconds kMended{1000};
+
 UtcTime attempt_due(const Delivery& delivery, const conf::Retry& retry) {
   // A first attempt must not wait past the end of the delivery's time: only after it can the
   // delivery expire.
   if (delivery.attempts == 0) return std::min(delivery.next_attempt, expires_at(delivery, retry));
   return delivery.next_attempt;
+}
+
+UtcTime made_at(const Delivery& delivery) {
+  return delivery.history.empty() ? delivery.arrived : delivery.history.back().at;
 }
 
 bool tried_since(const Delivery& delivery, UtcTime when) {
@@ -129,6 +136,25 @@ UtcTime next_event_while_suspended(const Delivery& delivery, const conf::Retry& 
   if (delivery.held) return kNever;
   const UtcTime end = expires_at(delivery, retry);
   return std::min(end, notice_due(delivery, notify, sender).value_or(end));
+}
+
+void move_back(Delivery& record, std::chrono::milliseconds by) {
+  record.arrived -= by;
+  record.next_attempt -= by;
+  for (Attempt& attempt : record.history)
+    attempt.at -= by;
+  for (Recipient& recipient : record.recipients)
+    recipient.failing_since -= by;
+}
+
+bool is_ahead_of(const Delivery& record, UtcTime now) {
+  return made_at(record) > now + kMended;
+}
+
+void bring_to_present(Delivery& record, UtcTime now) {
+  if (!is_ahead_of(record, now)) return;
+  move_back(record, made_at(record) - now);
+  record.next_attempt = now;
 }
 
 }  // namespace fulmar::queue

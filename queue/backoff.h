@@ -66,4 +66,17 @@ enum class Room : std::uint8_t { yes, no };
 [[nodiscard]] UtcTime next_event_while_suspended(const Delivery& delivery, const conf::Retry& retry,
                                                  const conf::Notify& notify, Notifiable sender);
 
+// The wall clock was set back (pitfall 90). Times in the spool are told by the clock of when they
+// were written.
+
+/// All times of the record, so much earlier.
+void move_back(Delivery& record, std::chrono::milliseconds by);
+
+/// Whether the delivery was accepted or tried later than `now`: nobody knows how long it has
+/// waited. REQUIRES: the full record.
+[[nodiscard]] bool is_ahead_of(const Delivery& record, UtcTime now);
+
+/// Where that is so, the record becomes as if it had been just now, and is due at once.
+void bring_to_present(Delivery& record, UtcTime now);
+
 }  // namespace fulmar::queue

@@ -7,7 +7,9 @@
 #include <boost/multi_index/member.hpp>
 #include <boost/multi_index/ordered_index.hpp>
 #include <boost/multi_index_container.hpp>
+#include <cstdint>
 #include <iterator>
+#include <limits>
 #include <list>
 #include <set>
 #include <string_view>
@@ -32,6 +34,12 @@ constexpr std::size_t kMostWithoutRoom = 50;
 /// be kept gets a place as well.
 constexpr std::chrono::milliseconds kExpected = 200ms;
 constexpr std::chrono::milliseconds kExpectedAgain = 2s;
+/// As many times setting back is told apart; what comes then counts as one with the last.
+constexpr std::size_t kMostClocks = std::numeric_limits<std::uint16_t>::max();
+
+UtcTime later(UtcTime time, std::chrono::milliseconds by) {
+  return time == kNever ? kNever : time + by;
+}
 
 struct MailHostHash {
   std::size_t operator()(const MailHost& host) const noexcept {
@@ -86,8 +94,9 @@ struct Entry {
   MessageId message;
   Phase phase = Phase::queued;
   Origin origin = Origin::spool;
-  bool gave_way = false;  ///< When it was handed out last.
-  Times times;
+  bool gave_way = false;    ///< When it was handed out last.
+  std::uint16_t clock = 0;  ///< By which its record tells its times: an index.
+  Times times;              ///< By the clock that is never set back.
   Destination* destination = nullptr;
 
   [[nodiscard]] const Lane* lane() const { return destination->lane; }
@@ -138,6 +147,9 @@ struct Scheduler::State {
   explicit State(SchedulerLimits l) : limits(std::move(l)) {}
 
   SchedulerLimits limits;
+  /// The clock now, and those before it. Inside, all times are told by a clock that is never set
+  /// back: the wall clock and what it was set back by.
+  std::vector<SetBack> clocks{SetBack(0)};
   Entries entries;
   std::unordered_map<MailHost, Destination, MailHostHash> destinations;
   std::unordered_map<std::string, Lane> lanes;
@@ -149,6 +161,12 @@ struct Scheduler::State {
   std::size_t attempting = 0;
   std::size_t out_without_room = 0;
   Expectations expected;  ///< Some of those that are planning.
+
+  [[nodiscard]] UtcTime inside(UtcTime wall) const { return later(wall, clocks.back()); }
+  [[nodiscard]] Times inside(Times wall) const {
+    return {.attempt = inside(wall.attempt), .latest = inside(wall.latest)};
+  }
+  [[nodiscard]] UtcTime outside(UtcTime time) const { return later(time, -clocks.back()); }
 
   [[nodiscard]] auto& by_key() { return entries.get<ByKey>(); }
   [[nodiscard]] auto& by_turn() { return entries.get<ByTurn>(); }
@@ -174,8 +192,11 @@ struct Scheduler::State {
     FULMAR_CHECK(!find(key));
     if (!knows(key.message)) ++messages;
     Destination& destination = destination_of(key.destination);
-    const auto added = entries.insert(
-        {.message = key.message, .origin = origin, .times = times, .destination = &destination});
+    const auto added = entries.insert({.message = key.message,
+                                       .origin = origin,
+                                       .clock = static_cast<std::uint16_t>(clocks.size() - 1),
+                                       .times = times,
+                                       .destination = &destination});
     count(*added.first, +1);
     settle(*destination.lane);
     return entries.project<ByKey>(added.first);
@@ -394,15 +415,6 @@ struct Scheduler::State {
     join_ring(lane);
   }
 
-  /// Nobody is expected for longer than if it had been handed out now.
-  void heed_clock(UtcTime now) {
-    auto& by_entry = expected.get<ByEntry>();
-    for (auto each = by_entry.begin(); each != by_entry.end(); ++each) {
-      by_entry.modify(
-          each, [now](Expected& one) { one.until = std::min(one.until, now + kExpectedAgain); });
-    }
-  }
-
   void learn(const Entry& entry, Ending ending) {
     if (entry.phase == Phase::out_without_room) return;
     Lane& lane = *entry.destination->lane;
@@ -421,23 +433,24 @@ Scheduler::Scheduler(SchedulerLimits limits) : state_(std::make_unique<State>(st
 Scheduler::~Scheduler() = default;
 
 void Scheduler::add(const DeliveryKey& key, Times times, Origin origin) {
-  static_cast<void>(state_->insert(key, times, origin));
+  static_cast<void>(state_->insert(key, state_->inside(times), origin));
 }
 
 std::optional<Scheduler::Taken> Scheduler::add_and_take(const DeliveryKey& key, Times times,
                                                         Origin origin, UtcTime now) {
-  const Position added = state_->insert(key, times, origin);
-  Lane& lane = *added->destination->lane;
-  lane.pace.heed_clock(now);
-  const bool has_room = !lane.is_full() && state_->makes_room(now);
-  const bool is_next = lane.queued == 1 && times.attempt <= now && lane.pace.allows(now);
+  const UtcTime inside = state_->inside(now);
+  const Position added = state_->insert(key, state_->inside(times), origin);
+  const Lane& lane = *added->destination->lane;
+  const bool has_room = !lane.is_full() && state_->makes_room(inside);
+  const bool is_next = lane.queued == 1 && added->attempt() <= inside && lane.pace.allows(inside);
   if (!has_room || !is_next) return std::nullopt;
-  return state_->start(added, now);
+  return state_->start(added, inside);
 }
 
 std::optional<Scheduler::Taken> Scheduler::take(UtcTime now) {
-  auto taken = state_->take_by_turn(now);
-  return taken ? taken : state_->take_by_latest(now);
+  const UtcTime inside = state_->inside(now);
+  auto taken = state_->take_by_turn(inside);
+  return taken ? taken : state_->take_by_latest(inside);
 }
 
 bool Scheduler::begin(const DeliveryKey& key) {
@@ -461,7 +474,7 @@ void Scheduler::put_back(const DeliveryKey& key, Times times, Ending ending) {
   const auto position = state_->find(key);
   FULMAR_CHECK(position && (*position)->phase != Phase::queued);
   state_->learn(**position, ending);
-  state_->change(*position, Phase::queued, [times](Entry& entry) {
+  state_->change(*position, Phase::queued, [times = state_->inside(times)](Entry& entry) {
     entry.origin = Origin::spool;
     entry.gave_way = false;
     entry.times = times;
@@ -509,6 +522,7 @@ std::optional<UtcTime> Scheduler::next_due() const {
     const bool any = first != state_->by_latest().end() && first->phase == Phase::queued;
     if (any && first->latest() != kNever) consider(first->latest());
   }
+  if (earliest) earliest = state_->outside(*earliest);
   return earliest;
 }
 
@@ -529,29 +543,47 @@ void Scheduler::hasten(const std::function<bool(const MailHost&)>& meant, UtcTim
     if (meant(host)) destinations.insert(&destination);
   }
   std::set<Lane*> lanes;
-  std::vector<Position> later;
+  std::vector<Position> waiting;
+  const UtcTime inside = state_->inside(attempt);
   for (auto entry = state_->by_key().begin(); entry != state_->by_key().end(); ++entry) {
-    const bool waits = entry->phase == Phase::queued && entry->attempt() > attempt;
-    if (waits && destinations.contains(entry->destination)) later.push_back(entry);
+    const bool waits = entry->phase == Phase::queued && entry->attempt() > inside;
+    if (waits && destinations.contains(entry->destination)) waiting.push_back(entry);
   }
-  for (const Position position : later) {
-    state_->bring_forward(position, attempt);
+  for (const Position position : waiting) {
+    state_->bring_forward(position, inside);
     lanes.insert(position->destination->lane);
   }
   for (Lane* lane : lanes)
     state_->settle(*lane);
 }
 
-void Scheduler::heed_clock(UtcTime now) {
-  std::vector<Lane*> paced;
-  for (auto& [name, lane] : state_->lanes) {
-    if (lane.pace.is_limited()) paced.push_back(&lane);
+void Scheduler::set_back(std::chrono::milliseconds by) {
+  const SetBack now = clock() + by;
+  if (state_->clocks.size() > kMostClocks) {
+    state_->clocks.back() = now;
+  } else {
+    state_->clocks.push_back(now);
   }
-  for (Lane* lane : paced) {
-    lane->pace.heed_clock(now);
-    state_->settle(*lane);
-  }
-  state_->heed_clock(now);
+}
+
+SetBack Scheduler::clock() const {
+  return state_->clocks.back();
+}
+
+SetBack Scheduler::record_clock(const DeliveryKey& key) const {
+  const auto position = state_->find(key);
+  FULMAR_CHECK(position.has_value());
+  return state_->clocks[(*position)->clock];
+}
+
+void Scheduler::note_written(const DeliveryKey& key, SetBack clock) {
+  const auto position = state_->find(key);
+  FULMAR_CHECK(position.has_value());
+  FULMAR_CHECK(clock >= state_->clocks.front());
+  const auto until = std::ranges::upper_bound(state_->clocks, clock);
+  const auto index = static_cast<std::uint16_t>(until - state_->clocks.begin() - 1);
+  if ((*position)->clock == index) return;
+  state_->by_key().modify(*position, [index](Entry& entry) { entry.clock = index; });
 }
 
 std::vector<DeliveryKey> Scheduler::keys() const {

@@ -37,6 +37,10 @@ struct DeliveryKey {
 /// Later than anything that happens.
 inline constexpr UtcTime kNever = UtcTime::max();
 
+/// Which wall clock a time was told by: by how much, in all, it had been set back until then. Zero
+/// at the start.
+using SetBack = std::chrono::milliseconds;
+
 /// When a queued delivery wants to be handed out.
 struct Times {
   UtcTime attempt{};        ///< From then on, when there is room for an attempt.
@@ -127,8 +131,17 @@ class Scheduler {
   /// is earlier. Looks at every delivery once.
   void hasten(const std::function<bool(const MailHost&)>& meant, UtcTime attempt);
 
-  /// The clock was set back to `now`: a lane with a rate does not wait for what lies ahead of it.
-  void heed_clock(UtcTime now);
+  /// The wall clock was set back by so much; from now on the times that come in and go out are told
+  /// by the new one. Everything queued keeps its real delay, and lanes keep their rates (pitfall
+  /// 90).
+  void set_back(std::chrono::milliseconds by);
+  /// The clock as it is now.
+  [[nodiscard]] SetBack clock() const;
+  /// By which clock the delivery's record tells its times: that of add(), until it is written anew.
+  /// REQUIRES: it is here.
+  [[nodiscard]] SetBack record_clock(const DeliveryKey& key) const;
+  /// The record was written with times by `clock`. REQUIRES: it is here.
+  void note_written(const DeliveryKey& key, SetBack clock);
 
   /// When take() may next have something, if nothing is put back or added before; empty when only
   /// that can help.

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "mta/delivery/waiting_line.h"
+#include "queue/backoff.h"
 
 namespace fulmar::delivery {
 
@@ -16,13 +17,18 @@ class Claim {
   /// it is due again if the claim is dropped. `room`: what becomes of its room when it is removed.
   Claim(WaitingLine& line, queue::DeliveryKey key, UtcTime otherwise,
         WaitingLine::Room room = WaitingLine::Room::announced)
-      : line_(&line), key_(std::move(key)), otherwise_(otherwise), room_(room) {}
+      : line_(&line),
+        key_(std::move(key)),
+        clock_(line.record_clock(key_)),
+        otherwise_(otherwise),
+        room_(room) {}
   ~Claim() {
     if (line_ != nullptr) put_back({.attempt = otherwise_});
   }
   Claim(Claim&& other) noexcept
       : line_(std::exchange(other.line_, nullptr)),
         key_(std::move(other.key_)),
+        clock_(other.clock_),
         otherwise_(other.otherwise_),
         room_(other.room_) {}
   Claim& operator=(Claim&&) = delete;
@@ -31,6 +37,15 @@ class Claim {
 
   /// Before the first connection. False: there is no place, and the claim is to give_way().
   [[nodiscard]] bool begin() const { return line_->begin(key_); }
+
+  /// Brings what was read of the delivery to the clock as it is now: where that was set back since
+  /// the record was written, or since the last call, its times move with it (pitfall 90).
+  void heed_clock(queue::Delivery& record) {
+    const queue::SetBack now = line_->clock();
+    if (now != clock_) queue::move_back(record, now - std::exchange(clock_, now));
+  }
+  /// The spool has the record as heed_clock() left it.
+  void note_written() { line_->note_written(key_, clock_); }
 
   // Each ends the claim.
   void give_way() { std::exchange(line_, nullptr)->give_way(key_); }
@@ -45,6 +60,7 @@ class Claim {
  private:
   WaitingLine* line_;  // null once it is said what becomes of the delivery
   queue::DeliveryKey key_;
+  queue::SetBack clock_;  // by which the record tells its times that the holder has in hand
   UtcTime otherwise_;
   WaitingLine::Room room_;
 };

@@ -131,13 +131,17 @@ notice::NoticeRecipient as_notice(const queue::Recipient& recipient) {
 }  // namespace
 
 Courier::Courier(CourierParts parts, CourierSettings settings)
-    : parts_(std::move(parts)),
-      settings_(std::move(settings)),
-      bodies_(kBodyMemory),
-      since_(parts_.clock.utc_now()) {}
+    : parts_(std::move(parts)), settings_(std::move(settings)), bodies_(kBodyMemory) {
+  note_gap();
+}
 
 void Courier::note_gap() {
-  since_ = parts_.clock.utc_now();
+  // By a clock that is never set back.
+  since_ = parts_.clock.utc_now() + parts_.line.clock();
+}
+
+UtcTime Courier::since() const {
+  return since_.load() - parts_.line.clock();
 }
 
 asio::awaitable<void> Courier::run(queue::Scheduler::Taken taken) {
@@ -181,7 +185,9 @@ void Courier::unreadable(Claim claim, const Error& why) {
 }
 
 asio::awaitable<void> Courier::run_job(Job job) {
+  job.claim.heed_clock(job.delivery);
   const UtcTime now = parts_.clock.utc_now();
+  queue::bring_to_present(job.delivery, now);
   const queue::Notifiable sender = notifiable(job.message);
   const MailHost destination = job.claim.key().destination;
   const auto suspended = parts_.suspensions.find(destination, now);
@@ -189,10 +195,11 @@ asio::awaitable<void> Courier::run_job(Job job) {
     blame_suspension(job.delivery, *suspended);
     job.not_before = suspended->until;
   }
-  const queue::Due due = suspended ? queue::due_while_suspended(job.delivery, now, settings_.retry,
-                                                                settings_.notify, sender)
-                                   : queue::what_is_due(job.delivery, now, settings_.retry,
-                                                        settings_.notify, sender, job.room, since_);
+  const queue::Due due =
+      suspended
+          ? queue::due_while_suspended(job.delivery, now, settings_.retry, settings_.notify, sender)
+          : queue::what_is_due(job.delivery, now, settings_.retry, settings_.notify, sender,
+                               job.room, since());
   switch (due) {
     case queue::Due::nothing:
       if (suspended) {
@@ -217,11 +224,12 @@ asio::awaitable<void> Courier::run_job(Job job) {
 }
 
 queue::Times Courier::times_of(const queue::Delivery& delivery, queue::Notifiable sender) const {
-  return queue::times_of(delivery, settings_.retry, settings_.notify, sender, since_,
+  return queue::times_of(delivery, settings_.retry, settings_.notify, sender, since(),
                          parts_.clock.utc_now());
 }
 
 void Courier::give_back(Job& job) {
+  job.claim.heed_clock(job.delivery);
   job.claim.put_back(times_of(job.delivery, notifiable(job.message)), job.ending);
 }
 
@@ -252,7 +260,10 @@ asio::awaitable<bool> Courier::note_attempt(Job& job) {
   queue::Batch planned{queue::PutDelivery{job.delivery}};
   const auto noted = co_await parts_.store.commit_relaxed(std::move(planned));
   job.noted = noted.has_value();
-  if (noted) co_return true;
+  if (noted) {
+    job.claim.note_written();
+    co_return true;
+  }
   log_error("attempt put off: the spool cannot be written",
             {{"id", job.id().str()}, {"reason", noted.error().detail}});
   if (noted.error().code != Errc::cancelled) {
@@ -284,6 +295,7 @@ asio::awaitable<void> Courier::attempt(Job job) {
   job.ending = result.ending;
   log_results(job, result, std::min(counted.due, started));
   // An attempt may take longer than its interval: the wait counts from its end.
+  job.claim.heed_clock(job.delivery);
   const UtcTime ended = parts_.clock.utc_now();
   job.delivery.next_attempt =
       std::max(job.delivery.next_attempt,
@@ -304,6 +316,7 @@ asio::awaitable<void> Courier::give_way(Job job, queue::Times otherwise) {
       if (stored.error().code != Errc::cancelled) job.claim.put_back(otherwise);
       co_return;
     }
+    job.claim.note_written();
   }
   job.claim.give_way();
 }
@@ -419,6 +432,7 @@ asio::awaitable<void> Courier::settle(Job job, std::vector<notice::NoticeRecipie
               {{"id", job.id().str()}});
   }
   if (!done) {
+    job.claim.note_written();
     give_back(job);
     co_return;
   }
@@ -442,6 +456,7 @@ asio::awaitable<void> Courier::announce_delay(Job job) {
   queue::Batch batch{queue::PutDelivery{job.delivery}};
   if (notice) std::ranges::move(notice->operations, std::back_inserter(batch));
   const bool stored = co_await commit(job.id(), std::move(batch), Durability::synced);
+  if (stored) job.claim.note_written();
   if (stored && notice) {
     parts_.metrics.notices_sent.add();
     maillog(NoticeEvent{.original = job.id(), .notice = notice->message.id, .kind = "delayed"});

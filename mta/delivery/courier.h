@@ -95,6 +95,7 @@ class Courier {
   void finish(Job job);
   void remove_rest(const queue::Message& message);
   void give_back(Job& job);
+  [[nodiscard]] UtcTime since() const;
   [[nodiscard]] queue::Times times_of(const queue::Delivery& delivery,
                                       queue::Notifiable sender) const;
   using Edit = bool (*)(queue::Delivery& delivery, UtcTime now);
@@ -106,7 +107,7 @@ class Courier {
   CourierParts parts_;
   CourierSettings settings_;
   Budget bodies_;               // read back whole, and held in memory
-  std::atomic<UtcTime> since_;  // nobody could be served before
+  std::atomic<UtcTime> since_;  // nobody could be served before; see note_gap()
 };
 
 }  // namespace fulmar::delivery

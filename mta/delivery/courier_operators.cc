@@ -12,19 +12,20 @@ using queue::DeliveryKey;
 
 /// The record as `edit` makes it, unless that finds nothing to change.
 asio::awaitable<Result<Changed>> Courier::rewrite(DeliveryKey key, Edit edit) {
-  const UtcTime now = parts_.clock.utc_now();
-  Claim claim(parts_.line, key, now);
+  Claim claim(parts_.line, key, parts_.clock.utc_now());
   static_cast<void>(parts_.first_copies.take(key));  // what is put back is read again
   auto delivery = co_await parts_.store.read_delivery(key.message, key.destination);
   // One that cannot be read goes back into the line, where it is found out what to do with it.
   if (!delivery && delivery.error().code != Errc::store_failed) co_return Changed::no;
   if (!delivery) co_return fail(delivery.error());
-  queue::Delivery edited = *delivery;
-  const Changed changed = edit(edited, now) ? Changed::yes : Changed::no;
+  queue::Delivery edited = *std::move(delivery);
+  claim.heed_clock(edited);
+  const Changed changed = edit(edited, parts_.clock.utc_now()) ? Changed::yes : Changed::no;
   if (changed == Changed::yes) {
     queue::Batch batch{queue::PutDelivery{edited}};
     const auto stored = co_await parts_.store.commit(std::move(batch));
     if (!stored) co_return fail(stored.error());
+    claim.note_written();
   }
   // Whether its sender can be told is in the envelope; at worst this wakes once too early.
   claim.put_back(times_of(edited, queue::Notifiable::yes));
@@ -72,6 +73,7 @@ asio::awaitable<Result<Changed>> Courier::bounce(DeliveryKey key, std::string re
                     .exposure = recipient.exposure});
   }
   Job job{std::move(claim), *std::move(message), *std::move(delivery)};
+  job.claim.heed_clock(job.delivery);
   co_await end(std::move(job), std::move(told));
   co_return Changed::yes;
 }

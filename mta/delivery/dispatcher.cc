@@ -19,9 +19,9 @@ namespace {
 /// stepped clock from turning into a long sleep (pitfall 90).
 constexpr milliseconds kLongestPause{60'000};
 
-/// By how much the wall clock must have run ahead of the steady one to count as a gap.
+/// By how much the wall clock must have run ahead of the steady one to count as a gap; and how much
+/// setting back is worth a line in the log. The line notices that for itself.
 constexpr milliseconds kGap{60'000};
-constexpr milliseconds kSetBack{1'000};
 
 }  // namespace
 
@@ -54,18 +54,21 @@ asio::awaitable<bool> Dispatcher::join(milliseconds limit) {
   return tasks_.join(limit);
 }
 
-/// The machine was asleep, or its clock was set forward.
+/// The machine was asleep, or its clock was set.
 void Dispatcher::heed_gap() {
   const UtcTime wall = clock_.utc_now();
   const SteadyTime steady = clock_.steady_now();
   const auto ahead = (wall - last_wall_) - (steady - last_steady_);
   last_wall_ = wall;
   last_steady_ = steady;
-  if (ahead < -kSetBack) line_.heed_clock(wall);
+  const auto seconds = std::chrono::round<std::chrono::seconds>(ahead).count();
+  if (ahead < -kGap) {
+    log_warn("the clock was set back: what waits keeps its real delay",
+             {{"seconds", std::to_string(-seconds)}});
+  }
   if (ahead < kGap) return;
   log_warn("the clock is ahead of the time that went by: mail that expired is tried once more",
-           {{"seconds",
-             std::to_string(std::chrono::duration_cast<std::chrono::seconds>(ahead).count())}});
+           {{"seconds", std::to_string(seconds)}});
   courier_.note_gap();
 }
 

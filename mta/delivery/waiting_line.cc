@@ -1,16 +1,46 @@
 #include "mta/delivery/waiting_line.h"
 
+#include <algorithm>
+#include <chrono>
+
 namespace fulmar::delivery {
 
 using queue::DeliveryKey;
 using queue::Ending;
 
-WaitingLine::WaitingLine(queue::SchedulerLimits limits, std::function<void()> wake)
-    : scheduler_(std::move(limits)), wake_(std::move(wake)) {}
+namespace {
+
+/// What NTP mends by and by, and what passes between looking at one clock and at the other.
+constexpr std::chrono::milliseconds kMended{1000};
+
+UtcTime::duration ahead_of_steady(const Clock& clock) {
+  const auto steady = clock.steady_now().time_since_epoch();
+  return clock.utc_now().time_since_epoch() - std::chrono::floor<UtcTime::duration>(steady);
+}
+
+}  // namespace
+
+WaitingLine::WaitingLine(queue::SchedulerLimits limits, Clock& clock, std::function<void()> wake)
+    : clock_(clock),
+      scheduler_(std::move(limits)),
+      ahead_(ahead_of_steady(clock)),
+      wake_(std::move(wake)) {}
+
+/// Under the lock, before any time is taken in or given out.
+void WaitingLine::heed_clock() {
+  const auto ahead = ahead_of_steady(clock_);
+  if (ahead < ahead_ - kMended) {
+    scheduler_.set_back(ahead_ - ahead);
+    ahead_ = ahead;
+  }
+  // Mail does not wait for what the machine slept through.
+  ahead_ = std::max(ahead_, ahead);
+}
 
 void WaitingLine::add(const DeliveryKey& key, queue::Times times, queue::Origin origin) {
   {
     const std::lock_guard lock(mutex_);
+    heed_clock();
     scheduler_.add(key, times, origin);
   }
   wake_();
@@ -22,6 +52,7 @@ std::optional<queue::Scheduler::Taken> WaitingLine::add_and_take(const DeliveryK
                                                                  UtcTime now) {
   {
     const std::lock_guard lock(mutex_);
+    heed_clock();
     auto taken = scheduler_.add_and_take(key, times, origin, now);
     if (taken) return taken;
   }
@@ -31,11 +62,13 @@ std::optional<queue::Scheduler::Taken> WaitingLine::add_and_take(const DeliveryK
 
 std::optional<queue::Scheduler::Taken> WaitingLine::take(UtcTime now) {
   const std::lock_guard lock(mutex_);
+  heed_clock();
   return scheduler_.take(now);
 }
 
-std::optional<UtcTime> WaitingLine::next_due() const {
+std::optional<UtcTime> WaitingLine::next_due() {
   const std::lock_guard lock(mutex_);
+  heed_clock();
   return scheduler_.next_due();
 }
 
@@ -55,6 +88,7 @@ void WaitingLine::give_way(const DeliveryKey& key) {
 void WaitingLine::put_back(const DeliveryKey& key, queue::Times times, Ending ending) {
   {
     const std::lock_guard lock(mutex_);
+    heed_clock();
     scheduler_.put_back(key, times, ending);
   }
   wake_();
@@ -100,14 +134,26 @@ bool WaitingLine::claim(const DeliveryKey& key) {
 void WaitingLine::hasten(const std::function<bool(const MailHost&)>& meant, UtcTime attempt) {
   {
     const std::lock_guard lock(mutex_);
+    heed_clock();
     scheduler_.hasten(meant, attempt);
   }
   wake_();
 }
 
-void WaitingLine::heed_clock(UtcTime now) {
+queue::SetBack WaitingLine::clock() {
   const std::lock_guard lock(mutex_);
-  scheduler_.heed_clock(now);
+  heed_clock();
+  return scheduler_.clock();
+}
+
+queue::SetBack WaitingLine::record_clock(const DeliveryKey& key) {
+  const std::lock_guard lock(mutex_);
+  return scheduler_.record_clock(key);
+}
+
+void WaitingLine::note_written(const DeliveryKey& key, queue::SetBack clock) {
+  const std::lock_guard lock(mutex_);
+  scheduler_.note_written(key, clock);
 }
 
 std::vector<DeliveryKey> WaitingLine::keys() const {

@@ -19,8 +19,9 @@ namespace fulmar::delivery {
 class WaitingLine {
  public:
   /// `wake` is called, on the caller's thread, whenever something may have become due earlier than
-  /// before. It must not call back into the line.
-  WaitingLine(queue::SchedulerLimits limits, std::function<void()> wake);
+  /// before. It must not call back into the line. `clock` must outlive the line, which goes by it
+  /// for one thing only: that the wall clock was set back is noticed before anything else happens.
+  WaitingLine(queue::SchedulerLimits limits, Clock& clock, std::function<void()> wake);
 
   /// A delivery that is in the spool since just now, or since before the start.
   void add(const queue::DeliveryKey& key, queue::Times times,
@@ -33,7 +34,7 @@ class WaitingLine {
                                                                     UtcTime now);
 
   [[nodiscard]] std::optional<queue::Scheduler::Taken> take(UtcTime now);
-  [[nodiscard]] std::optional<UtcTime> next_due() const;
+  [[nodiscard]] std::optional<UtcTime> next_due();
 
   /// Before a running delivery's first connection; false when there is no place for it, and it is
   /// to give_way(): queue::Scheduler::begin().
@@ -70,8 +71,14 @@ class WaitingLine {
   /// Lets what is queued for the destinations that are meant be attempted at `attempt`, where that
   /// is earlier.
   void hasten(const std::function<bool(const MailHost&)>& meant, UtcTime attempt);
-  /// The clock was set back to `now`.
-  void heed_clock(UtcTime now);
+
+  // Whoever holds a delivery's record compares these (mta/delivery/claim.h).
+
+  /// The wall clock as it is now.
+  [[nodiscard]] queue::SetBack clock();
+  /// By which one the delivery's record in the spool tells its times.
+  [[nodiscard]] queue::SetBack record_clock(const queue::DeliveryKey& key);
+  void note_written(const queue::DeliveryKey& key, queue::SetBack clock);
 
   /// Every delivery alive, by message, oldest first.
   [[nodiscard]] std::vector<queue::DeliveryKey> keys() const;
@@ -86,10 +93,13 @@ class WaitingLine {
   [[nodiscard]] std::optional<queue::Scheduler::Load> load(const MailHost& destination) const;
 
  private:
+  void heed_clock();
   [[nodiscard]] Siblings siblings_now(const queue::DeliveryKey& key) const;
 
+  Clock& clock_;
   mutable std::mutex mutex_;
   queue::Scheduler scheduler_;
+  UtcTime::duration ahead_;  ///< The wall clock of the steady one, when it was last set or mended.
   std::unordered_set<MessageId> pinned_;
   std::function<void()> wake_;
 };

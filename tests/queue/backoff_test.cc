@@ -353,6 +353,46 @@ TEST(Backoff, redteam_26_without_room_nothing_is_handed_out_in_vain) {
   }
 }
 
+TEST(Backoff, pitfall_90_a_record_moves_with_the_clock_as_a_whole) {
+  Delivery delivery = deferred();
+  delivery.history = {{kArrived, "{}"}, {kArrived + 1min, "{}"}};
+  Delivery moved = delivery;
+  move_back(moved, 2h);
+  EXPECT_EQ(moved.arrived, kArrived - 2h);
+  EXPECT_EQ(moved.next_attempt, delivery.next_attempt - 2h);
+  EXPECT_EQ(moved.history[1].at, kArrived + 1min - 2h);
+  EXPECT_EQ(moved.recipients[0].failing_since, kArrived - 2h);
+  EXPECT_EQ(expires_at(moved, kRetry), expires_at(delivery, kRetry) - 2h);
+  move_back(moved, -2h);
+  EXPECT_EQ(moved, delivery);
+}
+
+TEST(Backoff, pitfall_90_a_record_from_the_future_is_due_now) {
+  Delivery tried = deferred();
+  tried.attempts = 2;
+  tried.history = {{kArrived, "{}"}, {kArrived + 3h, "{}"}};
+  tried.next_attempt = kArrived + 3h + 10min;
+  Delivery fresh = deferred();
+  fresh.attempts = 0;
+  fresh.next_attempt = kArrived;
+  struct Case {
+    Delivery record;
+    UtcTime made;
+  };
+  for (const auto& [record, made] : {Case{tried, kArrived + 3h}, Case{fresh, kArrived}}) {
+    Delivery same = record;
+    bring_to_present(same, made - 1s);
+    EXPECT_EQ(same, record) << "clocks are mended by a little all the time";
+    const UtcTime now = made - 2h;
+    Delivery moved = record;
+    bring_to_present(moved, now);
+    EXPECT_EQ(moved.arrived, record.arrived - 2h);
+    EXPECT_EQ(what_is_due(moved, now, kRetry, kNotify, Notifiable::yes, Room::yes, now),
+              Due::attempt);
+    EXPECT_FALSE(is_ahead_of(moved, now));
+  }
+}
+
 // What operators want.
 
 TEST(Backoff, for_a_held_delivery_nothing_is_ever_due) {

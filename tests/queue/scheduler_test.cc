@@ -413,7 +413,7 @@ TEST(Scheduler, redteam_29_pitfall_90_a_clock_set_back_does_not_stop_a_paced_lan
   ASSERT_EQ(take_all(scheduler, kStart).size(), 2U);
   end(scheduler, key(2, "b.example"));  // its lane is remembered for its pace alone
   const UtcTime back = kStart - 2h;
-  scheduler.heed_clock(back);
+  scheduler.set_back(2h);
   scheduler.add(key(3, "a.example"), {back});
   scheduler.add(key(4, "b.example"), {back});
   EXPECT_EQ(take_all(scheduler, back + 100ms).size(), 2U);
@@ -691,6 +691,45 @@ TEST(Scheduler, pitfall_90_a_clock_set_back_loses_nothing) {
   EXPECT_EQ(take(scheduler, kStart - 2h), std::nullopt);
   EXPECT_EQ(scheduler.next_due(), kStart);
   EXPECT_EQ(take(scheduler, kStart), key(2, "b.example"));
+}
+
+TEST(Scheduler, pitfall_90_what_waits_keeps_its_real_delay_when_the_clock_is_set_back) {
+  Scheduler scheduler(limits(4, 2));
+  scheduler.add(key(1, "a.example"), {kStart + 1min});
+  scheduler.add(key(2, "b.example"), {.attempt = kNever, .latest = kStart + 2min});
+  scheduler.add(key(3, "c.example"), {kNever});
+  scheduler.set_back(2h);
+  const UtcTime back = kStart - 2h;
+  scheduler.add(key(4, "d.example"), {back + 3min});
+  EXPECT_EQ(scheduler.next_due(), back + 1min);
+  EXPECT_EQ(take(scheduler, back + 1min - 1ms), std::nullopt);
+  EXPECT_EQ(take(scheduler, back + 1min), key(1, "a.example"));
+  const auto at_the_latest = scheduler.take(back + 2min);
+  ASSERT_TRUE(at_the_latest);
+  EXPECT_EQ(at_the_latest->key, key(2, "b.example"));
+  EXPECT_EQ(take(scheduler, back + 3min - 1ms), std::nullopt);
+  EXPECT_EQ(take(scheduler, back + 3min), key(4, "d.example"));
+  EXPECT_EQ(scheduler.next_due(), kNever);
+  scheduler.put_back(key(1, "a.example"), {back + 8min}, Ending::answered);
+  EXPECT_EQ(scheduler.next_due(), back + 8min);
+  scheduler.hasten([](const MailHost&) { return true; }, back + 5min);
+  EXPECT_EQ(scheduler.next_due(), back + 5min);
+}
+
+TEST(Scheduler, pitfall_90_it_knows_by_which_clock_each_record_was_written) {
+  Scheduler scheduler(limits(4, 2));
+  scheduler.add(key(1, "a.example"), {kStart});
+  EXPECT_EQ(scheduler.record_clock(key(1, "a.example")), 0ms);
+  scheduler.set_back(2h);
+  scheduler.add(key(2, "a.example"), {kStart});
+  scheduler.set_back(5s);
+  EXPECT_EQ(scheduler.clock(), 2h + 5s);
+  EXPECT_EQ(scheduler.record_clock(key(1, "a.example")), 0ms);
+  EXPECT_EQ(scheduler.record_clock(key(2, "a.example")), 2h);
+  scheduler.note_written(key(1, "a.example"), 2h);
+  EXPECT_EQ(scheduler.record_clock(key(1, "a.example")), 2h) << "while it was set back once more";
+  scheduler.note_written(key(1, "a.example"), scheduler.clock());
+  EXPECT_EQ(scheduler.record_clock(key(1, "a.example")), 2h + 5s);
 }
 
 /// Runs deliveries in simulated time: each takes as long as its destination does.

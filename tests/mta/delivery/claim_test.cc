@@ -5,6 +5,8 @@
 
 #include <stdexcept>
 
+#include "tests/fakes/fake_clock.h"
+
 namespace fulmar::delivery {
 namespace {
 
@@ -19,7 +21,8 @@ class ClaimTest : public ::testing::Test {
 
   const UtcTime now_{1'000'000ms};
   const queue::DeliveryKey key_{MessageId(), MailHost(Domain::parse("b.example").value())};
-  WaitingLine line_{{.total = 1}, [] {}};
+  fakes::FakeClock clock_;
+  WaitingLine line_{{.total = 1}, clock_, [] {}};
 };
 
 TEST_F(ClaimTest, dropped_it_goes_back_into_the_line) {
@@ -36,6 +39,32 @@ TEST_F(ClaimTest, an_exception_loses_no_slot) {
       },
       std::runtime_error);
   EXPECT_EQ(line_.next_due(), now_ + 5min);
+}
+
+TEST_F(ClaimTest, pitfall_90_a_record_moves_once_for_each_time_the_clock_is_set_back) {
+  queue::Delivery stored;
+  stored.arrived = clock_.utc_now();
+  for (const bool written : {false, true, true}) {
+    const UtcTime arrived = stored.arrived;
+    clock_.set_forward(-2h);
+    {
+      Claim claim(line_, key_, now_);
+      queue::Delivery record = stored;
+      claim.heed_clock(record);
+      claim.heed_clock(record);
+      EXPECT_EQ(record.arrived, clock_.utc_now());
+      clock_.set_forward(-1h);
+      claim.heed_clock(record);
+      EXPECT_EQ(record.arrived, clock_.utc_now());
+      if (written) {
+        claim.note_written();
+        stored = record;
+      } else {
+        EXPECT_EQ(stored.arrived, arrived);
+      }
+    }
+    EXPECT_TRUE(line_.claim(key_));
+  }
 }
 
 TEST_F(ClaimTest, put_back_is_the_last_word) {

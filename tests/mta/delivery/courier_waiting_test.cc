@@ -51,6 +51,90 @@ class CourierWaiting : public CourierWorld {
   std::size_t steps_ = 0;
 };
 
+// Clocks that are set.
+
+TEST_F(CourierWaiting, pitfall_90_a_clock_set_back_delays_neither_attempts_nor_notices_nor_expiry) {
+  const MessageId id = accept("me@a.example", {"you@slow.example"});
+  for (const auto step : {2h, 1h, 2h, 48h, 2h}) {
+    pass(1h - 1s);
+    const auto waits = *line_.next_due() - clock_.utc_now();
+    clock_.set_forward(-step);
+    EXPECT_EQ(*line_.next_due() - clock_.utc_now(), waits);
+    pass(1s);
+  }
+  EXPECT_EQ(metrics_.notices_sent.value(), 1U) << "of delay, after four hours";
+  pass(115h - 1s);
+  EXPECT_TRUE(has_message(id));
+  EXPECT_EQ(metrics_.recipients_bounced.value(), 0U);
+  EXPECT_GE(asked("slow.example"), 30U);
+  EXPECT_LE(asked("slow.example"), 45U);
+  pass(2s);
+  EXPECT_FALSE(has_message(id));
+  EXPECT_EQ(metrics_.recipients_bounced.value(), 1U);
+}
+
+TEST_F(CourierWaiting, pitfall_90_a_clock_set_back_during_an_attempt_does_not_put_off_the_next) {
+  const MessageId id = accept("", {"you@slow.example"});
+  resolver_.at_next_mx([&] { clock_.set_forward(-2h); });
+  ASSERT_TRUE(step());
+  const auto first = *line_.next_due() - clock_.utc_now();
+  EXPECT_GE(first, 270s);
+  EXPECT_LE(first, 330s);
+  pass(330s);
+  EXPECT_EQ(asked("slow.example"), 2U);
+  EXPECT_EQ(delivery_of(id, "slow.example")->arrived, clock_.utc_now() - 330s);
+  pass(5 * 24h - 330s - 1s);
+  EXPECT_TRUE(has_message(id));
+  pass(2s);
+  EXPECT_FALSE(has_message(id));
+}
+
+TEST_F(CourierWaiting, pitfall_90_what_was_read_in_vain_is_not_moved_twice) {
+  const MessageId id = accept("", {"you@slow.example"});
+  const queue::DeliveryKey key{id, domain("slow.example")};
+  ASSERT_TRUE(step());
+  pass(4min);
+  clock_.set_forward(-2h);
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_TRUE(line_.claim(key));
+    run(courier_.run({.key = key, .has_room = true}));
+  }
+  EXPECT_EQ(asked("slow.example"), 1U);
+  EXPECT_GE(*line_.next_due() - clock_.utc_now(), 30s);
+  EXPECT_LE(*line_.next_due() - clock_.utc_now(), 90s);
+  ASSERT_TRUE(line_.claim(key));
+  ASSERT_TRUE(run(courier_.hold(key)).has_value());
+  ASSERT_TRUE(line_.claim(key));
+  ASSERT_TRUE(run(courier_.release(key)).has_value());
+  EXPECT_EQ(delivery_of(id, "slow.example")->arrived, clock_.utc_now() - 4min);
+  pass(5 * 24h - 4min - 1s);
+  EXPECT_TRUE(has_message(id));
+  pass(2s);
+  EXPECT_FALSE(has_message(id));
+}
+
+TEST_F(CourierWaiting, pitfall_90_a_record_from_the_future_is_tried_now_and_then_as_ever) {
+  // Accepted, or tried, before a stop during which the clock was set back.
+  for (const bool tried : {false, true}) {
+    const std::size_t before = asked("slow.example");
+    clock_.set_forward(2h);
+    const MessageId id = accept("", {"you@slow.example"});
+    if (tried) {
+      ASSERT_TRUE(step());
+    }
+    const queue::DeliveryKey key{id, domain("slow.example")};
+    ASSERT_TRUE(line_.claim(key));
+    line_.remove_running(key, queue::Ending::untried);
+    clock_.set_forward(-2h);
+    line_.add(key, {clock_.utc_now()});
+    EXPECT_EQ(run_due(), 1U);
+    EXPECT_EQ(asked("slow.example"), before + (tried ? 2 : 1));
+    EXPECT_EQ(delivery_of(id, "slow.example")->arrived, clock_.utc_now());
+    ASSERT_TRUE(line_.claim(key));
+    line_.remove_running(key, queue::Ending::untried);
+  }
+}
+
 // Notices of delay.
 
 TEST_F(CourierWaiting, an_ordinary_delay_is_announced_once_after_four_hours) {

@@ -150,7 +150,7 @@ class CourierWorld : public ::testing::Test {
                     .metrics = metrics_},
                    {.own_name = domain("relay.example"),
                     .allow_networks = {Network::parse("127.77.0.0/16").value()}}};
-  WaitingLine line_{{.total = 2}, [] {}};
+  WaitingLine line_{{.total = 2}, clock_, [] {}};
   FirstCopies first_copies_{clock_};
   UnreachableAddresses unreachable_{retry_.intervals.front() / 2, clock_};
   Suspensions suspensions_{store_};

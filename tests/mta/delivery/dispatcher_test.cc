@@ -7,6 +7,7 @@
 #include <boost/asio/executor_work_guard.hpp>
 
 #include "tests/mta/delivery/courier_world.h"
+#include "tests/mta/intake/log_lines.h"
 
 namespace fulmar::delivery {
 namespace {
@@ -40,6 +41,7 @@ class DispatcherTest : public CourierWorld {
     return static_cast<std::size_t>(std::ranges::count(journal_, "ask " + name));
   }
 
+  intake::LogLines log_;
   asio::io_context context_of_loop_;
   std::size_t started_ = 0;
   std::function<void()> on_start_ = [] {};
@@ -70,6 +72,41 @@ TEST_F(DispatcherTest, pitfall_90_what_expires_by_a_jump_of_the_clock_gets_its_l
   ASSERT_TRUE(line_.claim(waiting));
   run(courier_.run({.key = waiting, .has_room = false}));
   EXPECT_TRUE(has_message(other)) << "there was no room in this moment only";
+}
+
+TEST_F(DispatcherTest, pitfall_90_a_clock_set_back_by_two_hours_makes_nothing_late) {
+  accept("", {"you@b.example"});
+  start();
+  ASSERT_EQ(asked("b.example"), 1U);
+  clock_.advance(4min);  // its next attempt is due in a minute, give or take half of one
+  clock_.set_forward(-2h);
+  dispatcher_.wake();
+  poll();
+  EXPECT_EQ(asked("b.example"), 1U);
+  clock_.advance(90s);
+  dispatcher_.wake();
+  poll();
+  EXPECT_EQ(asked("b.example"), 2U);
+  EXPECT_EQ(log_.count("the clock was set back"), 1U);
+  EXPECT_EQ(log_.count("seconds=7200"), 1U);
+}
+
+TEST_F(DispatcherTest, pitfall_90_a_jump_below_the_lifetime_bounces_nothing) {
+  std::vector<MessageId> messages;
+  for (int i = 0; i < 20; ++i)
+    messages.push_back(accept("", {i % 2 == 0 ? "you@b.example" : "you@c.example"}));
+  start();
+  for (const auto jump : {1h, 48h}) {
+    clock_.set_forward(jump);
+    for (int i = 0; i < 20; ++i) {
+      dispatcher_.wake();
+      poll();
+    }
+  }
+  EXPECT_EQ(asked("b.example") + asked("c.example"), 60U) << "each is tried at once";
+  for (const MessageId& id : messages)
+    EXPECT_TRUE(has_message(id));
+  EXPECT_EQ(metrics_.recipients_bounced.value(), 0U);
 }
 
 TEST_F(DispatcherTest, starts_what_is_due_and_leaves_the_rest) {

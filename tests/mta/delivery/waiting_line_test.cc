@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "base/random.h"
+#include "tests/fakes/fake_clock.h"
 
 namespace fulmar::delivery {
 namespace {
@@ -32,7 +33,8 @@ class WaitingLineTest : public ::testing::Test {
   std::unique_ptr<Random> random_ = make_seeded_random(3);
   UtcTime now_{1'000'000ms};
   int wakes_ = 0;
-  WaitingLine line_{queue::SchedulerLimits{.total = 4}, [this] { ++wakes_; }};
+  fakes::FakeClock clock_;
+  WaitingLine line_{queue::SchedulerLimits{.total = 4}, clock_, [this] { ++wakes_; }};
 };
 
 TEST_F(WaitingLineTest, gives_what_is_due_once) {
@@ -43,6 +45,39 @@ TEST_F(WaitingLineTest, gives_what_is_due_once) {
   EXPECT_EQ(take(now_ + 5s), key);
   EXPECT_EQ(take(now_ + 5s), std::nullopt);
   EXPECT_EQ(line_.next_due(), std::nullopt);
+}
+
+TEST_F(WaitingLineTest, pitfall_90_it_notices_by_itself_that_the_clock_was_set_back) {
+  const UtcTime now = clock_.utc_now();
+  const DeliveryKey before{message(), host("b.example")};
+  const DeliveryKey after{message(), host("c.example")};
+  line_.add(before, {now + 5min});
+  clock_.set_forward(-2h);
+  // What is added first already counts by the new clock.
+  line_.add(after, {now - 2h + 5min});
+  EXPECT_EQ(line_.record_clock(before), 0ms);
+  EXPECT_EQ(line_.record_clock(after), 2h);
+  EXPECT_EQ(take(now - 2h + 5min - 1ms), std::nullopt);
+  EXPECT_NE(take(now - 2h + 5min), std::nullopt);
+  EXPECT_NE(take(now - 2h + 5min), std::nullopt);
+}
+
+TEST_F(WaitingLineTest, pitfall_90_small_corrections_of_the_clock_add_up) {
+  const UtcTime now = clock_.utc_now();
+  line_.add({message(), host("b.example")}, {now + 5min});
+  for (int i = 0; i < 10; ++i) {
+    clock_.set_forward(-400ms);
+    EXPECT_LE(*line_.next_due(), clock_.utc_now() + 5min + 1s);
+  }
+  EXPECT_GE(*line_.next_due(), clock_.utc_now() + 5min - 1s);
+}
+
+TEST_F(WaitingLineTest, pitfall_90_a_clock_set_forward_moves_nothing) {
+  const UtcTime now = clock_.utc_now();
+  line_.add({message(), host("b.example")}, {now + 5min});
+  clock_.set_forward(2h);
+  EXPECT_EQ(line_.next_due(), now + 5min);
+  EXPECT_EQ(line_.clock(), 0ms);
 }
 
 TEST_F(WaitingLineTest, whatever_may_become_due_wakes) {
