@@ -203,6 +203,7 @@ Daemon::Started Daemon::open_sockets() {
                                                          .mta_sts = engine_->mta_sts(),
                                                          .clock = clock_,
                                                          .metrics = metrics_,
+                                                         .memory_mark = memory_mark_,
                                                          .dnssec = *dnssec_,
                                                          .hostname = config_.hostname.str(),
                                                          .started = started_at_});
@@ -210,6 +211,7 @@ Daemon::Started Daemon::open_sockets() {
       intake::IntakeParts{
           .store = *store_,
           .memory = body_memory_,
+          .memory_mark = memory_mark_,
           .clock = clock_,
           .random = *random_,
           .metrics = metrics_,

@@ -73,6 +73,7 @@ class Daemon {
   std::unique_ptr<Random> random_;
   Metrics metrics_;
   Budget body_memory_{kBodyMemory};  // outlives the runtime, whose coroutines hold bodies
+  intake::MemoryMark memory_mark_{intake::system_high_water_mark(), clock_};
   Runtime runtime_;
   delivery::ConnectionPool pool_{{}, clock_};
   delivery::FirstCopies first_copies_{clock_};

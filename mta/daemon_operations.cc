@@ -65,6 +65,7 @@ asio::awaitable<json::value> DaemonOperations::status() {
   const auto depth = parts_.line.depth();
   const auto free_space = parts_.store.free_space();
   const DnssecState dnssec = parts_.dnssec.state();
+  const auto memory = parts_.memory_mark.state();
   const Metrics& m = parts_.metrics;
   const auto uptime =
       std::chrono::duration_cast<std::chrono::seconds>(parts_.clock.utc_now() - parts_.started);
@@ -72,11 +73,12 @@ asio::awaitable<json::value> DaemonOperations::status() {
       {"version", FULMAR_VERSION},
       {"hostname", parts_.hostname},
       {"uptime_seconds", uptime.count()},
-      {"healthy", parts_.store.writable() && dnssec.healthy()},
+      {"healthy", parts_.store.writable() && !memory.is_above() && dnssec.healthy()},
       {"spool",
        {{"writable", parts_.store.writable()},
         {"free_bytes", free_space ? json::value(*free_space) : json::value(nullptr)},
         {"set_aside", parts_.quarantine.count()}}},
+      {"memory", {{"resident_bytes", memory.resident}, {"high_water_mark", memory.mark}}},
       {"queue",
        {{"messages", depth.messages},
         {"deliveries", depth.deliveries},

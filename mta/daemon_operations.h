@@ -15,6 +15,7 @@
 #include "mta/delivery/suspensions.h"
 #include "mta/delivery/waiting_line.h"
 #include "mta/dnssec_watch.h"
+#include "mta/intake/memory_mark.h"
 #include "queue/store.h"
 #include "tls/mta_sts.h"
 
@@ -32,6 +33,7 @@ struct OperationsParts {
   tls::MtaSts& mta_sts;
   Clock& clock;
   Metrics& metrics;
+  intake::MemoryMark& memory_mark;
   const DnssecWatch& dnssec;
   std::string hostname;
   UtcTime started{};

@@ -106,6 +106,9 @@ std::string render_status(const json::value& status) {
       {"queue",
        fmt::format("{} messages, {} deliveries, {} running", view["queue"]["messages"].text(),
                    view["queue"]["deliveries"].text(), view["queue"]["running"].text())},
+      {"memory", fmt::format("{} of {} at which no more mail is taken",
+                             spoken_size(view["memory"]["resident_bytes"]),
+                             spoken_size(view["memory"]["high_water_mark"]))},
       {"trust anchor", with_detail(dnssec["trust_anchor"], dnssec["detail"])},
       {"DNSSEC test", with_detail(self_test["result"], self_test["detail"])},
   };

@@ -40,7 +40,8 @@ struct Intake::Shared : std::enable_shared_from_this<Intake::Shared> {
   Shared(IntakeParts given, IntakeSettings wanted)
       : parts(std::move(given)),
         settings(std::move(wanted)),
-        admission(parts.store, parts.clock, settings.limits.spool_reserve, settings.state_dir),
+        admission(parts.store, parts.memory_mark, parts.clock, settings.limits.spool_reserve,
+                  settings.state_dir),
         counts(settings.limits.connections, settings.limits.connections_per_client) {}
 
   /// A place among the sessions, given back at the end whatever the end is.

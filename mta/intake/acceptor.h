@@ -16,6 +16,7 @@
 #include "base/result.h"
 #include "conf/config.h"
 #include "mta/intake/incoming_message.h"
+#include "mta/intake/memory_mark.h"
 #include "queue/store.h"
 
 namespace fulmar::intake {
@@ -26,6 +27,7 @@ namespace fulmar::intake {
 struct IntakeParts {
   queue::Store& store;
   Budget& memory;  ///< For bodies.
+  MemoryMark& memory_mark;
   Clock& clock;
   Random& random;
   Metrics& metrics;

@@ -15,12 +15,28 @@ constexpr auto kProbeEvery = 5s;
 
 }  // namespace
 
-Admission::Admission(queue::Store& store, Clock& clock, std::uint64_t reserve, std::string spool)
-    : store_(store), clock_(clock), reserve_(reserve), spool_(std::move(spool)) {}
+Admission::Admission(queue::Store& store, MemoryMark& memory, Clock& clock, std::uint64_t reserve,
+                     std::string spool)
+    : store_(store), memory_(memory), clock_(clock), reserve_(reserve), spool_(std::move(spool)) {}
 
 Result<> Admission::may_accept(std::uint64_t declared_size) {
+  FULMAR_TRY_VOID(check_memory());
   FULMAR_TRY_VOID(check_writable());
   return check_space(declared_size);
+}
+
+Result<> Admission::check_memory() {
+  const auto memory = memory_.state();
+  if (!memory.is_above()) return {};
+  if (is_due(logged_memory_, kLogEvery)) {
+    log_warn("mail refused: too much memory is in use",
+             {{"resident_bytes", std::to_string(memory.resident)},
+              {"high_water_mark", std::to_string(memory.mark)}});
+  }
+  Error why = make_error(Errc::limit, "too much memory is in use");
+  why.status = {4, 3, 2};  // RFC 3463 §3.4: the system accepts nothing for now
+  why.retry = Retry::later;
+  return fail(std::move(why));
 }
 
 Result<> Admission::check_writable() {

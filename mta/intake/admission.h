@@ -1,5 +1,5 @@
-// Whether the spool can take another message now. Asked at MAIL, so that a client hears it before
-// it sends a body. Pitfall 88.
+// Whether another message can be taken now: the spool has room and works, and there is memory.
+// Asked at MAIL, so that a client hears it before it sends a body. Pitfalls 88 and 93.
 #pragma once
 
 #include <cstdint>
@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/result.h"
+#include "mta/intake/memory_mark.h"
 #include "queue/store.h"
 
 namespace fulmar::intake {
@@ -16,28 +17,33 @@ namespace fulmar::intake {
 /// Thread-safe.
 class Admission {
  public:
-  /// `store` and `clock` must outlive this. `spool` is the path that the log names.
-  Admission(queue::Store& store, Clock& clock, std::uint64_t reserve, std::string spool);
+  /// `store`, `memory` and `clock` must outlive this. `spool` is the path that the log names.
+  Admission(queue::Store& store, MemoryMark& memory, Clock& clock, std::uint64_t reserve,
+            std::string spool);
 
-  /// store_full when less than the reserve is free, or less than the message needs; store_failed
-  /// while the store does not write, or store_full when room is what it wants. Of the messages that
-  /// come then, one in five seconds is let through, because only a write that succeeds can show
-  /// that the store writes again. Logs what it refuses, at most once a minute.
+  /// limit, with status 4.3.2, while memory is above its mark. store_full when less than the
+  /// reserve is free, or less than the message needs; store_failed while the store does not write,
+  /// or store_full when room is what it wants. Of the messages that come then, one in five seconds
+  /// is let through, because only a write that succeeds can show that the store writes again. Logs
+  /// what it refuses, at most once a minute.
   [[nodiscard]] Result<> may_accept(std::uint64_t declared_size);
 
  private:
+  Result<> check_memory();
   Result<> check_space(std::uint64_t declared_size);
   Result<> check_writable();
   /// Whether `interval` has passed since `last`, which is then now.
   [[nodiscard]] bool is_due(std::optional<SteadyTime>& last, std::chrono::seconds interval);
 
   queue::Store& store_;
+  MemoryMark& memory_;
   Clock& clock_;
   const std::uint64_t reserve_;
   const std::string spool_;
   std::mutex mutex_;
-  std::optional<SteadyTime> logged_;  // guarded by mutex_
-  std::optional<SteadyTime> probed_;  // guarded by mutex_
+  std::optional<SteadyTime> logged_;         // guarded by mutex_
+  std::optional<SteadyTime> logged_memory_;  // guarded by mutex_
+  std::optional<SteadyTime> probed_;         // guarded by mutex_
 };
 
 }  // namespace fulmar::intake

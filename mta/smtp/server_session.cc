@@ -102,6 +102,10 @@ void ServerSession::State::on(const EnvelopeRefused& event) {
   FULMAR_CHECK(phase == Phase::accepting);
   phase = Phase::command;
   mail_refused = true;
+  // RFC 5321 §3.8: a connection costs what is short.
+  if (event.why.status == EnhancedStatus{4, 3, 2}) {
+    return goodbye(421, {4, 3, 2}, "busy; try again later");
+  }
   decline(event.why);
 }
 

@@ -99,6 +99,7 @@ TEST_F(IntakeTest, address_in_use_is_named) {
   settings.listen = {listen_on(taken.str())};
   Intake other({.store = store_,
                 .memory = memory_,
+                .memory_mark = memory_mark_,
                 .clock = clock_,
                 .random = *random_,
                 .metrics = metrics_,

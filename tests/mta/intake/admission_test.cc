@@ -27,7 +27,9 @@ class AdmissionTest : public ::testing::Test {
   fakes::MemStore store_;
   fakes::FakeClock clock_;
   LogLines log_;
-  Admission admission_{store_, clock_, 1000, "/var/lib/fulmar"};
+  std::uint64_t resident_ = 0;
+  MemoryMark memory_{5000, clock_, {.resident = [this] { return resident_; }, .give_back = [] {}}};
+  Admission admission_{store_, memory_, clock_, 1000, "/var/lib/fulmar"};
 };
 
 TEST_F(AdmissionTest, pitfall_88_too_little_free_space) {
@@ -69,6 +71,27 @@ TEST_F(AdmissionTest, store_that_does_not_write_is_tried_now_and_then) {
   EXPECT_FALSE(admission_.may_accept(0).has_value());
   clock_.advance(1s);
   EXPECT_TRUE(admission_.may_accept(0).has_value());
+}
+
+TEST_F(AdmissionTest, pitfall_93_above_the_high_water_mark_nothing_is_taken_and_below_it_again) {
+  resident_ = 5000;
+  EXPECT_TRUE(admission_.may_accept(0).has_value());
+  resident_ = 5001;
+  clock_.advance(100ms);
+  for (int i = 0; i < 10; ++i) {
+    const auto refused = admission_.may_accept(0);
+    ASSERT_FALSE(refused.has_value());
+    EXPECT_EQ(refused.error().status, (EnhancedStatus{4, 3, 2}));
+  }
+  EXPECT_EQ(log_.count("mail refused: too much memory is in use "
+                       "resident_bytes=5001 high_water_mark=5000"),
+            1U);
+  clock_.advance(60s);
+  EXPECT_FALSE(admission_.may_accept(0).has_value());
+  EXPECT_EQ(log_.count("too much memory"), 2U) << "once a minute";
+  resident_ = 4000;
+  clock_.advance(100ms);
+  EXPECT_TRUE(admission_.may_accept(0).has_value()) << "by itself";
 }
 
 TEST(ClientCounts, limits) {

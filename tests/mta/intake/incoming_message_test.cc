@@ -205,6 +205,16 @@ TEST_F(IntakeTest, pitfall_88_full_spool_is_452_at_MAIL) {
   EXPECT_THAT(client.say("MAIL FROM:<a@b.example>\r\n"), StartsWith("250"));
 }
 
+TEST_F(IntakeTest, pitfall_93_above_the_high_water_mark_MAIL_is_421) {
+  start();
+  SmtpClient client = greeted();
+  resident_ = 1001;
+  EXPECT_EQ(client.say("MAIL FROM:<a@b.example>\r\n"),
+            "421 4.3.2 relay.example busy; try again later\r\n");
+  EXPECT_TRUE(client.is_closed());
+  EXPECT_EQ(log_.count("too much memory is in use"), 1U);
+}
+
 TEST_F(IntakeTest, silent_client_in_DATA) {
   settings_.command_timeout = 50ms;
   start();

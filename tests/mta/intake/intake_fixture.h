@@ -51,6 +51,7 @@ class IntakeTest : public ::testing::Test {
     intake_ = std::make_unique<Intake>(
         IntakeParts{.store = store_,
                     .memory = memory_,
+                    .memory_mark = memory_mark_,
                     .clock = clock_,
                     .random = *random_,
                     .metrics = metrics_,
@@ -109,6 +110,9 @@ class IntakeTest : public ::testing::Test {
   Budget::Share others_{memory_};                           // what other messages hold of it
   std::vector<std::shared_ptr<const std::string>> bodies_;  // as handed over with queued_
   SystemClock clock_;
+  std::atomic<std::uint64_t> resident_{0};
+  MemoryMark memory_mark_{
+      1000, clock_, {.resident = [this] { return resident_.load(); }, .give_back = [] {}}};
   std::unique_ptr<Random> random_ = make_seeded_random(1);
   Metrics metrics_;
   LogLines log_;

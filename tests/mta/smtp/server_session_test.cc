@@ -301,6 +301,16 @@ TEST(ServerSession, pitfall_88_envelope_refused_for_want_of_space) {
   EXPECT_THAT(dialogue.say("MAIL FROM:<a@b.example>\r\n"), StartsWith("250"));
 }
 
+TEST(ServerSession, pitfall_93_where_memory_is_short_a_client_is_sent_away) {
+  Dialogue dialogue;
+  dialogue.refuse_envelope = make_error(Errc::limit, "12345 octets are in use");
+  dialogue.refuse_envelope->status = {4, 3, 2};
+  dialogue.say("EHLO c\r\n");
+  EXPECT_EQ(dialogue.say("MAIL FROM:<a@b.example>\r\nRCPT TO:<c@d.example>\r\nDATA\r\n"),
+            "421 4.3.2 relay.example busy; try again later\r\n");
+  EXPECT_TRUE(dialogue.over());
+}
+
 TEST(ServerSession, twenty_errors_in_a_row_or_fifty_in_all) {
   Dialogue row;
   std::string said;
