@@ -4,6 +4,8 @@
 #include <atomic>
 #include <cstdint>
 
+#include "base/stalls.h"
+
 namespace fulmar {
 
 /// Goes up only. Thread-safe.
@@ -20,6 +22,7 @@ class Counter {
 class Gauge {
  public:
   void add(std::int64_t amount) { value_.fetch_add(amount, std::memory_order_relaxed); }
+  void set(std::int64_t value) { value_.store(value, std::memory_order_relaxed); }
   [[nodiscard]] std::int64_t value() const { return value_.load(std::memory_order_relaxed); }
 
  private:
@@ -48,6 +51,9 @@ struct Metrics {
   Counter protection_lost;            ///< A destination stopped to publish what it had published.
   Counter dnssec_self_test_failures;  ///< Runs of the DNSSEC self-test that showed it broken.
   Counter store_errors;
+  Stalls store_stalls;       ///< Writes of the storage engine that took more than a second.
+  Gauge store_level0_files;  ///< Tables nobody has merged yet, of the column that has most. Many of
+                             ///< them make the engine slow writers down.
   Gauge sessions_open;
 };
 

@@ -67,15 +67,18 @@ asio::awaitable<json::value> DaemonOperations::status() {
   const DnssecState dnssec = parts_.dnssec.state();
   const auto memory = parts_.memory_mark.state();
   const Metrics& m = parts_.metrics;
+  const auto stalls = m.store_stalls.read(parts_.clock.steady_now());
   const auto uptime =
       std::chrono::duration_cast<std::chrono::seconds>(parts_.clock.utc_now() - parts_.started);
   json::object answer{
       {"version", FULMAR_VERSION},
       {"hostname", parts_.hostname},
       {"uptime_seconds", uptime.count()},
-      {"healthy", parts_.store.writable() && !memory.is_above() && dnssec.healthy()},
+      {"healthy",
+       parts_.store.writable() && !stalls.lasts && !memory.is_above() && dnssec.healthy()},
       {"spool",
        {{"writable", parts_.store.writable()},
+        {"stalled", stalls.lasts},
         {"free_bytes", free_space ? json::value(*free_space) : json::value(nullptr)},
         {"set_aside", parts_.quarantine.count()}}},
       {"memory", {{"resident_bytes", memory.resident}, {"high_water_mark", memory.mark}}},
@@ -106,7 +109,10 @@ asio::awaitable<json::value> DaemonOperations::status() {
         {"policy_fetch_failures", m.policy_fetch_failures.value()},
         {"protection_lost", m.protection_lost.value()},
         {"dnssec_self_test_failures", m.dnssec_self_test_failures.value()},
-        {"store_errors", m.store_errors.value()}}}};
+        {"store_errors", m.store_errors.value()},
+        {"store_stalls", stalls.count},
+        {"store_stalled_ms", stalls.total.count()},
+        {"store_level0_files", m.store_level0_files.value()}}}};
   co_return answer;
 }
 

@@ -94,15 +94,16 @@ Result<> prepare_for_skipping(const std::string& folder) {
 
 }  // namespace
 
-RocksDatabase::RocksDatabase(std::string folder, rocksdb::Env* env)
-    : folder_(std::move(folder)), env_(env) {}
+RocksDatabase::RocksDatabase(std::string folder, rocksdb::Env* env, Metrics& metrics)
+    : folder_(std::move(folder)), env_(env), metrics_(metrics) {}
 
 RocksDatabase::~RocksDatabase() {
   close();
 }
 
-Result<std::unique_ptr<RocksDatabase>> RocksDatabase::open(std::string folder, rocksdb::Env* env) {
-  std::unique_ptr<RocksDatabase> database(new RocksDatabase(std::move(folder), env));
+Result<std::unique_ptr<RocksDatabase>> RocksDatabase::open(std::string folder, rocksdb::Env* env,
+                                                           Metrics& metrics) {
+  std::unique_ptr<RocksDatabase> database(new RocksDatabase(std::move(folder), env, metrics));
   FULMAR_TRY_VOID(database->open_files());
   return database;
 }
@@ -112,7 +113,7 @@ rocksdb::ColumnFamilyHandle* RocksDatabase::handle(Column column) const {
 }
 
 Result<> RocksDatabase::open_files() {
-  rocksdb::DBOptions options = database_options(env_);
+  rocksdb::DBOptions options = database_options(env_, metrics_);
   std::vector<std::string> names;
   // Fails when there is no database yet; what else may be wrong with it, Open() tells better.
   if (rocksdb::DB::ListColumnFamilies(options, folder_, &names).ok()) {
@@ -141,6 +142,7 @@ Result<> RocksDatabase::open_files() {
   if (!status.ok()) return fail(open_error(folder_, status, logger->damage(), prepared));
   FULMAR_CHECK(handles_.size() == kColumnNames.size());
   log_broken_ = false;
+  count_level0_files(*db_, metrics_);
   auto format = check_format();
   if (!format) close_files();
   return format;
@@ -203,6 +205,7 @@ Result<> RocksDatabase::write(std::span<const Edits* const> parts, Durability du
   }
   rocksdb::WriteOptions options;
   options.sync = durability == Durability::synced;
+  const Stalls::Work work(metrics_.store_stalls, clock_);
   const rocksdb::Status status = db_->Write(options, &batch);
   if (!status.ok()) log_broken_ = true;
   if (status.IsCorruption()) damaged_ = true;
@@ -242,8 +245,10 @@ Result<> RocksDatabase::give_back_logs() {
   for (const auto& log : logs)
     octets += log->SizeFileBytes();
   if (octets < kLogsAtRest) return {};
+  const Stalls::Work work(metrics_.store_stalls, clock_);  // who writes now waits
   const rocksdb::Status status = db_->Flush({}, handles_);
   if (!status.ok()) log_broken_ = true;
+  count_level0_files(*db_, metrics_);  // the listener may be told a moment later
   return checked(status);
 }
 

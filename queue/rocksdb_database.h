@@ -15,6 +15,8 @@
 #include <string_view>
 #include <vector>
 
+#include "base/clock.h"
+#include "base/metrics.h"
 #include "base/result.h"
 #include "queue/edits.h"
 #include "queue/group_writer.h"
@@ -25,8 +27,10 @@ namespace fulmar::queue {
 /// Thread-safe. All calls block.
 class RocksDatabase {
  public:
-  /// Errors as open_rocksdb_store(). `env` must outlive the database.
-  static Result<std::unique_ptr<RocksDatabase>> open(std::string folder, rocksdb::Env* env);
+  /// Errors as open_rocksdb_store(). `env` and `metrics`, for stalls and level 0, must outlive the
+  /// database.
+  static Result<std::unique_ptr<RocksDatabase>> open(std::string folder, rocksdb::Env* env,
+                                                     Metrics& metrics);
   ~RocksDatabase();
 
   /// All edits as one atomic write, in order. store_full or store_failed, after which nothing
@@ -61,7 +65,7 @@ class RocksDatabase {
   void close();
 
  private:
-  RocksDatabase(std::string folder, rocksdb::Env* env);
+  RocksDatabase(std::string folder, rocksdb::Env* env, Metrics& metrics);
 
   Result<> open_files();
   rocksdb::Status open_with(const rocksdb::DBOptions& options);
@@ -71,6 +75,8 @@ class RocksDatabase {
 
   const std::string folder_;
   rocksdb::Env* const env_;
+  Metrics& metrics_;
+  const SystemClock clock_;
   // Held exclusively while the database is opened or closed, shared while it is used.
   std::shared_mutex mutex_;
   std::unique_ptr<rocksdb::DB> db_;

@@ -32,6 +32,23 @@ class NoRecoveryOfItsOwn final : public rocksdb::EventListener {
   }
 };
 
+/// RocksDB tells of a stalled writer only once that goes on, which is too late to be of use: how
+/// long writes take is measured by whoever writes (pitfall 98).
+class CountOfLevel0 final : public rocksdb::EventListener {
+ public:
+  explicit CountOfLevel0(Metrics& metrics) : metrics_(metrics) {}
+
+  void OnFlushCompleted(rocksdb::DB* database, const rocksdb::FlushJobInfo&) override {
+    count_level0_files(*database, metrics_);
+  }
+  void OnCompactionCompleted(rocksdb::DB* database, const rocksdb::CompactionJobInfo&) override {
+    count_level0_files(*database, metrics_);
+  }
+
+ private:
+  Metrics& metrics_;
+};
+
 /// Files held open: part of the program's budget of descriptors (mta/intake/descriptor_budget.h),
 /// and a quarter of them where there are few (pitfall 89).
 int open_files() {
@@ -70,7 +87,7 @@ rocksdb::ColumnFamilyOptions body_rows(const std::shared_ptr<rocksdb::Cache>& ca
 
 }  // namespace
 
-rocksdb::DBOptions database_options(rocksdb::Env* env) {
+rocksdb::DBOptions database_options(rocksdb::Env* env, Metrics& metrics) {
   rocksdb::DBOptions options;
   options.env = env;
   options.create_if_missing = true;
@@ -92,9 +109,20 @@ rocksdb::DBOptions database_options(rocksdb::Env* env) {
   options.max_open_files = open_files();
   options.max_background_jobs = 2;
   options.listeners.push_back(std::make_shared<NoRecoveryOfItsOwn>());
+  options.listeners.push_back(std::make_shared<CountOfLevel0>(metrics));
   options.stats_dump_period_sec = 0;
   options.stats_persist_period_sec = 0;
   return options;
+}
+
+void count_level0_files(rocksdb::DB& database, Metrics& metrics) {
+  std::vector<rocksdb::ColumnFamilyMetaData> columns;
+  database.GetAllColumnFamilyMetaData(&columns);
+  std::size_t most = 0;
+  for (const auto& column : columns) {
+    if (!column.levels.empty()) most = std::max(most, column.levels.front().files.size());
+  }
+  metrics.store_level0_files.set(static_cast<std::int64_t>(most));
 }
 
 std::vector<rocksdb::ColumnFamilyDescriptor> column_families(Compaction compaction) {

@@ -14,6 +14,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/metrics.h"
+
 namespace fulmar::queue {
 
 /// RocksDB's words for our log, from warnings upwards. Takes the place of the file LOG: RocksDB 7.8
@@ -35,7 +37,11 @@ class RocksDbLogger final : public rocksdb::Logger {
   std::string damage_;
 };
 
-[[nodiscard]] rocksdb::DBOptions database_options(rocksdb::Env* env);
+/// `metrics` must outlive the database.
+[[nodiscard]] rocksdb::DBOptions database_options(rocksdb::Env* env, Metrics& metrics);
+
+/// Counts the tables of level 0, as the listener of those options does when there are others.
+void count_level0_files(rocksdb::DB& database, Metrics& metrics);
 
 enum class Compaction : std::uint8_t {
   on,

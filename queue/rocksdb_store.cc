@@ -364,7 +364,7 @@ Result<std::unique_ptr<Store>> open_rocksdb_store(const std::string& state_dir, 
                                                   GroupLimits limits, rocksdb::Env* env) {
   std::string folder = state_dir + "/spool";
   FULMAR_TRY_VOID(make_private_folder(folder));
-  FULMAR_TRY(auto database, RocksDatabase::open(folder, env));
+  FULMAR_TRY(auto database, RocksDatabase::open(folder, env, metrics));
   return std::make_unique<RocksDbStore>(std::move(folder), std::move(database), limits, metrics);
 }
 

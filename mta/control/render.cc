@@ -90,6 +90,11 @@ TextRow policy_row(const JsonView& policy) {
           policy["expires_at"].time(), policy["mx"].joined(", ")};
 }
 
+std::string_view spool_state(const JsonView& spool) {
+  if (!spool["writable"].is_true()) return "NOT WRITABLE";
+  return spool["stalled"].is_true() ? "STALLED" : "writable";
+}
+
 }  // namespace
 
 std::string render_status(const json::value& status) {
@@ -100,9 +105,8 @@ std::string render_status(const json::value& status) {
       {"fulmar", view["version"].text() + " on " + view["hostname"].text()},
       {"healthy", view["healthy"].text()},
       {"up for", spoken_span(view["uptime_seconds"])},
-      {"spool",
-       fmt::format("{}, {} free", view["spool"]["writable"].is_true() ? "writable" : "NOT WRITABLE",
-                   spoken_size(view["spool"]["free_bytes"]))},
+      {"spool", fmt::format("{}, {} free", spool_state(view["spool"]),
+                            spoken_size(view["spool"]["free_bytes"]))},
       {"queue",
        fmt::format("{} messages, {} deliveries, {} running", view["queue"]["messages"].text(),
                    view["queue"]["deliveries"].text(), view["queue"]["running"].text())},

@@ -8,6 +8,7 @@ from case import WARM_UP_LETTERS, Trial, check
 
 STATUS_SECONDS = 5
 ANSWER_SECONDS = 10
+STALL_MILLISECONDS, STALL_SEEN_SECONDS = 2000, 20
 SYNC_MILLISECONDS, SHORT_SYNC_MILLISECONDS = 400, 120
 
 
@@ -39,8 +40,21 @@ async def _fail_and_heal(trial: Trial, fail: Callable[[], None]) -> None:
     trial.check_refusals(("451 4.3.0",), since)
 
 
+async def _stall(trial: Trial) -> None:
+    trial.faults.slow_down(STALL_MILLISECONDS)
+    since = trial.now()
+    status = await trial.rig.status()
+    while not status["spool"]["stalled"] and trial.now() - since < STALL_SEEN_SECONDS:
+        await trial.rig.world.pulse.let_pass(0.1)
+        status = await trial.rig.status()
+    trial.faults.heal()
+    check(status["spool"]["stalled"] and not status["healthy"], f"a sync that takes long is no stall: {status}")
+    check(status["counters"]["store_stalled_ms"] > 1000, f"a stall that is not counted: {status}")
+
+
 async def slow_syncs(trial: Trial) -> None:
-    """Each sync takes long: sessions are answered in time, outbound ones go on, the operator gets answers."""
+    """Each sync takes long: sessions are answered in time, outbound ones go on, the operator gets answers, and is told
+    when writes are stalled."""
     trial.faults.slow_down(SYNC_MILLISECONDS if trial.long else SHORT_SYNC_MILLISECONDS)
     await trial.start()
     async with trial.under_load():
@@ -49,6 +63,7 @@ async def slow_syncs(trial: Trial) -> None:
             asked = trial.now()
             await trial.rig.status()
             check(trial.now() - asked < STATUS_SECONDS, f"fulmar status took {trial.now() - asked:.1f} s")
+        await _stall(trial)
     await trial.drain()
     check(trial.rig.load.slowest < ANSWER_SECONDS, f"a client waited {trial.rig.load.slowest:.1f} s for a reply")
     trial.check_refusals(("4",))

@@ -138,8 +138,10 @@ class RollingSpool {
 
   const std::string record_ = std::string(1000, 'r');  // as large as one with its decision
   TemporaryFolder folder_;
+  Metrics metrics_;
   std::unique_ptr<RocksDatabase> database_ =
-      RocksDatabase::open((folder_.path() / "spool").string(), rocksdb::Env::Default()).value();
+      RocksDatabase::open((folder_.path() / "spool").string(), rocksdb::Env::Default(), metrics_)
+          .value();
   std::uint32_t next_ = 0;
 };
 

@@ -115,7 +115,8 @@ TEST_F(RocksDbStoreTest, a_second_opening_is_refused) {
 TEST_F(RocksDbStoreTest, a_format_of_a_later_version_is_refused) {
   open_value().reset();
   {
-    auto database = RocksDatabase::open(spool().string(), rocksdb::Env::Default()).value();
+    auto database =
+        RocksDatabase::open(spool().string(), rocksdb::Env::Default(), metrics_).value();
     Writer later;
     later.u32(kFormatVersion + 1);
     const Edits edits = {{Column::meta, std::string(kFormatKey), std::move(later).take()}};
@@ -328,7 +329,7 @@ std::uintmax_t size_of(const fs::path& folder) {
 
 TEST_F(RocksDbStoreTest, pitfall_96_logs_of_mail_that_has_gone_are_given_back) {
   const std::string spool = (folder_.path() / "tidy").string();
-  const auto database = RocksDatabase::open(spool, rocksdb::Env::Default()).value();
+  const auto database = RocksDatabase::open(spool, rocksdb::Env::Default(), metrics_).value();
   for (std::uint32_t i = 0; i < 40; ++i) {
     const Edits put = {{Column::bodies, chunk_key(make_id(i), 0), std::string(1UL << 20, 'x')}};
     const Edits remove = {{Column::bodies, chunk_key(make_id(i), 0), std::nullopt}};
@@ -338,6 +339,21 @@ TEST_F(RocksDbStoreTest, pitfall_96_logs_of_mail_that_has_gone_are_given_back) {
   ASSERT_GT(size_of(spool), 40UL << 20);
   ASSERT_TRUE(database->give_back_logs());
   EXPECT_LT(size_of(spool), 1UL << 20);
+}
+
+TEST_F(RocksDbStoreTest, pitfall_98_the_tables_that_nobody_has_merged_are_counted) {
+  const std::string spool = (folder_.path() / "level0").string();
+  auto database = RocksDatabase::open(spool, rocksdb::Env::Default(), metrics_).value();
+  EXPECT_EQ(metrics_.store_level0_files.value(), 0);
+  const Edits put = {{Column::bodies, chunk_key(make_id(1), 0), std::string(20UL << 20, 'x')}};
+  const Edits* const parts[] = {&put};
+  ASSERT_TRUE(database->write(parts, Durability::relaxed));
+  ASSERT_TRUE(database->give_back_logs());
+  EXPECT_EQ(metrics_.store_level0_files.value(), 1);
+  database.reset();
+  Metrics later;
+  database = RocksDatabase::open(spool, rocksdb::Env::Default(), later).value();
+  EXPECT_EQ(later.store_level0_files.value(), 1) << "also of those before this start";
 }
 
 /// Commits from several threads at once. Must outlive the store.
@@ -400,6 +416,21 @@ TEST_F(RocksDbStoreTest, pitfall_100_many_sessions_share_one_sync) {
   EXPECT_LE(disk.state.log_syncs() - before, 2U);
   store.reset();
   EXPECT_EQ(recovered_ids(folder_.path()), ids_up_to(200));
+}
+
+TEST_F(RocksDbStoreTest, pitfall_98_a_write_that_the_disk_holds_up_is_told_of_meanwhile) {
+  FaultyDisk disk;
+  auto store = open_rocksdb_store(folder_.path().string(), metrics_, {}, disk.env()).value();
+  const SystemClock clock;
+  const auto lasts = [&] {
+    return metrics_.store_stalls.read(clock.steady_now() + std::chrono::seconds(2)).lasts;
+  };
+  std::vector<bool> during;
+  disk.state.before_sync([&] { during.push_back(lasts()); });
+  EXPECT_FALSE(lasts());
+  ASSERT_TRUE(run_(store->commit(make_batch(1))));
+  EXPECT_EQ(during, std::vector{true});
+  EXPECT_FALSE(lasts());
 }
 
 TEST_F(RocksDbStoreTest, pitfall_87_a_power_cut_leaves_everything_that_was_committed) {

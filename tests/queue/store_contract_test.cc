@@ -51,8 +51,9 @@ class RocksDbHarness final : public Harness {
   void restart_with_row(Column column, std::string key, std::string value) override {
     store_.reset();
     {
-      auto database =
-          RocksDatabase::open((folder_.path() / "spool").string(), rocksdb::Env::Default()).value();
+      auto database = RocksDatabase::open((folder_.path() / "spool").string(),
+                                          rocksdb::Env::Default(), metrics_)
+                          .value();
       const Edits edits = {{column, std::move(key), std::move(value)}};
       const Edits* const parts[] = {&edits};
       ASSERT_TRUE(database->write(parts, Durability::synced));

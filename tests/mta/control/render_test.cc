@@ -46,6 +46,15 @@ TEST(Render, status) {
             "notices_sent       0\n");
 }
 
+TEST(Render, pitfall_98_a_spool_that_is_stalled_is_not_called_writable) {
+  const auto spool = [](std::string_view state) {
+    return render_status(parse("{\"spool\":{" + std::string(state) + ",\"free_bytes\":1}}"));
+  };
+  EXPECT_THAT(spool(R"("writable":true,"stalled":true)"), HasSubstr("STALLED, "));
+  EXPECT_THAT(spool(R"("writable":true,"stalled":false)"), HasSubstr(" writable, "));
+  EXPECT_THAT(spool(R"("writable":false,"stalled":true)"), HasSubstr("NOT WRITABLE, "));
+}
+
 TEST(Render, queue_list) {
   EXPECT_EQ(render_queue_list(parse(R"([{"id":"01JD0000000000000010","sender":"","size":1234,
       "arrived":"2026-11-21T23:09:00.125Z","recipients":[
