@@ -1,5 +1,6 @@
 #include "mta/intake/memory_mark.h"
 
+#include <gperftools/malloc_extension_c.h>
 #include <malloc.h>
 #include <unistd.h>
 
@@ -7,6 +8,9 @@
 #include <fstream>
 #include <string_view>
 #include <utility>
+
+// Only the program itself is linked with this allocator; tests and sanitizers use others.
+#pragma weak MallocExtension_ReleaseFreeMemory
 
 namespace fulmar::intake {
 
@@ -75,7 +79,14 @@ std::uint64_t resident_memory() {
 }
 
 MemorySource system_memory() {
-  return {.resident = resident_memory, .give_back = [] { ::malloc_trim(0); }};
+  const auto give_back = [] {
+    if (&MallocExtension_ReleaseFreeMemory != nullptr) {
+      MallocExtension_ReleaseFreeMemory();
+    } else {
+      ::malloc_trim(0);
+    }
+  };
+  return {.resident = resident_memory, .give_back = give_back};
 }
 
 MemoryMark::MemoryMark(std::uint64_t mark, Clock& clock, MemorySource source)

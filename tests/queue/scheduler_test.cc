@@ -535,7 +535,7 @@ TEST(Scheduler, pitfall_90_a_clock_set_back_does_not_make_it_wait_for_lookups) {
   scheduler.add(key(2, "b.example"), {kStart - 3h});
   ASSERT_TRUE(scheduler.take(kStart));
   const UtcTime back = kStart - 2h;
-  scheduler.heed_clock(back);
+  scheduler.set_back(2h);
   EXPECT_FALSE(scheduler.take(back));
   EXPECT_TRUE(scheduler.take(back + 2s));
 }

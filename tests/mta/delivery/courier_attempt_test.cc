@@ -273,7 +273,7 @@ class CourierWithoutPlace : public CourierAttempt {
   }
   void end_others() {
     for (const queue::DeliveryKey& key : others_)
-      line_.remove_running(key, queue::Ending::answered);
+      line_.remove_running(key, queue::Ending::answered, WaitingLine::Room::announced);
     others_.clear();
   }
   [[nodiscard]] std::string record_of(const MessageId& id) {
@@ -307,8 +307,9 @@ TEST_F(CourierWithoutPlace, pitfall_82_a_full_history_is_as_it_was_too) {
   queue::Delivery delivery = delivery_of(id, "c.example").value();
   delivery.attempts = 20;
   for (int i = 0; i < static_cast<int>(queue::kMaxAttemptsKept); ++i)
-    delivery.history.push_back({.at = delivery.arrived + i * 1s, .decision = "{}"});
+    delivery.history.push_back({.at = delivery.arrived + i * 1ms, .decision = "{}"});
   ASSERT_TRUE(run(store_.memory().commit({queue::PutDelivery{delivery}})).has_value());
+  clock_.advance(1s);
   run(courier_.run(take_last()));
   EXPECT_EQ(delivery_of(id, "c.example")->attempts, 20U);
   EXPECT_EQ(record_of(id), queue::encode(delivery));
@@ -317,7 +318,8 @@ TEST_F(CourierWithoutPlace, pitfall_82_a_full_history_is_as_it_was_too) {
 TEST_F(CourierWithoutPlace, pitfall_82_a_first_attempt_writes_nothing_and_is_still_the_first) {
   const MessageId id = accept("me@a.example", {"you@c.example"});
   ASSERT_TRUE(line_.claim({id, domain("c.example")}));
-  line_.remove_running({id, domain("c.example")}, queue::Ending::untried);
+  line_.remove_running({id, domain("c.example")}, queue::Ending::untried,
+                       WaitingLine::Room::announced);
   line_.add({id, domain("c.example")}, {clock_.utc_now()}, kIntake);
   const std::string before = record_of(id);
   run(courier_.run(take_last()));
