@@ -10,8 +10,6 @@
 namespace fulmar::delivery {
 
 namespace asio = boost::asio;
-namespace json = boost::json;
-
 namespace {
 
 /// Sessions held and connections tried in one attempt at most; the next one begins with the hosts
@@ -56,13 +54,13 @@ smtp::OutgoingEnvelope::RequireTls requiretls_of(const queue::Message& message) 
 
 class Attempt {
  public:
-  Attempt(AttemptParts parts, AttemptSettings settings, queue::Message message,
-          queue::Delivery delivery, std::shared_ptr<const std::string> body)
+  Attempt(AttemptParts parts, const AttemptSettings& settings, const queue::Message& message,
+          const queue::Delivery& delivery, const std::string* body)
       : parts_(std::move(parts)),
-        settings_(std::move(settings)),
-        message_(std::move(message)),
-        delivery_(std::move(delivery)),
-        body_(std::move(body)),
+        settings_(settings),
+        message_(message),
+        delivery_(delivery),
+        body_(body),
         ledger_(delivery_.recipients.size()),
         began_(parts_.clock.utc_now()),
         started_(parts_.clock.steady_now()),
@@ -182,8 +180,10 @@ class Attempt {
            connects_ < kMaxConnects && parts_.clock.steady_now() < deadline_;
   }
 
-  asio::awaitable<Held> try_host(std::size_t position, HostPlan plan, Source source) {
-    json::object& record = hosts_.emplace_back(to_json(plan)).as_object();
+  asio::awaitable<Held> try_host(std::size_t position, HostPlan made, Source source) {
+    const auto kept = std::make_shared<const HostPlan>(std::move(made));
+    const HostPlan& plan = *kept;
+    hosts_.push_back({.plan = kept, .tried = {}});
     Held held{.published = plan.tlsa.published, .source = source};
     if (plan.failure) {
       const Basis basis = basis_of(plan.decision, plan.failure->code);
@@ -192,21 +192,14 @@ class Attempt {
       held.by_records = basis == Basis::records;
       co_return held;
     }
-    json::array tried;
     for (const IpAddress& address : addresses_of_turn(plan, delivery_.attempts)) {
       if (!may_go_on()) break;
-      json::object connection;
-      if (is_left_alone(position, plan, address, connection)) {
-        tried.push_back(std::move(connection));
-        continue;
-      }
+      if (is_left_alone(position, plan, address)) continue;
       if (!gets_place()) break;
-      const Basis basis = co_await try_address(position, plan, address, connection);
+      const Basis basis = co_await try_address(position, plan, address);
       held.by_policy = held.by_policy || basis == Basis::policy;
       held.by_records = held.by_records || basis == Basis::records;
-      tried.push_back(std::move(connection));
     }
-    record["connections"] = std::move(tried);
     co_return held;
   }
 
@@ -221,8 +214,7 @@ class Attempt {
 
   /// It could not be reached for another message a moment ago. That tells nothing final about this
   /// one.
-  bool is_left_alone(std::size_t position, const HostPlan& plan, const IpAddress& address,
-                     json::object& record) {
+  bool is_left_alone(std::size_t position, const HostPlan& plan, const IpAddress& address) {
     if (parts_.unreachable == nullptr) return false;
     const auto trouble = parts_.unreachable->trouble_with({address, plan.port}, started_);
     if (!trouble) return false;
@@ -230,8 +222,7 @@ class Attempt {
         make_error(Errc::connect_failed,
                    "not tried: " + host_label(plan, address) + " could not be reached " +
                        std::to_string(trouble->ago.count()) + " s ago (" + trouble->what + ")");
-    record["address"] = address.str();
-    record["failure"] = to_json(failure);
+    trace_of(address).outcomes.emplace_back(failure);
     ledger_.note_failure(position, Basis::fact, {.error = failure});
     ledger_.spare_host();
     return true;
@@ -252,15 +243,15 @@ class Attempt {
 
   /// What the failure rests on, if there was one.
   asio::awaitable<Basis> try_address(std::size_t position, const HostPlan& plan,
-                                     const IpAddress& address, json::object& record) {
-    record["address"] = address.str();
+                                     const IpAddress& address) {
+    AddressTrace& trace = trace_of(address);
     for (;;) {
       const ConverseParts parts{.context = parts_.context,
                                 .clock = parts_.clock,
                                 .body = {.store = parts_.store,
                                          .message = message_.id,
                                          .chunks = message_.chunks,
-                                         .in_memory = body_.get()},
+                                         .in_memory = body_},
                                 .deadline = deadline_,
                                 .pool = parts_.pool};
       ConverseRequest request{.policy_domain = domain_of_policy(),
@@ -274,16 +265,15 @@ class Attempt {
       // What was tried before may have come to grief over it: smtp/client_session.h.
       if (delivery_.attempts > 1) request.chunking = smtp::ClientOptions::Chunking::never;
       ++connects_;
-      const auto conversation = co_await converse(parts, settings_.converse, std::move(request));
+      auto conversation = co_await converse(parts, settings_.converse, std::move(request));
       if (!conversation) {
-        record["failure"] = to_json(conversation.error());
+        trace.outcomes.emplace_back(conversation.error());
         note_not_reached({address, plan.port}, conversation.error());
         ledger_.note_failure(position, Basis::fact, {.error = conversation.error()});
         co_return Basis::fact;
       }
       sessions_ += conversation->sessions;
       sending_ += conversation->talking;
-      describe_conversation(*conversation, record);
       const smtp::SessionResult& result = conversation->session.result;
       note_reached({address, plan.port}, conversation->session);
       const Basis basis =
@@ -296,6 +286,7 @@ class Attempt {
           .label = host_label(plan, address),
           .tls = session_label(*conversation, plan.decision)};
       const Ledger::Again again = ledger_.merge(session, result);
+      trace.outcomes.emplace_back(*std::move(conversation));
       if (again == Ledger::Again::no || !may_go_on()) co_return basis;
     }
   }
@@ -318,10 +309,14 @@ class Attempt {
     return envelope;
   }
 
+  /// A new entry of the host that is being tried; good until the next one.
+  AddressTrace& trace_of(const IpAddress& address) {
+    return hosts_.back().tried.emplace_back(address);
+  }
+
   [[nodiscard]] AttemptResult finish(std::chrono::milliseconds total) {
     AttemptResult result;
-    result.decision = to_json(route_);
-    result.decision["hosts"] = std::move(hosts_);
+    result.trace = {.route = std::move(route_), .hosts = std::move(hosts_)};
     result.sending = sending_;
     result.connecting = total - sending_;
     result.next_host = next_host_;
@@ -331,13 +326,13 @@ class Attempt {
   }
 
   AttemptParts parts_;
-  AttemptSettings settings_;
-  queue::Message message_;
-  queue::Delivery delivery_;
-  std::shared_ptr<const std::string> body_;
+  const AttemptSettings& settings_;
+  const queue::Message& message_;
+  const queue::Delivery& delivery_;
+  const std::string* body_;
   Ledger ledger_;
   Route route_;
-  json::array hosts_;
+  std::vector<HostTrace> hosts_;
   std::size_t sessions_ = 0;
   std::size_t connects_ = 0;
   UtcTime began_;
@@ -354,11 +349,11 @@ class Attempt {
 
 }  // namespace
 
-asio::awaitable<AttemptResult> attempt_delivery(AttemptParts parts, AttemptSettings settings,
-                                                queue::Message message, queue::Delivery delivery,
-                                                std::shared_ptr<const std::string> body) {
-  Attempt attempt(std::move(parts), std::move(settings), std::move(message), std::move(delivery),
-                  std::move(body));
+asio::awaitable<AttemptResult> attempt_delivery(AttemptParts parts, const AttemptSettings& settings,
+                                                const queue::Message& message,
+                                                const queue::Delivery& delivery,
+                                                const std::string* body) {
+  Attempt attempt(std::move(parts), settings, message, delivery, body);
   co_return co_await attempt.run();
 }
 

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
-#include <boost/json/object.hpp>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -14,6 +13,7 @@
 
 #include "base/clock.h"
 #include "conf/config.h"
+#include "mta/delivery/attempt_trace.h"
 #include "mta/delivery/converse.h"
 #include "mta/delivery/ledger.h"
 #include "mta/delivery/plan.h"
@@ -48,7 +48,7 @@ struct AttemptSettings {
 
 struct AttemptResult {
   std::vector<RecipientResult> recipients;  ///< In the order of the delivery's.
-  boost::json::object decision;             ///< The decision record; shape as in docs/control.md.
+  AttemptTrace trace;
   std::chrono::milliseconds connecting{0};  ///< Spent on DNS, policies and connections.
   std::chrono::milliseconds sending{0};     ///< Spent in dialogues.
   std::uint32_t next_host = 0;  ///< Where the next attempt begins: behind 0 when hosts are left.
@@ -56,11 +56,13 @@ struct AttemptResult {
   bool put_off = false;  ///< There was no place: nothing was tried, and nothing else here counts.
 };
 
-/// `body`: all of it when it is in memory, null when it is to be read from the spool. Never fails
-/// as a whole: every recipient gets exactly one state (RFC 5321 §5.1), unless it is put off.
-boost::asio::awaitable<AttemptResult> attempt_delivery(AttemptParts parts, AttemptSettings settings,
-                                                       queue::Message message,
-                                                       queue::Delivery delivery,
-                                                       std::shared_ptr<const std::string> body);
+/// `body`: all of it when it is in memory, null when it is to be read from the spool. What is
+/// referred to must outlive the attempt. Never fails as a whole: every recipient gets exactly one
+/// state (RFC 5321 §5.1), unless it is put off.
+boost::asio::awaitable<AttemptResult> attempt_delivery(AttemptParts parts,
+                                                       const AttemptSettings& settings,
+                                                       const queue::Message& message,
+                                                       const queue::Delivery& delivery,
+                                                       const std::string* body);
 
 }  // namespace fulmar::delivery

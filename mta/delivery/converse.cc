@@ -27,11 +27,11 @@ smtp::StartTls starttls_for(const HostPlan& plan) {
 
 class Conversing {
  public:
-  Conversing(ConverseParts parts, ConverseSettings settings, ConverseRequest request)
+  Conversing(ConverseParts parts, const ConverseSettings& settings, ConverseRequest request)
       : parts_(parts),
-        settings_(std::move(settings)),
+        settings_(settings),
         policy_domain_(std::move(request.policy_domain)),
-        plan_(std::move(request.plan)),
+        plan_(request.plan),
         address_(request.address),
         purpose_(request.purpose),
         envelope_(std::move(request.envelope)),
@@ -196,9 +196,9 @@ class Conversing {
   }
 
   ConverseParts parts_;
-  ConverseSettings settings_;
+  const ConverseSettings& settings_;
   Domain policy_domain_;
-  HostPlan plan_;
+  const HostPlan& plan_;
   IpAddress address_;
   smtp::ClientOptions::Purpose purpose_;
   smtp::OutgoingEnvelope envelope_;
@@ -219,9 +219,10 @@ bool fell_short(const SessionReport& report, const tls::TlsDecision& decision) {
   return decision.waived || unproven || in_clear;
 }
 
-asio::awaitable<Result<Conversation>> converse(ConverseParts parts, ConverseSettings settings,
+asio::awaitable<Result<Conversation>> converse(ConverseParts parts,
+                                               const ConverseSettings& settings,
                                                ConverseRequest request) {
-  Conversing conversing(parts, std::move(settings), std::move(request));
+  Conversing conversing(parts, settings, std::move(request));
   co_return co_await conversing.run();
 }
 

@@ -49,7 +49,7 @@ struct Conversation {
 
 struct ConverseRequest {
   Domain policy_domain;  ///< The root for an address literal.
-  HostPlan plan;         ///< REQUIRES: without a failure.
+  const HostPlan& plan;  ///< Must outlive the conversation. REQUIRES: without a failure.
   IpAddress address;
   smtp::ClientOptions::Purpose purpose = smtp::ClientOptions::Purpose::deliver;
   smtp::OutgoingEnvelope envelope;  ///< Empty for a probe.
@@ -57,10 +57,11 @@ struct ConverseRequest {
   smtp::ClientOptions::Chunking chunking = smtp::ClientOptions::Chunking::offered;
 };
 
-/// Errors: connect_failed, when the first connection does not come about, or the one in clear after
-/// a handshake failed: nobody knows more of the host then. Everything else is in the report.
+/// `settings` must outlive the conversation. Errors: connect_failed, when the first connection does
+/// not come about, or the one in clear after a handshake failed: nobody knows more of the host
+/// then. Everything else is in the report.
 boost::asio::awaitable<Result<Conversation>> converse(ConverseParts parts,
-                                                      ConverseSettings settings,
+                                                      const ConverseSettings& settings,
                                                       ConverseRequest request);
 
 }  // namespace fulmar::delivery

@@ -90,6 +90,12 @@ Counted count_attempt(queue::Delivery& delivery, UtcTime started, UtcTime next) 
   return counted;
 }
 
+bool is_all_delivered(const AttemptResult& result) {
+  return std::ranges::all_of(result.recipients, [](const RecipientResult& recipient) {
+    return recipient.state == RecipientState::delivered;
+  });
+}
+
 /// As it was before count_attempt().
 void take_back(queue::Delivery& delivery, Counted counted) {
   delivery.next_attempt = counted.due;
@@ -284,13 +290,15 @@ asio::awaitable<void> Courier::attempt(Job job) {
   if (started >= queue::expires_at(job.delivery, settings_.retry)) parts.unreachable = nullptr;
   parts.begin = [&claim = job.claim] { return claim.begin(); };
   const AttemptResult result = co_await attempt_delivery(std::move(parts), settings_.attempt,
-                                                         job.message, job.delivery, job.body);
+                                                         job.message, job.delivery, job.body.get());
   if (result.put_off) {
     const queue::Times otherwise = times_of(job.delivery, notifiable(job.message));
     take_back(job.delivery, std::move(counted));
     co_return co_await give_way(std::move(job), otherwise);
   }
-  job.delivery.history.back().decision = serialize_record(result.decision);
+  if (!is_all_delivered(result)) {
+    job.delivery.history.back().decision = serialize_record(to_json(result.trace));
+  }
   job.delivery.first_host = result.next_host;
   job.ending = result.ending;
   log_results(job, result, std::min(counted.due, started));

@@ -17,10 +17,10 @@ constexpr std::chrono::milliseconds kLastWords{1000};
 
 class Driver {
  public:
-  Driver(net::Stream stream, tls::TlsDecision decision, DriverParts parts,
+  Driver(net::Stream stream, const tls::TlsDecision& decision, DriverParts parts,
          std::optional<tls::VerifyOutcome> proven)
       : stream_(std::move(stream)),
-        decision_(std::move(decision)),
+        decision_(decision),
         parts_(parts),
         asked_at_(parts.clock.steady_now()),
         verified_(std::move(proven)) {}
@@ -166,7 +166,7 @@ class Driver {
   }
 
   net::Stream stream_;
-  tls::TlsDecision decision_;
+  const tls::TlsDecision& decision_;
   DriverParts parts_;
   SteadyTime asked_at_;  // end of the last write
   std::optional<tls::VerifyOutcome> verified_;
@@ -180,9 +180,9 @@ class Driver {
 }  // namespace
 
 asio::awaitable<SessionReport> run_session(net::Stream stream, ClientSession session,
-                                           tls::TlsDecision decision, DriverParts parts,
+                                           const tls::TlsDecision& decision, DriverParts parts,
                                            std::optional<tls::VerifyOutcome> proven) {
-  Driver driver(std::move(stream), std::move(decision), parts, std::move(proven));
+  Driver driver(std::move(stream), decision, parts, std::move(proven));
   co_return co_await driver.run(std::move(session));
 }
 

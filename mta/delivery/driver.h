@@ -66,10 +66,10 @@ struct SessionReport {
 /// host that answers drop by drop is cut off: the replies to what was written last may take
 /// kPatience times the timeout of one reply, however they are sliced.
 inline constexpr int kPatience = 3;
-/// `proven`: for a session over a kept connection, what its handshake proved under an equal
-/// decision.
+/// `decision` must outlive the run. `proven`: for a session over a kept connection, what its
+/// handshake proved under an equal decision.
 boost::asio::awaitable<SessionReport> run_session(
-    net::Stream stream, smtp::ClientSession session, tls::TlsDecision decision, DriverParts parts,
-    std::optional<tls::VerifyOutcome> proven = std::nullopt);
+    net::Stream stream, smtp::ClientSession session, const tls::TlsDecision& decision,
+    DriverParts parts, std::optional<tls::VerifyOutcome> proven = std::nullopt);
 
 }  // namespace fulmar::delivery

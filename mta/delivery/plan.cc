@@ -201,7 +201,7 @@ bool Planner::wants_dane(const Route& route) const {
   return settings_.dane.enabled || rule == conf::TlsRule::dane || rule == conf::TlsRule::dane_only;
 }
 
-asio::awaitable<HostPlan> Planner::plan_host(Route route, std::size_t position,
+asio::awaitable<HostPlan> Planner::plan_host(const Route& route, std::size_t position,
                                              resolver::TlsaSettings::Source source) {
   FULMAR_CHECK(position < host_count(route));
   if (route.kind == tls::NextHopKind::address_literal) co_return plan_literal(route);

@@ -90,12 +90,12 @@ class Planner {
   /// recheck_interval): what must happen before an enforcement failure counts. RFC 8461 §5
   boost::asio::awaitable<Route> recheck_policy(Route route);
 
-  /// `position` counts the route's hosts; for an address literal there is one. REQUIRES: position <
-  /// host_count(route).
-  /// `source`: fresh looks TLSA up past the cache, which must happen before a mismatch counts. When
-  /// that is not due yet, the lookup has failed with Errc::limit, and the caller keeps what it had.
+  /// `route` must outlive the planning. `position` counts its hosts; for an address literal there
+  /// is one. REQUIRES: position < host_count(route). `source`: fresh looks TLSA up past the cache,
+  /// which must happen before a mismatch counts. When that is not due yet, the lookup has failed
+  /// with Errc::limit, and the caller keeps what it had.
   boost::asio::awaitable<HostPlan> plan_host(
-      Route route, std::size_t position,
+      const Route& route, std::size_t position,
       resolver::TlsaSettings::Source source = resolver::TlsaSettings::Source::cache);
 
  private:

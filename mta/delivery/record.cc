@@ -191,6 +191,35 @@ void describe_conversation(const Conversation& conversation, json::object& recor
 
 namespace {
 
+json::object connection_json(const AddressTrace& tried) {
+  json::object record{{"address", tried.address.str()}};
+  for (const auto& outcome : tried.outcomes) {
+    if (const auto* conversation = std::get_if<Conversation>(&outcome)) {
+      describe_conversation(*conversation, record);
+    } else {
+      record["failure"] = to_json(std::get<Error>(outcome));
+    }
+  }
+  return record;
+}
+
+json::object host_json(const HostTrace& host) {
+  json::object record = to_json(*host.plan);
+  if (host.plan->failure) return record;
+  record["connections"] = shape_all(host.tried, connection_json);
+  return record;
+}
+
+}  // namespace
+
+json::object to_json(const AttemptTrace& trace) {
+  json::object record = to_json(trace.route);
+  record["hosts"] = shape_all(trace.hosts, host_json);
+  return record;
+}
+
+namespace {
+
 /// As many as have `excess` octets together: the last ones are the least preferred.
 void drop_last_hosts(json::array& hosts, std::size_t excess) {
   std::size_t dropped = 0;

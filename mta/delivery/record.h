@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "mta/delivery/attempt_trace.h"
 #include "mta/delivery/converse.h"
 #include "mta/delivery/plan.h"
 
@@ -21,6 +22,8 @@ namespace fulmar::delivery {
 [[nodiscard]] boost::json::object to_json(const Route& route);
 /// One element of "hosts".
 [[nodiscard]] boost::json::object to_json(const HostPlan& plan);
+/// The whole of it: the route's members, and "hosts", each with its "connections".
+[[nodiscard]] boost::json::object to_json(const AttemptTrace& trace);
 /// Adds "tls", "stage", "failure"; "downgraded_after", "reused" and "classical_groups" where they
 /// happened; and after a handshake "protocol", "cipher", "certificate", "matched_record", "waived"
 /// and "testing_failure".
