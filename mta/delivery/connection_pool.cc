@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/dispatch.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <utility>
@@ -24,6 +25,12 @@ asio::awaitable<void> say_quit(net::Stream stream, milliseconds limit) {
   co_await stream.shut_down(limit);
 }
 
+/// On its own thread, where a deadline of it may be looked at this very moment.
+void close_at_home(net::Stream stream) {
+  const asio::any_io_executor home = stream.executor();
+  asio::dispatch(home, [closed = std::move(stream)] {});
+}
+
 }  // namespace
 
 ConnectionPool::ConnectionPool(PoolLimits limits, const Clock& clock)
@@ -31,26 +38,36 @@ ConnectionPool::ConnectionPool(PoolLimits limits, const Clock& clock)
 
 ConnectionPool::~ConnectionPool() = default;
 
+std::optional<ConnectionPool::Queue::iterator> ConnectionPool::find_usable(
+    Queue& queue, const asio::any_io_executor& executor, std::uint32_t most) {
+  std::optional<Queue::iterator> elsewhere;
+  for (auto it = queue.end(); it != queue.begin();) {
+    --it;
+    if (it->connection.messages >= most) continue;
+    if (it->connection.stream.executor() == executor) return it;
+    if (!elsewhere) elsewhere = it;
+  }
+  return elsewhere;
+}
+
 std::optional<IdleConnection> ConnectionPool::take(const std::string& key,
                                                    const asio::any_io_executor& executor,
                                                    std::uint32_t most) {
-  std::vector<IdleConnection> useless;  // closed when this returns, without the lock
   const std::lock_guard lock(mutex_);
   const auto found = waiting_.find(key);
   if (found == waiting_.end()) return std::nullopt;
   std::optional<IdleConnection> taken;
   Queue& queue = found->second;
-  for (auto it = queue.end(); it != queue.begin() && !taken;) {
-    --it;
-    if (it->connection.messages >= most) continue;
-    if (it->connection.stream.executor() != executor) continue;
-    IdleConnection connection = std::move(it->connection);
-    it = queue.erase(it);
+  while (!taken) {
+    const auto usable = find_usable(queue, executor, most);
+    if (!usable) break;
+    IdleConnection connection = std::move((*usable)->connection);
+    queue.erase(*usable);
     --count_;
     if (connection.stream.is_quiet()) {
       taken = std::move(connection);
     } else {
-      useless.push_back(std::move(connection));
+      close_at_home(std::move(connection.stream));
     }
   }
   if (queue.empty()) waiting_.erase(found);

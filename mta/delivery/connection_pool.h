@@ -46,9 +46,10 @@ class ConnectionPool {
   ConnectionPool(PoolLimits limits, const Clock& clock);
   ~ConnectionPool();
 
-  /// One that was put under `key` (reuse_key.h) and lives on `executor`, the latest first; empty
-  /// when there is none of use. What the host closed or said something on meanwhile is dropped.
-  /// One that has carried `most` messages is left to others.
+  /// One that was put under `key` (reuse_key.h), the latest first, one that lives on `executor`
+  /// before others, which are only to be used on their own; empty when there is none of use. What
+  /// the host closed or said something on meanwhile is dropped. One that has carried `most`
+  /// messages is left to others.
   [[nodiscard]] std::optional<IdleConnection> take(const std::string& key,
                                                    const boost::asio::any_io_executor& executor,
                                                    std::uint32_t most);
@@ -59,9 +60,9 @@ class ConnectionPool {
 
   /// Takes leave of the one that has waited longest under a key that begins with `part`, which
   /// takes three seconds at most; false when there is none. Before a new connection with the whole
-  /// key: those of other threads wait in vain, and there are never more connections of one kind
-  /// than deliveries under way (pitfall 91). With address_part() when the host has no room for
-  /// another one.
+  /// key: what take() left there is worn out, and there are never more connections of one kind than
+  /// deliveries under way (pitfall 91). With address_part() when the host has no room for another
+  /// one.
   boost::asio::awaitable<bool> give_way(std::string part);
 
   /// Takes leave of those that have waited long enough; runs until close().
@@ -79,6 +80,9 @@ class ConnectionPool {
   };
   using Queue = std::vector<Waiting>;  // oldest first
 
+  static std::optional<Queue::iterator> find_usable(Queue& queue,
+                                                    const boost::asio::any_io_executor& executor,
+                                                    std::uint32_t most);
   std::vector<IdleConnection> take_stale(SteadyTime now);
   std::optional<IdleConnection> take_oldest(const std::string& part);
   void take_leave(IdleConnection connection);

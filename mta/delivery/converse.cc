@@ -1,7 +1,9 @@
 #include "mta/delivery/converse.h"
 
 #include <algorithm>
+#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <utility>
 
 #include "mta/delivery/reuse_key.h"
@@ -109,8 +111,15 @@ class Conversing {
     carried_ = idle->messages;
     result_.classical_groups = idle->classical_groups;
     smtp::ClientSession session(options(starttls_for(plan_)), envelope_, idle->session);
-    co_await hold(std::move(idle->stream), std::move(session), tls::Groups::preferred,
-                  std::move(idle->verified));
+    const asio::any_io_executor its_home = idle->stream.executor();
+    auto holding = hold(std::move(idle->stream), std::move(session), tls::Groups::preferred,
+                        std::move(idle->verified));
+    if (its_home == home) {
+      co_await std::move(holding);
+    } else {
+      // On the connection's thread, which is cheaper than another connection on this one.
+      co_await asio::co_spawn(its_home, std::move(holding), asio::use_awaitable);
+    }
     if (result_.session.result.stale) {
       shown_before_ = shown_so_far();
       result_.classical_groups = false;

@@ -12,6 +12,7 @@ namespace {
 
 constexpr auto kLogEvery = 60s;
 constexpr auto kProbeEvery = 5s;
+constexpr auto kMeasureEvery = 100ms;
 
 }  // namespace
 
@@ -45,7 +46,7 @@ Result<> Admission::check_writable() {
 }
 
 Result<> Admission::check_space(std::uint64_t declared_size) {
-  const auto free = store_.free_space();
+  const auto free = free_space();
   if (!free) {
     if (is_due(logged_, kLogEvery)) {
       log_error("mail refused: free space of the spool cannot be told",
@@ -61,6 +62,15 @@ Result<> Admission::check_space(std::uint64_t declared_size) {
               {"spool_reserve", std::to_string(reserve_)}});
   }
   return fail(Errc::store_full, "too little free space");
+}
+
+Result<std::uint64_t> Admission::free_space() {
+  const SteadyTime now = clock_.steady_now();
+  const std::lock_guard lock(mutex_);
+  if (measured_ && now - *measured_ < kMeasureEvery) return free_;
+  FULMAR_TRY(free_, store_.free_space());
+  measured_ = free_ >= reserve_ ? std::optional(now) : std::nullopt;
+  return free_;
 }
 
 bool Admission::is_due(std::optional<SteadyTime>& last, std::chrono::seconds interval) {

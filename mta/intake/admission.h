@@ -32,6 +32,8 @@ class Admission {
   Result<> check_memory();
   Result<> check_space(std::uint64_t declared_size);
   Result<> check_writable();
+  /// As it was 100 ms ago at most, if it was enough.
+  [[nodiscard]] Result<std::uint64_t> free_space();
   /// Whether `interval` has passed since `last`, which is then now.
   [[nodiscard]] bool is_due(std::optional<SteadyTime>& last, std::chrono::seconds interval);
 
@@ -44,6 +46,8 @@ class Admission {
   std::optional<SteadyTime> logged_;         // guarded by mutex_
   std::optional<SteadyTime> logged_memory_;  // guarded by mutex_
   std::optional<SteadyTime> probed_;         // guarded by mutex_
+  std::optional<SteadyTime> measured_;       // guarded by mutex_
+  std::uint64_t free_ = 0;                   // guarded by mutex_; means nothing before `measured_`
 };
 
 }  // namespace fulmar::intake

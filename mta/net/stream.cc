@@ -2,7 +2,6 @@
 
 #include <sys/socket.h>
 
-#include <array>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -10,6 +9,7 @@
 #include <cerrno>
 #include <optional>
 #include <tuple>
+#include <vector>
 
 #include "base/check.h"
 #include "mta/net/endpoint.h"
@@ -23,7 +23,9 @@ using asio::ip::tcp;
 using TlsStream = asio::ssl::stream<tcp::socket&>;
 
 constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
+/// What a read takes; more once one has filled it, as bodies do, and less again after a small one.
 constexpr std::size_t kReadBuffer = 16 * 1024;
+constexpr std::size_t kLargeReadBuffer = 64 * 1024;
 
 }  // namespace
 
@@ -49,7 +51,16 @@ struct Stream::State {
   std::optional<TlsStream> tls;
   Endpoint local;
   Endpoint remote;
-  std::array<char, kReadBuffer> buffer;
+  std::vector<char> buffer = std::vector<char>(kReadBuffer);
+  std::size_t last_read = 0;  // octets
+
+  void fit_buffer() {
+    if (last_read == buffer.size() && buffer.size() == kReadBuffer) {
+      buffer = std::vector<char>(kLargeReadBuffer);
+    } else if (last_read < kReadBuffer && buffer.size() == kLargeReadBuffer) {
+      buffer = std::vector<char>(kReadBuffer);
+    }
+  }
 };
 
 Stream::Stream(tcp::socket socket) : state_(std::make_unique<State>(std::move(socket))) {
@@ -69,6 +80,7 @@ Stream& Stream::operator=(Stream&&) noexcept = default;
 asio::awaitable<Result<std::string_view>> Stream::read(milliseconds limit) {
   State& state = *state_;
   const Watchdog::Guard guard(state.read_watchdog, limit);
+  state.fit_buffer();
   const auto target = asio::buffer(state.buffer);
   boost::system::error_code ec;
   std::size_t count = 0;
@@ -78,6 +90,7 @@ asio::awaitable<Result<std::string_view>> Stream::read(milliseconds limit) {
     std::tie(ec, count) = co_await state.socket.async_read_some(target, kAwait);
   }
   if (ec) co_return fail(state.lost(ec));
+  state.last_read = count;
   co_return std::string_view(state.buffer.data(), count);
 }
 

@@ -17,10 +17,40 @@ std::size_t plain_prefix(std::string_view text) {
   return std::min(text.substr(0, lf).find('\r'), lf);
 }
 
+struct Lines {
+  std::size_t octets = 0;   ///< With their line ends.
+  std::size_t longest = 0;  ///< Without its own; the first one counts `begun` octets more.
+};
+
+/// Whole lines at the front that need no care: each ends in CRLF, has no other CR or LF, and does
+/// not begin with a dot. Most mail is nothing else, and is taken in one go.
+Lines plain_lines(std::string_view text, std::size_t begun, bool at_line_start) {
+  Lines lines;
+  while (true) {
+    const std::string_view rest = text.substr(lines.octets);
+    if (at_line_start && rest.starts_with('.')) return lines;
+    const std::size_t length = plain_prefix(rest);
+    if (!rest.substr(length).starts_with(kLineEnd)) return lines;
+    lines.octets += length + kLineEnd.size();
+    lines.longest = std::max(lines.longest, begun + length);
+    begun = 0;
+    at_line_start = true;
+  }
+}
+
 }  // namespace
 
 void DotStuffer::transform(std::string_view chunk, std::string& out) {
   while (!chunk.empty()) {
+    const bool cares = dots_ == Dots::stuffed && at_ != At::in_line;
+    // After a CR, an LF would belong to it.
+    const auto lines = at_ == At::after_cr ? Lines{} : plain_lines(chunk, 0, cares);
+    if (lines.octets > 0) {
+      out += chunk.substr(0, lines.octets);
+      chunk.remove_prefix(lines.octets);
+      at_ = At::line_start;
+      continue;
+    }
     const char c = chunk.front();
     if (c == '\r' || c == '\n') {
       // A CR is a line end at once; an LF right after it belongs to it, also across chunks.
@@ -48,10 +78,23 @@ void DotStuffer::finish(std::string& out) {
 DataReader::Progress DataReader::read(std::string_view input, std::string& out) {
   std::size_t i = 0;
   while (i < input.size()) {
+    if (at_ == At::in_line || at_ == At::line_start) i += take_lines(input.substr(i), out);
     if (at_ == At::in_line) i += take_plain(input.substr(i), out);
     if (i < input.size() && take(input[i++], out) == End::yes) return {i, true};
   }
   return {i, false};
+}
+
+std::size_t DataReader::take_lines(std::string_view input, std::string& out) {
+  const Lines lines = plain_lines(input, line_length_, at_ == At::line_start);
+  if (lines.octets == 0) return 0;
+  const std::string_view text = input.substr(0, lines.octets);
+  out += text;
+  look_at(text);
+  longest_line_ = std::max(longest_line_, lines.longest);
+  line_length_ = 0;
+  at_ = At::line_start;
+  return lines.octets;
 }
 
 std::size_t DataReader::take_plain(std::string_view input, std::string& out) {
@@ -109,6 +152,10 @@ void DataReader::take_bare(char newline, std::string& out) {
 void DataReader::count(std::string_view text) {
   line_length_ += text.size();
   longest_line_ = std::max(longest_line_, line_length_);
+  look_at(text);
+}
+
+void DataReader::look_at(std::string_view text) {
   saw_eight_bit_ = saw_eight_bit_ || !is_ascii(text);
   saw_nul_ = saw_nul_ || text.find('\0') != std::string_view::npos;
 }

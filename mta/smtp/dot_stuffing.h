@@ -56,9 +56,11 @@ class DataReader {
   enum class At : std::uint8_t { line_start, after_dot, after_dot_cr, in_line, after_cr };
   enum class End : std::uint8_t { no, yes };
   End take(char c, std::string& out);
+  std::size_t take_lines(std::string_view input, std::string& out);
   std::size_t take_plain(std::string_view input, std::string& out);
   void take_bare(char newline, std::string& out);
   void count(std::string_view text);
+  void look_at(std::string_view text);
 
   OnBareNewline policy_;
   At at_ = At::line_start;

@@ -62,11 +62,24 @@ TEST_F(ConnectionPoolTest, one_that_carried_its_number_of_messages_is_left_to_ot
   EXPECT_TRUE(pool_.take("a", context_.get_executor(), 8).has_value());
 }
 
-TEST_F(ConnectionPoolTest, it_stays_on_its_own_thread) {
+TEST_F(ConnectionPoolTest, one_of_another_thread_is_given_away_where_there_is_no_other) {
   boost::asio::io_context other;
   pool_.put("a", connection());
-  EXPECT_FALSE(pool_.take("a", other.get_executor(), 100).has_value());
-  EXPECT_TRUE(take("a").has_value());
+  const auto taken = pool_.take("a", other.get_executor(), 100);
+  ASSERT_TRUE(taken.has_value());
+  EXPECT_EQ(taken->stream.executor(), context_.get_executor()) << "it stays on its own";
+}
+
+TEST_F(ConnectionPoolTest, one_of_the_same_thread_goes_before_the_latest) {
+  boost::asio::io_context other;
+  boost::asio::ip::tcp::socket socket(other);
+  socket.connect({boost::asio::ip::address_v4::loopback(), acceptor_.local_endpoint().port()});
+  IdleConnection latest{.stream = net::Stream(std::move(socket)), .session = {}, .verified = {}};
+  latest.opened = clock_.steady_now();
+  ConnectionPool pool({.total = 2}, clock_);
+  pool.put("a", connection(1));
+  pool.put("a", std::move(latest));
+  EXPECT_EQ(pool.take("a", context_.get_executor(), 100)->messages, 1U);
 }
 
 TEST_F(ConnectionPoolTest, pitfall_69_what_was_closed_meanwhile_is_dropped) {
