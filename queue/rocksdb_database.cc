@@ -193,7 +193,10 @@ void RocksDatabase::close_files() {
 }
 
 Result<> RocksDatabase::write(std::span<const Edits* const> parts, Durability durability) {
-  rocksdb::WriteBatch batch;
+  std::size_t octets = 0;
+  for (const Edits* edits : parts)
+    octets += cost(*edits);
+  rocksdb::WriteBatch batch(octets);
   const std::shared_lock lock(mutex_);
   if (!db_) return fail(not_open());
   for (const Edits* edits : parts) {

@@ -91,6 +91,9 @@ struct Recovered {
       0;  ///< Chunks and envelopes of messages that were never acknowledged or are done.
 };
 
+/// A whole body in memory, cut as it is in the spool: each chunk is full but the last.
+using BodyChunks = std::vector<std::string>;
+
 /// A delivery with its message.
 struct Stored {
   Message message;

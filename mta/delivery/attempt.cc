@@ -55,7 +55,7 @@ smtp::OutgoingEnvelope::RequireTls requiretls_of(const queue::Message& message) 
 class Attempt {
  public:
   Attempt(AttemptParts parts, const AttemptSettings& settings, const queue::Message& message,
-          const queue::Delivery& delivery, const std::string* body)
+          const queue::Delivery& delivery, const queue::BodyChunks* body)
       : parts_(std::move(parts)),
         settings_(settings),
         message_(message),
@@ -329,7 +329,7 @@ class Attempt {
   const AttemptSettings& settings_;
   const queue::Message& message_;
   const queue::Delivery& delivery_;
-  const std::string* body_;
+  const queue::BodyChunks* body_;
   Ledger ledger_;
   Route route_;
   std::vector<HostTrace> hosts_;
@@ -352,7 +352,7 @@ class Attempt {
 asio::awaitable<AttemptResult> attempt_delivery(AttemptParts parts, const AttemptSettings& settings,
                                                 const queue::Message& message,
                                                 const queue::Delivery& delivery,
-                                                const std::string* body) {
+                                                const queue::BodyChunks* body) {
   Attempt attempt(std::move(parts), settings, message, delivery, body);
   co_return co_await attempt.run();
 }

@@ -63,6 +63,6 @@ boost::asio::awaitable<AttemptResult> attempt_delivery(AttemptParts parts,
                                                        const AttemptSettings& settings,
                                                        const queue::Message& message,
                                                        const queue::Delivery& delivery,
-                                                       const std::string* body);
+                                                       const queue::BodyChunks* body);
 
 }  // namespace fulmar::delivery

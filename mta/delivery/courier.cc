@@ -107,14 +107,14 @@ void take_back(queue::Delivery& delivery, Counted counted) {
 }
 
 /// Null when there is no room.
-std::shared_ptr<const std::string> keep_in_memory(Budget& budget, std::string body) {
+std::shared_ptr<const queue::BodyChunks> keep_in_memory(Budget& budget, std::string only_chunk) {
   struct Kept {
     Budget::Share share;
-    std::string body;
+    queue::BodyChunks body;
   };
   Budget::Share share(budget);
-  if (!share.grow_to(body.size())) return nullptr;
-  const auto kept = std::make_shared<Kept>(Kept{std::move(share), std::move(body)});
+  if (!share.grow_to(only_chunk.size())) return nullptr;
+  const auto kept = std::make_shared<Kept>(Kept{std::move(share), {std::move(only_chunk)}});
   return {kept, &kept->body};
 }
 

@@ -16,11 +16,11 @@ struct Courier::Job {
   Claim claim;
   queue::Message message{};
   queue::Delivery delivery{};
-  std::shared_ptr<const std::string> body{};  ///< In memory; null: to be read from the spool.
-  bool first = false;                         ///< Accepted by this process and not tried yet.
-  queue::Room room = queue::Room::yes;        ///< For an attempt.
-  UtcTime not_before{};                       ///< The destination is suspended until then.
-  bool noted = false;                         ///< The spool knows of the attempt.
+  std::shared_ptr<const queue::BodyChunks> body{};  ///< In memory; null: to be read from the spool.
+  bool first = false;                               ///< Accepted by this process and not tried yet.
+  queue::Room room = queue::Room::yes;              ///< For an attempt.
+  UtcTime not_before{};                             ///< The destination is suspended until then.
+  bool noted = false;                               ///< The spool knows of the attempt.
   bool shown_more = false;  ///< Something was shown in clear that the spool does not know of yet.
   queue::Ending ending = queue::Ending::untried;  ///< Of the attempt, once it is made.
 

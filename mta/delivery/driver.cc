@@ -131,9 +131,7 @@ class Driver {
     in_body_ = true;
     if (next_chunk_ == parts_.body.chunks) co_return BodyEnd{};
     if (parts_.body.in_memory != nullptr) {
-      const std::size_t from = next_chunk_++ * queue::kChunkSize;
-      co_return BodyChunk{
-          .bytes = std::string_view(*parts_.body.in_memory).substr(from, queue::kChunkSize)};
+      co_return BodyChunk{.bytes = parts_.body.in_memory->at(next_chunk_++)};
     }
     auto chunk = co_await parts_.body.store->read_chunk(parts_.body.message, next_chunk_);
     if (!chunk) co_return BodyFailed{.why = std::move(chunk).error()};

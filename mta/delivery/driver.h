@@ -25,7 +25,8 @@ struct Body {
   queue::Store* store = nullptr;  ///< Null for a probe, which sends none.
   MessageId message;
   std::uint32_t chunks = 0;
-  const std::string* in_memory = nullptr;  ///< All of it, if it is at hand: then nothing is read.
+  const queue::BodyChunks* in_memory =
+      nullptr;  ///< All of it, if it is at hand: then nothing is read.
 };
 
 struct DriverTimeouts {

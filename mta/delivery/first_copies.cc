@@ -23,7 +23,7 @@ std::size_t cost(const queue::Message& message, const std::vector<queue::Deliver
 }  // namespace
 
 void FirstCopies::keep(queue::Message message, std::vector<queue::Delivery> deliveries,
-                       std::shared_ptr<const std::string> body) {
+                       std::shared_ptr<const queue::BodyChunks> body) {
   const std::size_t octets = cost(message, deliveries);
   const std::lock_guard lock(mutex_);
   const SteadyTime now = clock_.steady_now();

@@ -14,13 +14,14 @@
 #include "base/clock.h"
 #include "queue/message.h"
 #include "queue/scheduler.h"
+#include "queue/store.h"
 
 namespace fulmar::delivery {
 
 struct FirstCopy {
   queue::Message message;
   queue::Delivery delivery;
-  std::shared_ptr<const std::string> body;  ///< All of it; null when it is to be read.
+  std::shared_ptr<const queue::BodyChunks> body;  ///< All of it; null when it is to be read.
 };
 
 /// May be used from any thread.
@@ -35,7 +36,7 @@ class FirstCopies {
   /// one to be forgotten. What has stood here for long goes: its destination is slow, and others
   /// need its room. `body`: null when it is to be read.
   void keep(queue::Message message, std::vector<queue::Delivery> deliveries,
-            std::shared_ptr<const std::string> body);
+            std::shared_ptr<const queue::BodyChunks> body);
 
   /// Hands a copy out, once; empty when there is none. REQUIRES: the delivery is as it was when it
   /// was accepted, as it is before its first attempt.
@@ -47,7 +48,7 @@ class FirstCopies {
   struct Entry {
     queue::Message message;
     std::vector<queue::Delivery> deliveries;
-    std::shared_ptr<const std::string> body;
+    std::shared_ptr<const queue::BodyChunks> body;
     std::size_t octets = 0;
     SteadyTime since;
     std::list<MessageId>::iterator age;

@@ -35,64 +35,76 @@ bool IncomingMessage::may_hold(std::size_t octets) {
 asio::awaitable<Result<>> IncomingMessage::append(std::string bytes) {
   header_.add(bytes);
   message_.size += bytes.size();
-  if (!streaming_ && may_hold(held_.size() + bytes.size())) {
-    held_ += bytes;
-    co_return Result<>{};
-  }
-  if (!std::exchange(streaming_, true)) {
-    const std::string so_far = std::exchange(held_, {});
+  hold(bytes);
+  if (!streaming_ && !may_hold(held_octets_)) {
+    streaming_ = true;
     share_.give_back();
-    FULMAR_CO_TRY_VOID(co_await stream(so_far));
   }
-  co_return co_await stream(bytes);
+  if (!streaming_) co_return Result<>{};
+  co_return co_await hand_over_full_chunks();
 }
 
-asio::awaitable<Result<>> IncomingMessage::stream(std::string_view bytes) {
+void IncomingMessage::hold(std::string_view bytes) {
+  held_octets_ += bytes.size();
   while (!bytes.empty()) {
-    // A full chunk stays here until something follows it: the last one goes with the envelope.
-    if (held_.size() == queue::kChunkSize) {
-      queue::PutChunk full{
-          .message = message_.id, .index = appended_, .bytes = std::exchange(held_, {})};
-      ++appended_;  // even if it fails: it may be there
-      FULMAR_CO_TRY_VOID(co_await store_.append_chunk(std::move(full)));
+    if (held_.empty() || held_.back().size() == queue::kChunkSize) {
+      // Beyond one chunk there are many, and growing bit by bit would copy each octet once more.
+      const bool long_body = !held_.empty() || appended_ > 0;
+      held_.emplace_back().reserve(long_body ? queue::kChunkSize : 0);
     }
-    const std::size_t count = std::min(bytes.size(), queue::kChunkSize - held_.size());
-    held_ += bytes.substr(0, count);
+    const std::size_t count = std::min(bytes.size(), queue::kChunkSize - held_.back().size());
+    held_.back() += bytes.substr(0, count);
     bytes.remove_prefix(count);
+  }
+}
+
+/// A full chunk stays here until something follows it: the last one goes with the envelope.
+asio::awaitable<Result<>> IncomingMessage::hand_over_full_chunks() {
+  queue::BodyChunks full = std::exchange(held_, {});
+  held_.push_back(std::move(full.back()));
+  full.pop_back();
+  held_octets_ = held_.back().size();
+  for (std::string& bytes : full) {
+    queue::PutChunk chunk{.message = message_.id, .index = appended_, .bytes = std::move(bytes)};
+    ++appended_;  // even if it fails: it may be there
+    FULMAR_CO_TRY_VOID(co_await store_.append_chunk(std::move(chunk)));
   }
   co_return Result<>{};
 }
 
-/// What the store does not have yet.
-void IncomingMessage::put_body(queue::Batch& batch) const {
-  std::uint32_t index = appended_;
-  for (std::size_t from = 0; from < held_.size(); from += queue::kChunkSize) {
-    batch.emplace_back(queue::PutChunk{
-        .message = message_.id, .index = index++, .bytes = held_.substr(from, queue::kChunkSize)});
-  }
-}
-
-/// For the first attempt.
-std::shared_ptr<const std::string> IncomingMessage::keep_body() {
+/// What the store does not have yet, for the first attempt; null when it is to be read back.
+std::shared_ptr<const queue::BodyChunks> IncomingMessage::keep_body() {
   struct Kept {
-    std::string octets;
+    queue::BodyChunks chunks;
     Budget::Share share;
   };
-  if (streaming_ || !share_.grow_to(held_.size())) return nullptr;
-  auto kept = std::make_shared<const Kept>(std::move(held_), std::move(share_));
-  return {kept, &kept->octets};
+  if (streaming_ || !share_.grow_to(held_octets_)) return nullptr;
+  auto kept = std::make_shared<const Kept>(std::exchange(held_, {}), std::move(share_));
+  return {kept, &kept->chunks};
+}
+
+/// Of `chunks` copies, since they are kept; without them, what is held itself.
+void IncomingMessage::put_body(const queue::BodyChunks* chunks, queue::Batch& batch) {
+  std::uint32_t index = appended_;
+  for (std::string& bytes : held_)
+    batch.emplace_back(queue::PutChunk{message_.id, index++, std::move(bytes)});
+  if (chunks == nullptr) return;
+  for (const std::string& bytes : *chunks)
+    batch.emplace_back(queue::PutChunk{message_.id, index++, bytes});
 }
 
 asio::awaitable<Result<AcceptedMessage>> IncomingMessage::commit(smtp::DataFacts facts) {
   FULMAR_CHECK(!held_.empty());
+  auto body = keep_body();
   queue::Batch batch;
-  put_body(batch);
+  put_body(body.get(), batch);
   message_.chunks = appended_ + static_cast<std::uint32_t>(batch.size());
   message_.eight_bit = facts.eight_bit;
   // RFC 8689 §4.1: beside REQUIRETLS the header field is only content.
   message_.tls_optional = facts.tls_required_no && !message_.requiretls;
   message_.header = header_.whole_fields();
-  AcceptedMessage accepted{.message = message_, .deliveries = deliveries(), .body = keep_body()};
+  AcceptedMessage accepted{
+      .message = message_, .deliveries = deliveries(), .body = std::move(body)};
   batch.emplace_back(queue::PutMessage{message_});
   for (const queue::Delivery& delivery : accepted.deliveries)
     batch.emplace_back(queue::PutDelivery{delivery});

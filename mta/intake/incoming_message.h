@@ -24,7 +24,7 @@ struct AcceptedMessage {
   queue::Message message;
   std::vector<queue::Delivery> deliveries;
   /// All of it, while it is in memory; else null. It has its part of the budget until it goes.
-  std::shared_ptr<const std::string> body;
+  std::shared_ptr<const queue::BodyChunks> body;
 };
 
 class IncomingMessage {
@@ -51,16 +51,18 @@ class IncomingMessage {
  private:
   [[nodiscard]] std::vector<queue::Delivery> deliveries() const;
   [[nodiscard]] bool may_hold(std::size_t octets);
-  boost::asio::awaitable<Result<>> stream(std::string_view bytes);
-  void put_body(queue::Batch& batch) const;
-  std::shared_ptr<const std::string> keep_body();
+  void hold(std::string_view bytes);
+  boost::asio::awaitable<Result<>> hand_over_full_chunks();
+  void put_body(const queue::BodyChunks* chunks, queue::Batch& batch);
+  std::shared_ptr<const queue::BodyChunks> keep_body();
 
   queue::Store& store_;
   queue::Message message_;
   std::vector<Mailbox> recipients_;
   HeaderPrefix header_;
-  bool streaming_ = false;      ///< Chunks go to the store as they fill.
-  std::string held_;            ///< The whole body, or the chunk that is being filled.
+  bool streaming_ = false;  ///< Chunks go to the store as they fill.
+  queue::BodyChunks held_;  ///< The whole body, or the chunk that is being filled.
+  std::size_t held_octets_ = 0;
   Budget::Share share_;         ///< For what is held beyond one chunk.
   std::uint32_t appended_ = 0;  ///< Chunks handed to the store.
 };

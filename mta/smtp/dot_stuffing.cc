@@ -41,6 +41,7 @@ Lines plain_lines(std::string_view text, std::size_t begun, bool at_line_start) 
 }  // namespace
 
 void DotStuffer::transform(std::string_view chunk, std::string& out) {
+  out.reserve(out.size() + chunk.size());
   while (!chunk.empty()) {
     const bool cares = dots_ == Dots::stuffed && at_ != At::in_line;
     // After a CR, an LF would belong to it.

@@ -155,6 +155,7 @@ void ServerSession::State::on(const ServerTimedOut&) {
 void ServerSession::State::read_data() {
   ServerData& message = incoming();
   std::string decoded;
+  decoded.reserve(input.rest().size());
   input.consume(message.read(input.rest(), decoded));
   if (in_message) {
     if (auto refusal = message.refusal()) {

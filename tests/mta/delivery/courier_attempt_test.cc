@@ -142,7 +142,7 @@ TEST_F(CourierAttempt, a_first_attempt_right_after_acceptance_reads_and_notes_no
   ASSERT_TRUE(delivery.has_value());
   first_copies_.keep(
       store_.memory().messages().front(), {*delivery},
-      std::make_shared<const std::string>("Subject: to the harbour\r\n\r\nhello\r\n"));
+      std::make_shared<const queue::BodyChunks>(1, "Subject: to the harbour\r\n\r\nhello\r\n"));
   store_.memory().fail_reads(Errc::store_failed);
   ASSERT_TRUE(line_.claim({id, domain("b.example")}));
   run(courier_.run({.key = {id, domain("b.example")}, .has_room = true, .origin = kIntake}));

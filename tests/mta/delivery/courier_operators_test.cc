@@ -55,7 +55,7 @@ class CourierOperators : public CourierWorld {
     for (const queue::Message& message : store_.memory().messages()) {
       if (message.id == id)
         first_copies_.keep(message, {*delivery_of(id, "b.example")},
-                           std::make_shared<const std::string>("body"));
+                           std::make_shared<const queue::BodyChunks>(1, "body"));
     }
   }
   /// Lets time pass as it would: whatever is due on the way is done when it is due.

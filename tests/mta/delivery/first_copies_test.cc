@@ -37,7 +37,7 @@ TEST_F(FirstCopiesTest, each_delivery_gets_its_copy_once_and_all_share_the_body)
   const queue::Message mail = message();
   const auto a = to(mail, "a.example");
   const auto b = to(mail, "b.example");
-  copies.keep(mail, {a, b}, std::make_shared<const std::string>("hello"));
+  copies.keep(mail, {a, b}, std::make_shared<const queue::BodyChunks>(1, "hello"));
   const auto first = copies.take(key(b));
   const auto second = copies.take(key(a));
   ASSERT_TRUE(first && second);
@@ -45,7 +45,7 @@ TEST_F(FirstCopiesTest, each_delivery_gets_its_copy_once_and_all_share_the_body)
   EXPECT_EQ(first->message, mail);
   EXPECT_EQ(second->delivery, a);
   EXPECT_EQ(second->message, mail);
-  EXPECT_EQ(*first->body, "hello");
+  EXPECT_EQ(*first->body, queue::BodyChunks{"hello"});
   EXPECT_EQ(first->body, second->body);
   EXPECT_FALSE(copies.take(key(a)).has_value());
   EXPECT_EQ(copies.octets(), 0U);
@@ -54,7 +54,7 @@ TEST_F(FirstCopiesTest, each_delivery_gets_its_copy_once_and_all_share_the_body)
 TEST_F(FirstCopiesTest, what_is_not_there_is_read_elsewhere) {
   FirstCopies copies(clock_);
   const queue::Message mail = message();
-  copies.keep(mail, {to(mail, "a.example")}, std::make_shared<const std::string>("hello"));
+  copies.keep(mail, {to(mail, "a.example")}, std::make_shared<const queue::BodyChunks>(1, "hello"));
   EXPECT_FALSE(copies.take(key(to(mail, "b.example"))).has_value());
   EXPECT_FALSE(copies.take(key(to(message(), "a.example"))).has_value());
 }
@@ -87,7 +87,7 @@ TEST_F(FirstCopiesTest, memory_is_bounded_and_who_came_first_is_kept) {
 
 TEST_F(FirstCopiesTest, what_stands_for_long_makes_room_and_gives_its_body_back) {
   FirstCopies copies(clock_);
-  auto body = std::make_shared<const std::string>("hello");
+  auto body = std::make_shared<const queue::BodyChunks>(1, "hello");
   const queue::Message old = message();
   copies.keep(old, {to(old, "slow.example")}, body);
   EXPECT_EQ(body.use_count(), 2);

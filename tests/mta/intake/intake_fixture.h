@@ -107,8 +107,8 @@ class IntakeTest : public ::testing::Test {
   static constexpr std::size_t kMemory = 1UL << 20;
   fakes::MemStore store_;
   Budget memory_{kMemory};
-  Budget::Share others_{memory_};                           // what other messages hold of it
-  std::vector<std::shared_ptr<const std::string>> bodies_;  // as handed over with queued_
+  Budget::Share others_{memory_};                                 // what other messages hold of it
+  std::vector<std::shared_ptr<const queue::BodyChunks>> bodies_;  // as handed over with queued_
   SystemClock clock_;
   std::atomic<std::uint64_t> resident_{0};
   MemoryMark memory_mark_{
