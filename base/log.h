@@ -3,6 +3,8 @@
 // never secrets. The mail log, a stable interface of its own, is base/maillog.h.
 #pragma once
 
+#include <chrono>
+#include <cstdint>
 #include <initializer_list>
 #include <memory>
 #include <string>
@@ -38,6 +40,7 @@ class LogSink {
   virtual void flush() {}
 };
 
+/// How long a line below warn may stay in memory before it is in the file.
 inline constexpr std::chrono::milliseconds kLogDelay{50};
 
 struct LogSettings {
@@ -47,8 +50,8 @@ struct LogSettings {
 };
 
 /// A sink that writes through spdlog. Lines below warn get into a file kLogDelay late at most: a
-/// program that is killed loses those, which change nothing. Errc::io when the file cannot be
-/// opened.
+/// program that is killed or aborts loses those, of the mail log too, but no mail. Errc::io when
+/// the file cannot be opened.
 Result<std::shared_ptr<LogSink>> make_log_sink(const LogSettings& settings);
 
 /// The process-wide sink; standard error in text form until set. The one global of the program: a

@@ -119,7 +119,7 @@ asio::awaitable<Daemon::Started> Daemon::recover() {
     if (dispatcher_) dispatcher_->wake();
   });
   const auto recovered = co_await store_->recover([this](const queue::Delivery& delivery) {
-    const Queued queued = schedule(delivery);
+    const Arrival queued = schedule(delivery);
     line_->add(queued.key, queued.times);
   });
   if (!recovered) {
@@ -247,21 +247,18 @@ queue::LaneRule Daemon::lane_for(const MailHost& destination) const {
 }
 
 void Daemon::take_up(intake::AcceptedMessage accepted, const asio::any_io_executor& home) {
-  std::vector<Queued> queued;
-  queued.reserve(accepted.deliveries.size());
+  std::vector<Arrival> arrivals;
+  arrivals.reserve(accepted.deliveries.size());
   for (const queue::Delivery& delivery : accepted.deliveries)
-    queued.push_back(schedule(delivery));
+    arrivals.push_back(schedule(delivery));
   // Before the line knows of them: they are due at once.
   first_copies_.keep(std::move(accepted.message), std::move(accepted.deliveries),
                      std::move(accepted.body));
-  for (const Queued& each : queued) {
-    const auto taken =
-        line_->add_and_take(each.key, each.times, queue::Origin::intake, clock_.utc_now());
-    if (taken) dispatcher_->start(*taken, home);
-  }
+  for (const queue::Scheduler::Taken& taken : line_->add_accepted(arrivals))
+    dispatcher_->start(taken, home);
 }
 
-Daemon::Queued Daemon::schedule(const queue::Delivery& delivery) const {
+Daemon::Arrival Daemon::schedule(const queue::Delivery& delivery) const {
   const UtcTime now = clock_.utc_now();
   if (queue::is_ahead_of(delivery, now)) {
     queue::Delivery present = delivery;

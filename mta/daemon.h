@@ -61,11 +61,8 @@ class Daemon {
   [[nodiscard]] queue::SchedulerLimits scheduler_limits() const;
   [[nodiscard]] queue::LaneRule lane_for(const MailHost& destination) const;
   void take_up(intake::AcceptedMessage accepted, const boost::asio::any_io_executor& home);
-  struct Queued {
-    queue::DeliveryKey key;
-    queue::Times times;
-  };
-  [[nodiscard]] Queued schedule(const queue::Delivery& delivery) const;
+  using Arrival = delivery::WaitingLine::Arrival;
+  [[nodiscard]] Arrival schedule(const queue::Delivery& delivery) const;
   boost::asio::awaitable<void> stop();
 
   conf::Config config_;

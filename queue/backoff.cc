@@ -12,9 +12,6 @@ constexpr unsigned kJitterPercent = 10;
 
 constexpr std::chrono::hours kLongestPatience{1};
 
-/// A clock that is mended by less than this was not set back.
-constexpr std::chrono::milliseconds kMended{1000};
-
 UtcTime attempt_due(const Delivery& delivery, const conf::Retry& retry) {
   // A first attempt must not wait past the end of the delivery's time: only after it can the
   // delivery expire.

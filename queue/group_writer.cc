@@ -90,12 +90,16 @@ std::vector<PendingWrite> GroupWriter::next_group() {
   std::vector<PendingWrite> group;
   std::size_t octets = 0;
   while (!waiting_.empty() && octets < limits_.group) {
-    octets += cost(waiting_.front().edits);
-    if (waiting_.front().hurry == Hurry::now) --hurried_;
+    const std::size_t its_octets = cost(waiting_.front().edits);
+    waiting_octets_ -= its_octets;
+    // What nobody waits for is small, and must never keep back who does.
+    if (waiting_.front().hurry == Hurry::now) {
+      --hurried_;
+      octets += its_octets;
+    }
     group.push_back(std::move(waiting_.front()));
     waiting_.pop_front();
   }
-  waiting_octets_ -= octets;
   if (waiting_.empty()) unhurried_since_.reset();
   const bool owes_sync =
       !failing_ && unsynced_since_ && clock_.steady_now() >= *unsynced_since_ + limits_.sync_after;

@@ -46,7 +46,8 @@ struct PendingWrite {
 
 struct GroupLimits {
   std::size_t waiting =
-      64UL << 20;                 ///< Octets; who comes when more are waiting is refused at once.
+      64UL << 20;  ///< ///< Octets; a write that somebody waits for is refused at once when more
+                   ///< are waiting. Others never are: there are no more than deliveries under way.
   std::size_t group = 8UL << 20;  ///< Octets after which a group takes no further write.
   std::chrono::milliseconds probe_interval{
       5'000};  ///< Between attempts to get a failed engine going again.
@@ -62,16 +63,17 @@ struct GroupLimits {
 class GroupWriter {
  public:
   /// Applies a group in its order, atomically, synced when any write of it asks for that. Called on
-  /// the writer's thread only. After it has failed it is also called with an empty group from time
-  /// to time, until it succeeds; after relaxed writes with a synced one that edits nothing; and
-  /// with an empty group once after writes, when nothing has come for `settle_after`.
+  /// the writer's thread only. After it has failed it is also called from time to time with what
+  /// nobody waits for, or with an empty group, until it succeeds; after relaxed writes with a
+  /// synced one that edits nothing; and with an empty group once after writes, when nothing has
+  /// come for `settle_after`.
   using Apply = std::move_only_function<Result<>(std::span<const PendingWrite>)>;
 
   GroupWriter(Apply apply, GroupLimits limits);
   ~GroupWriter();
 
   /// Errors that `done` gets: what apply returned for the group; store_failed when too much is
-  /// waiting; cancelled after close().
+  /// waiting, never without hurry; cancelled after close().
   void submit(PendingWrite write);
 
   /// Writes what was submitted, then ends the thread. Safe to call twice.

@@ -32,8 +32,4 @@ void LanePace::note_start(UtcTime now) {
   next_ = std::max(next_, Precise(now) - kMadeUpFor) + interval_;
 }
 
-void LanePace::heed_clock(UtcTime now) {
-  next_ = std::min(next_, Precise(now) + interval_);
-}
-
 }  // namespace fulmar::queue

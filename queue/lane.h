@@ -40,8 +40,6 @@ class LanePace {
   void note_start(UtcTime now);
   /// What was handed out did not begin.
   void take_back_start() { next_ -= interval_; }
-  /// A clock that was set back must not stop the lane for long (pitfall 90).
-  void heed_clock(UtcTime now);
 
   [[nodiscard]] bool is_limited() const { return interval_.count() > 0; }
 

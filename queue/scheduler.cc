@@ -389,7 +389,6 @@ struct Scheduler::State {
     while (!ring.empty()) {
       Lane& lane = *ring.front();
       leave(lane);
-      lane.pace.heed_clock(now);
       const auto first = first_queued(lane);
       if (first->attempt() <= now && lane.pace.allows(now)) {
         Taken taken = start(entries.project<ByKey>(first), now);
@@ -397,7 +396,7 @@ struct Scheduler::State {
         taken.more = may_have_more(now);
         return taken;
       }
-      // Its work was removed, or the clock was set back, after it joined the ring.
+      // Its work was removed after it joined the ring, or `now` is a little earlier than then.
       wait(lane, startable(lane));
     }
     return std::nullopt;
@@ -558,7 +557,7 @@ void Scheduler::hasten(const std::function<bool(const MailHost&)>& meant, UtcTim
 }
 
 void Scheduler::set_back(std::chrono::milliseconds by) {
-  const SetBack now = clock() + by;
+  const SetBack now = set_back_so_far() + by;
   if (state_->clocks.size() > kMostClocks) {
     state_->clocks.back() = now;
   } else {
@@ -566,11 +565,11 @@ void Scheduler::set_back(std::chrono::milliseconds by) {
   }
 }
 
-SetBack Scheduler::clock() const {
+SetBack Scheduler::set_back_so_far() const {
   return state_->clocks.back();
 }
 
-SetBack Scheduler::record_clock(const DeliveryKey& key) const {
+SetBack Scheduler::set_back_when_written(const DeliveryKey& key) const {
   const auto position = state_->find(key);
   FULMAR_CHECK(position.has_value());
   return state_->clocks[(*position)->clock];

@@ -40,6 +40,8 @@ inline constexpr UtcTime kNever = UtcTime::max();
 /// Which wall clock a time was told by: by how much, in all, it had been set back until then. Zero
 /// at the start.
 using SetBack = std::chrono::milliseconds;
+/// What NTP mends by and by: a clock that is mended by less was not set back.
+inline constexpr std::chrono::milliseconds kMended{1000};
 
 /// When a queued delivery wants to be handed out.
 struct Times {
@@ -136,10 +138,10 @@ class Scheduler {
   /// 90).
   void set_back(std::chrono::milliseconds by);
   /// The clock as it is now.
-  [[nodiscard]] SetBack clock() const;
+  [[nodiscard]] SetBack set_back_so_far() const;
   /// By which clock the delivery's record tells its times: that of add(), until it is written anew.
   /// REQUIRES: it is here.
-  [[nodiscard]] SetBack record_clock(const DeliveryKey& key) const;
+  [[nodiscard]] SetBack set_back_when_written(const DeliveryKey& key) const;
   /// The record was written with times by `clock`. REQUIRES: it is here.
   void note_written(const DeliveryKey& key, SetBack clock);
 

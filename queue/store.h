@@ -113,10 +113,11 @@ class Store {
   virtual boost::asio::awaitable<Result<>> commit_relaxed(Batch batch) = 0;
 
   /// For removals that nobody waits for. Atomic, and in order with all that is written by others;
-  /// goes along with the next commit, 5 ms later at the latest. A write that fails is made again.
-  /// `removed` is called once, as commit_relaxed() would return, on a thread of the store; never
-  /// when the spool is closed before that. REQUIRES: `removals` only removes, and what was not put
-  /// by it is put by nobody again.
+  /// goes along with the next write, which begins 5 ms later at the latest, or when the one under
+  /// way ends. A write that fails is made again. `removed` is called once, as commit_relaxed()
+  /// would return, on a thread of the store; it must not block; never when the spool is closed
+  /// before that. REQUIRES: `removals` only removes, and nobody puts again what it removes: a
+  /// removal that is made once more would take that away.
   virtual void remove_soon(Batch removals, std::move_only_function<void()> removed) = 0;
 
   /// One chunk of a body that is still arriving. Nothing is promised before the commit() that puts

@@ -109,8 +109,9 @@ asio::awaitable<void> send_messages(Dialogue<Stream>& dialogue, Work& work,
     co_await await_turn(work, number);
     const Moment offered = std::chrono::steady_clock::now();
     co_await send_envelope(dialogue, recipient, pipelining);
+    const Moment handed_over = std::chrono::steady_clock::now();
     co_await dialogue.ask(text, '2');
-    work.journal.accepted(offered, std::chrono::steady_clock::now());
+    work.journal.accepted({offered, handed_over, std::chrono::steady_clock::now()});
   }
   co_await dialogue.ask("QUIT\r\n", '2');
 }

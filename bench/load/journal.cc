@@ -33,12 +33,15 @@ double percentile(const std::vector<std::chrono::nanoseconds>& sorted, double sh
 Journal::Journal(std::size_t messages, std::chrono::seconds every) : every_(every) {
   replied_.reserve(messages);
   took_.reserve(messages);
+  took_message_.reserve(messages);
 }
 
-void Journal::accepted(Moment offered, Moment replied) {
+void Journal::accepted(Acceptance moments) {
+  const auto& [offered, handed_over, replied] = moments;
   first_ = std::min(first_, offered);
   replied_.push_back(replied);
   took_.push_back(replied - offered);
+  took_message_.push_back(replied - handed_over);
   if (every_.count() == 0) return;
   recent_.push_back(replied - offered);
   if (told_ == Moment::min()) told_ = offered;
@@ -59,17 +62,19 @@ void Journal::tell_progress(Moment now) {
 std::string Journal::to_json() {
   std::ranges::sort(replied_);
   std::ranges::sort(took_);
+  std::ranges::sort(took_message_);
   const std::size_t tenth = std::max<std::size_t>(count() / 10, 1);
   const Moment last = replied_.back();
   const Moment before_last_tenth = count() > tenth ? replied_[count() - tenth - 1] : first_;
-  return fmt::format(
-      R"({{"accepted": {}, "first": {:.6f}, "last": {:.6f}, "per_second": {:.1f}, )"
-      R"("first_tenth_per_second": {:.1f}, "last_tenth_per_second": {:.1f}, )"
-      R"("p50_us": {:.0f}, "p99_us": {:.0f}, "max_us": {:.0f}, "cpu_seconds": {:.3f}}})",
-      count(), Seconds(first_.time_since_epoch()).count(), Seconds(last.time_since_epoch()).count(),
-      rate(count(), first_, last), rate(tenth, first_, replied_[tenth - 1]),
-      rate(tenth, before_last_tenth, last), percentile(took_, 0.5), percentile(took_, 0.99),
-      percentile(took_, 1), own_cpu_seconds());
+  return fmt::format(R"({{"accepted": {}, "first": {:.6f}, "last": {:.6f}, "per_second": {:.1f}, )"
+                     R"("first_tenth_per_second": {:.1f}, "last_tenth_per_second": {:.1f}, )"
+                     R"("p50_us": {:.0f}, "p99_us": {:.0f}, "max_us": {:.0f}, )"
+                     R"("message_p50_us": {:.0f}, "cpu_seconds": {:.3f}}})",
+                     count(), Seconds(first_.time_since_epoch()).count(),
+                     Seconds(last.time_since_epoch()).count(), rate(count(), first_, last),
+                     rate(tenth, first_, replied_[tenth - 1]), rate(tenth, before_last_tenth, last),
+                     percentile(took_, 0.5), percentile(took_, 0.99), percentile(took_, 1),
+                     percentile(took_message_, 0.5), own_cpu_seconds());
 }
 
 }  // namespace fulmar::load

@@ -11,14 +11,20 @@ namespace fulmar::load {
 /// The machine's monotonic clock: figures of the source and of the sink can be compared.
 using Moment = std::chrono::steady_clock::time_point;
 
+/// How one message was accepted.
+struct Acceptance {
+  Moment offered;      ///< MAIL was sent.
+  Moment handed_over;  ///< The server waits for the message, which is sent now.
+  Moment replied;      ///< The reply to its last octet is here.
+};
+
 class Journal {
  public:
   /// With `every` above zero, a line of JSON goes to standard output about so often: when, how many
   /// messages were accepted since the line before, and how long that took.
   explicit Journal(std::size_t messages, std::chrono::seconds every = {});
 
-  /// A message was offered (MAIL was sent) and accepted (the reply to its last octet).
-  void accepted(Moment offered, Moment replied);
+  void accepted(Acceptance moments);
 
   [[nodiscard]] std::size_t count() const { return replied_.size(); }
 
@@ -34,6 +40,7 @@ class Journal {
   Moment first_ = Moment::max();
   std::vector<Moment> replied_;
   std::vector<std::chrono::nanoseconds> took_;
+  std::vector<std::chrono::nanoseconds> took_message_;  ///< From when it was handed over.
 };
 
 }  // namespace fulmar::load

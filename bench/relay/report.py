@@ -26,6 +26,7 @@ DRAIN = (
 )
 LATENCY = (
     ("accept_p50_us", "accept p50 µs", 0),
+    ("message_p50_us", "message p50 µs", 0),
     ("synced_write_p50_us", "synced write p50 µs", 0),
 )
 

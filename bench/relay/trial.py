@@ -51,6 +51,7 @@ def run(server: Server, scenario: Scenario, tools: Path, pem: Path, limit: int) 
         "written_kb_per_message": (after.written - before.written) / 1000 / count,
         "device_flushes_per_message": _per(flushes_after, flushes_before, count),
         "accept_p50_us": source["p50_us"],
+        "message_p50_us": source["message_p50_us"],
         "first_tenth_per_second": source["first_tenth_per_second"],
         "last_tenth_per_second": source["last_tenth_per_second"],
         "drained_per_second": count / (seen["last"] - drain_from) if drain_from else None,

@@ -16,10 +16,10 @@ class Claim {
   /// REQUIRES: `key` counts as running in `line`, which must outlive the claim. `otherwise`: when
   /// it is due again if the claim is dropped. `room`: what becomes of its room when it is removed.
   Claim(WaitingLine& line, queue::DeliveryKey key, UtcTime otherwise,
-        WaitingLine::Room room = WaitingLine::Room::announced)
+        WaitingLine::FreedRoom room = WaitingLine::FreedRoom::announced)
       : line_(&line),
         key_(std::move(key)),
-        clock_(line.record_clock(key_)),
+        clock_(line.set_back_when_written(key_)),
         otherwise_(otherwise),
         room_(room) {}
   ~Claim() {
@@ -40,11 +40,11 @@ class Claim {
 
   /// Brings what was read of the delivery to the clock as it is now: where that was set back since
   /// the record was written, or since the last call, its times move with it (pitfall 90).
-  void heed_clock(queue::Delivery& record) {
-    const queue::SetBack now = line_->clock();
+  void bring_to_clock(queue::Delivery& record) {
+    const queue::SetBack now = line_->set_back_so_far();
     if (now != clock_) queue::move_back(record, now - std::exchange(clock_, now));
   }
-  /// The spool has the record as heed_clock() left it.
+  /// The spool has the record as bring_to_clock() left it.
   void note_written() { line_->note_written(key_, clock_); }
 
   // Each ends the claim.
@@ -62,7 +62,7 @@ class Claim {
   queue::DeliveryKey key_;
   queue::SetBack clock_;  // by which the record tells its times that the holder has in hand
   UtcTime otherwise_;
-  WaitingLine::Room room_;
+  WaitingLine::FreedRoom room_;
 };
 
 }  // namespace fulmar::delivery

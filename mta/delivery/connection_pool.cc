@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/dispatch.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <utility>
@@ -25,10 +25,10 @@ asio::awaitable<void> say_quit(net::Stream stream, milliseconds limit) {
   co_await stream.shut_down(limit);
 }
 
-/// On its own thread, where a deadline of it may be looked at this very moment.
+/// On its own thread, where its deadline may be looked at this very moment; never under our lock.
 void close_at_home(net::Stream stream) {
   const asio::any_io_executor home = stream.executor();
-  asio::dispatch(home, [closed = std::move(stream)] {});
+  asio::post(home, [closed = std::move(stream)] {});
 }
 
 }  // namespace

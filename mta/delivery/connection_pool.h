@@ -46,10 +46,10 @@ class ConnectionPool {
   ConnectionPool(PoolLimits limits, const Clock& clock);
   ~ConnectionPool();
 
-  /// One that was put under `key` (reuse_key.h), the latest first, one that lives on `executor`
-  /// before others, which are only to be used on their own; empty when there is none of use. What
-  /// the host closed or said something on meanwhile is dropped. One that has carried `most`
-  /// messages is left to others.
+  /// One that was put under `key` (reuse_key.h): one that lives on `executor` before others, of
+  /// these the latest; empty when there is none of use. One of another executor may only be used,
+  /// and destroyed, on its own. What the host closed or said something on meanwhile is dropped. One
+  /// that has carried `most` messages is left to others.
   [[nodiscard]] std::optional<IdleConnection> take(const std::string& key,
                                                    const boost::asio::any_io_executor& executor,
                                                    std::uint32_t most);

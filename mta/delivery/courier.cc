@@ -143,16 +143,17 @@ Courier::Courier(CourierParts parts, CourierSettings settings)
 
 void Courier::note_gap() {
   // By a clock that is never set back.
-  since_ = parts_.clock.utc_now() + parts_.line.clock();
+  since_ = parts_.clock.utc_now() + parts_.line.set_back_so_far();
 }
 
 UtcTime Courier::since() const {
-  return since_.load() - parts_.line.clock();
+  return since_.load() - parts_.line.set_back_so_far();
 }
 
 asio::awaitable<void> Courier::run(queue::Scheduler::Taken taken) {
   const DeliveryKey key = taken.key;
-  Claim claim(parts_.line, key, parts_.clock.utc_now() + kAfterException, WaitingLine::Room::used);
+  Claim claim(parts_.line, key, parts_.clock.utc_now() + kAfterException,
+              WaitingLine::FreedRoom::used);
   Job job{.claim = std::move(claim),
           .first = taken.origin == queue::Origin::intake,
           .room = taken.has_room ? queue::Room::yes : queue::Room::no};
@@ -191,7 +192,7 @@ void Courier::unreadable(Claim claim, const Error& why) {
 }
 
 asio::awaitable<void> Courier::run_job(Job job) {
-  job.claim.heed_clock(job.delivery);
+  job.claim.bring_to_clock(job.delivery);
   const UtcTime now = parts_.clock.utc_now();
   queue::bring_to_present(job.delivery, now);
   const queue::Notifiable sender = notifiable(job.message);
@@ -235,7 +236,7 @@ queue::Times Courier::times_of(const queue::Delivery& delivery, queue::Notifiabl
 }
 
 void Courier::give_back(Job& job) {
-  job.claim.heed_clock(job.delivery);
+  job.claim.bring_to_clock(job.delivery);
   job.claim.put_back(times_of(job.delivery, notifiable(job.message)), job.ending);
 }
 
@@ -292,6 +293,7 @@ asio::awaitable<void> Courier::attempt(Job job) {
   const AttemptResult result = co_await attempt_delivery(std::move(parts), settings_.attempt,
                                                          job.message, job.delivery, job.body.get());
   if (result.put_off) {
+    job.claim.bring_to_clock(job.delivery);
     const queue::Times otherwise = times_of(job.delivery, notifiable(job.message));
     take_back(job.delivery, std::move(counted));
     co_return co_await give_way(std::move(job), otherwise);
@@ -303,7 +305,7 @@ asio::awaitable<void> Courier::attempt(Job job) {
   job.ending = result.ending;
   log_results(job, result, std::min(counted.due, started));
   // An attempt may take longer than its interval: the wait counts from its end.
-  job.claim.heed_clock(job.delivery);
+  job.claim.bring_to_clock(job.delivery);
   const UtcTime ended = parts_.clock.utc_now();
   job.delivery.next_attempt =
       std::max(job.delivery.next_attempt,
@@ -406,8 +408,7 @@ void Courier::finish(Job job) {
 asio::awaitable<void> Courier::settle(Job job, std::vector<notice::NoticeRecipient> bounced) {
   const bool done = job.delivery.recipients.empty();
   const bool owes_notice = !bounced.empty();
-  const bool costs_little = !owes_notice && !job.shown_more;
-  if (done && costs_little) {
+  if (done && !owes_notice) {
     finish(std::move(job));
     co_return;
   }
@@ -422,6 +423,7 @@ asio::awaitable<void> Courier::settle(Job job, std::vector<notice::NoticeRecipie
   auto notice = co_await parts_.report_back.make(notice::NoticeKind::failed, job.message,
                                                  job.delivery, std::move(bounced));
   if (notice) std::ranges::move(notice->operations, std::back_inserter(batch));
+  const bool costs_little = !owes_notice && !job.shown_more;
   const bool stored = co_await commit(job.id(), std::move(batch),
                                       costs_little ? Durability::relaxed : Durability::synced);
   if (!stored) {

@@ -19,7 +19,7 @@ asio::awaitable<Result<Changed>> Courier::rewrite(DeliveryKey key, Edit edit) {
   if (!delivery && delivery.error().code != Errc::store_failed) co_return Changed::no;
   if (!delivery) co_return fail(delivery.error());
   queue::Delivery edited = *std::move(delivery);
-  claim.heed_clock(edited);
+  claim.bring_to_clock(edited);
   const Changed changed = edit(edited, parts_.clock.utc_now()) ? Changed::yes : Changed::no;
   if (changed == Changed::yes) {
     queue::Batch batch{queue::PutDelivery{edited}};
@@ -73,7 +73,7 @@ asio::awaitable<Result<Changed>> Courier::bounce(DeliveryKey key, std::string re
                     .exposure = recipient.exposure});
   }
   Job job{std::move(claim), *std::move(message), *std::move(delivery)};
-  job.claim.heed_clock(job.delivery);
+  job.claim.bring_to_clock(job.delivery);
   co_await end(std::move(job), std::move(told));
   co_return Changed::yes;
 }

@@ -4,6 +4,7 @@
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
 #include "base/log.h"
@@ -35,6 +36,7 @@ Dispatcher::Dispatcher(WaitingLine& line, Courier& courier, Clock& clock,
       next_executor_(std::move(next_executor)),
       timer_(std::make_shared<asio::steady_timer>(executor)),
       woken_(std::make_shared<std::atomic<bool>>(false)),
+      looks_at_(queue::kNever),
       last_wall_(clock.utc_now()),
       last_steady_(clock.steady_now()) {}
 
@@ -74,29 +76,38 @@ void Dispatcher::heed_gap() {
 
 void Dispatcher::start_due() {
   while (!stopping_) {
-    const auto taken = line_.take(clock_.utc_now());
+    const auto taken = line_.take();
     if (!taken) return;
     start(*taken, next_executor_());
   }
 }
 
 void Dispatcher::start(queue::Scheduler::Taken taken, const asio::any_io_executor& executor) {
-  std::string name = "deliveries from that of " + taken.key.message.str() + " on";
+  std::string name = "deliveries beginning with " + taken.key.message.str();
   tasks_.spawn(executor, work(std::move(taken)), std::move(name));
 }
 
 asio::awaitable<void> Dispatcher::work(queue::Scheduler::Taken taken) {
   std::optional<queue::Scheduler::Taken> next(std::move(taken));
+  // Not inside of whoever started this: a client waits for its 250.
+  co_await asio::post(co_await asio::this_coro::executor, asio::use_awaitable);
   try {
     while (next && !stopping_) {
       co_await courier_.run(*next);
-      next = line_.take(clock_.utc_now());
-      if (next && next->more) wake();
+      next = line_.take();
+      if ((next && next->more) || is_due_before_the_loop_looks()) wake();
     }
   } catch (...) {
     wake();  // the room it leaves is for another one
     throw;
   }
+}
+
+/// Of a lane that was full the loop knows nothing: what waited for room there has a time of its
+/// own, which others who take the room may not see to.
+bool Dispatcher::is_due_before_the_loop_looks() {
+  const auto due = line_.next_due();
+  return due && *due < looks_at_.load();
 }
 
 milliseconds Dispatcher::pause() const {
@@ -109,9 +120,12 @@ milliseconds Dispatcher::pause() const {
 asio::awaitable<void> Dispatcher::run() {
   while (!stopping_) {
     woken_->store(false);
+    looks_at_ = queue::kNever;
     heed_gap();
     start_due();
-    timer_->expires_after(pause());
+    const milliseconds rest = pause();
+    timer_->expires_after(rest);
+    looks_at_ = clock_.utc_now() + rest;
     // Woken between taking and arming: the posted cancel has not run yet, or found no wait to end.
     if (woken_->load()) continue;
     co_await timer_->async_wait(asio::as_tuple(asio::use_awaitable));

@@ -10,27 +10,28 @@ using queue::Ending;
 
 namespace {
 
-/// What NTP mends by and by, and what passes between looking at one clock and at the other.
-constexpr std::chrono::milliseconds kMended{1000};
+/// How long looking at both clocks may take to count: a program that is stopped in between would
+/// see the one ahead of the other.
+constexpr std::chrono::milliseconds kOneLook{100};
 
-UtcTime::duration ahead_of_steady(const Clock& clock) {
-  const auto steady = clock.steady_now().time_since_epoch();
-  return clock.utc_now().time_since_epoch() - std::chrono::floor<UtcTime::duration>(steady);
+std::optional<UtcTime::duration> ahead_of_steady(const Clock& clock) {
+  const SteadyTime before = clock.steady_now();
+  const auto wall = clock.utc_now().time_since_epoch();
+  if (clock.steady_now() - before > kOneLook) return std::nullopt;
+  return wall - std::chrono::floor<UtcTime::duration>(before.time_since_epoch());
 }
 
 }  // namespace
 
 WaitingLine::WaitingLine(queue::SchedulerLimits limits, Clock& clock, std::function<void()> wake)
-    : clock_(clock),
-      scheduler_(std::move(limits)),
-      ahead_(ahead_of_steady(clock)),
-      wake_(std::move(wake)) {}
+    : clock_(clock), scheduler_(std::move(limits)), wake_(std::move(wake)) {}
 
 /// Under the lock, before any time is taken in or given out.
 void WaitingLine::heed_clock() {
   const auto ahead = ahead_of_steady(clock_);
-  if (ahead < ahead_ - kMended) {
-    scheduler_.set_back(ahead_ - ahead);
+  if (!ahead) return;
+  if (ahead_ && *ahead < *ahead_ - queue::kMended) {
+    scheduler_.set_back(*ahead_ - *ahead);
     ahead_ = ahead;
   }
   // Mail does not wait for what the machine slept through.
@@ -46,24 +47,26 @@ void WaitingLine::add(const DeliveryKey& key, queue::Times times, queue::Origin 
   wake_();
 }
 
-std::optional<queue::Scheduler::Taken> WaitingLine::add_and_take(const DeliveryKey& key,
-                                                                 queue::Times times,
-                                                                 queue::Origin origin,
-                                                                 UtcTime now) {
+std::vector<queue::Scheduler::Taken> WaitingLine::add_accepted(
+    std::span<const Arrival> deliveries) {
+  std::vector<queue::Scheduler::Taken> taken;
   {
     const std::lock_guard lock(mutex_);
     heed_clock();
-    auto taken = scheduler_.add_and_take(key, times, origin, now);
-    if (taken) return taken;
+    const UtcTime now = clock_.utc_now();
+    for (const auto& [key, times] : deliveries) {
+      auto one = scheduler_.add_and_take(key, times, queue::Origin::intake, now);
+      if (one) taken.push_back(*std::move(one));
+    }
   }
-  wake_();
-  return std::nullopt;
+  if (taken.size() < deliveries.size()) wake_();
+  return taken;
 }
 
-std::optional<queue::Scheduler::Taken> WaitingLine::take(UtcTime now) {
+std::optional<queue::Scheduler::Taken> WaitingLine::take() {
   const std::lock_guard lock(mutex_);
   heed_clock();
-  return scheduler_.take(now);
+  return scheduler_.take(clock_.utc_now());
 }
 
 std::optional<UtcTime> WaitingLine::next_due() {
@@ -101,7 +104,7 @@ void WaitingLine::pin(const MessageId& message) {
 
 void WaitingLine::set_aside(const DeliveryKey& key) {
   pin(key.message);
-  remove_running(key, Ending::untried, Room::announced);
+  remove_running(key, Ending::untried, FreedRoom::announced);
 }
 
 WaitingLine::Siblings WaitingLine::siblings(const DeliveryKey& key) const {
@@ -115,14 +118,14 @@ WaitingLine::Siblings WaitingLine::siblings_now(const DeliveryKey& key) const {
 }
 
 WaitingLine::Siblings WaitingLine::remove_running(const DeliveryKey& key, Ending ending,
-                                                  Room room) {
+                                                  FreedRoom room) {
   Siblings left{};
   {
     const std::lock_guard lock(mutex_);
     left = siblings_now(key);
     scheduler_.remove(key, ending);
   }
-  if (room == Room::announced) wake_();
+  if (room == FreedRoom::announced) wake_();
   return left;
 }
 
@@ -140,15 +143,15 @@ void WaitingLine::hasten(const std::function<bool(const MailHost&)>& meant, UtcT
   wake_();
 }
 
-queue::SetBack WaitingLine::clock() {
+queue::SetBack WaitingLine::set_back_so_far() {
   const std::lock_guard lock(mutex_);
   heed_clock();
-  return scheduler_.clock();
+  return scheduler_.set_back_so_far();
 }
 
-queue::SetBack WaitingLine::record_clock(const DeliveryKey& key) {
+queue::SetBack WaitingLine::set_back_when_written(const DeliveryKey& key) {
   const std::lock_guard lock(mutex_);
-  return scheduler_.record_clock(key);
+  return scheduler_.set_back_when_written(key);
 }
 
 void WaitingLine::note_written(const DeliveryKey& key, queue::SetBack clock) {

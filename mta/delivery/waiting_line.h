@@ -6,6 +6,7 @@
 #include <functional>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <unordered_set>
 #include <vector>
 
@@ -19,21 +20,25 @@ namespace fulmar::delivery {
 class WaitingLine {
  public:
   /// `wake` is called, on the caller's thread, whenever something may have become due earlier than
-  /// before. It must not call back into the line. `clock` must outlive the line, which goes by it
-  /// for one thing only: that the wall clock was set back is noticed before anything else happens.
+  /// before. It must not call back into the line. `clock` must outlive the line, which notices by
+  /// it that the wall clock was set back before anything else happens.
   WaitingLine(queue::SchedulerLimits limits, Clock& clock, std::function<void()> wake);
 
   /// A delivery that is in the spool since just now, or since before the start.
   void add(const queue::DeliveryKey& key, queue::Times times,
            queue::Origin origin = queue::Origin::spool);
 
-  /// The same; handed out at once when it is its turn already, and the caller sees to it.
-  [[nodiscard]] std::optional<queue::Scheduler::Taken> add_and_take(const queue::DeliveryKey& key,
-                                                                    queue::Times times,
-                                                                    queue::Origin origin,
-                                                                    UtcTime now);
+  struct Arrival {
+    queue::DeliveryKey key;
+    queue::Times times;
+  };
+  /// All deliveries of a message that this program has just accepted. Those whose turn it is
+  /// already are handed out at once; the caller sees to them. All are in the line before any is
+  /// handed out: one that ends at once must know of the others.
+  [[nodiscard]] std::vector<queue::Scheduler::Taken> add_accepted(
+      std::span<const Arrival> deliveries);
 
-  [[nodiscard]] std::optional<queue::Scheduler::Taken> take(UtcTime now);
+  [[nodiscard]] std::optional<queue::Scheduler::Taken> take();
   [[nodiscard]] std::optional<UtcTime> next_due();
 
   /// Before a running delivery's first connection; false when there is no place for it, and it is
@@ -57,12 +62,14 @@ class WaitingLine {
   /// ones after it was accepted, so `none` stays true.
   [[nodiscard]] Siblings siblings(const queue::DeliveryKey& key) const;
   /// What becomes of the room that a running delivery leaves.
-  enum class Room : std::uint8_t {
+  enum class FreedRoom : std::uint8_t {
     announced,  ///< By `wake`.
-    used,       ///< The caller asks take() for the next one at once.
+    /// The caller asks take() for the next one at once, and has others look again when there is
+    /// none: what waited for this room may be due soon.
+    used,
   };
   /// A running delivery is gone from the spool. `none`: it was the message's last.
-  Siblings remove_running(const queue::DeliveryKey& key, queue::Ending ending, Room room);
+  Siblings remove_running(const queue::DeliveryKey& key, queue::Ending ending, FreedRoom room);
 
   /// Takes a queued delivery out so that it can be changed or removed; it then counts as running.
   /// False when it is running already or unknown.
@@ -74,11 +81,12 @@ class WaitingLine {
 
   // Whoever holds a delivery's record compares these (mta/delivery/claim.h).
 
-  /// The wall clock as it is now.
-  [[nodiscard]] queue::SetBack clock();
-  /// By which one the delivery's record in the spool tells its times.
-  [[nodiscard]] queue::SetBack record_clock(const queue::DeliveryKey& key);
-  void note_written(const queue::DeliveryKey& key, queue::SetBack clock);
+  /// By how much the wall clock has been set back in all, since the start.
+  [[nodiscard]] queue::SetBack set_back_so_far();
+  /// The same, when the delivery's record in the spool was written.
+  [[nodiscard]] queue::SetBack set_back_when_written(const queue::DeliveryKey& key);
+  /// The record was written when the clock had been set back by `so_far`.
+  void note_written(const queue::DeliveryKey& key, queue::SetBack so_far);
 
   /// Every delivery alive, by message, oldest first.
   [[nodiscard]] std::vector<queue::DeliveryKey> keys() const;
@@ -99,7 +107,8 @@ class WaitingLine {
   Clock& clock_;
   mutable std::mutex mutex_;
   queue::Scheduler scheduler_;
-  UtcTime::duration ahead_;  ///< The wall clock of the steady one, when it was last set or mended.
+  /// By how much the wall clock was ahead of the steady one: the most since it was last set back.
+  std::optional<UtcTime::duration> ahead_;
   std::unordered_set<MessageId> pinned_;
   std::function<void()> wake_;
 };

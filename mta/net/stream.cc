@@ -9,7 +9,6 @@
 #include <cerrno>
 #include <optional>
 #include <tuple>
-#include <vector>
 
 #include "base/check.h"
 #include "mta/net/endpoint.h"
@@ -23,7 +22,8 @@ using asio::ip::tcp;
 using TlsStream = asio::ssl::stream<tcp::socket&>;
 
 constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
-/// What a read takes; more once one has filled it, as bodies do, and less again after a small one.
+/// What a read takes; the larger one where that much is there already, as of bodies, so that nobody
+/// makes it stand idle.
 constexpr std::size_t kReadBuffer = 16 * 1024;
 constexpr std::size_t kLargeReadBuffer = 64 * 1024;
 
@@ -51,15 +51,17 @@ struct Stream::State {
   std::optional<TlsStream> tls;
   Endpoint local;
   Endpoint remote;
-  std::vector<char> buffer = std::vector<char>(kReadBuffer);
+  std::size_t capacity = kReadBuffer;
+  std::unique_ptr<char[]> buffer = std::make_unique_for_overwrite<char[]>(kReadBuffer);
   std::size_t last_read = 0;  // octets
 
   void fit_buffer() {
-    if (last_read == buffer.size() && buffer.size() == kReadBuffer) {
-      buffer = std::vector<char>(kLargeReadBuffer);
-    } else if (last_read < kReadBuffer && buffer.size() == kLargeReadBuffer) {
-      buffer = std::vector<char>(kReadBuffer);
-    }
+    boost::system::error_code ec;
+    const bool much = last_read >= kReadBuffer && socket.available(ec) > kReadBuffer;
+    const std::size_t wanted = much ? kLargeReadBuffer : kReadBuffer;
+    if (wanted == capacity) return;
+    buffer = std::make_unique_for_overwrite<char[]>(wanted);
+    capacity = wanted;
   }
 };
 
@@ -81,7 +83,7 @@ asio::awaitable<Result<std::string_view>> Stream::read(milliseconds limit) {
   State& state = *state_;
   const Watchdog::Guard guard(state.read_watchdog, limit);
   state.fit_buffer();
-  const auto target = asio::buffer(state.buffer);
+  const auto target = asio::buffer(state.buffer.get(), state.capacity);
   boost::system::error_code ec;
   std::size_t count = 0;
   if (state.tls) {
@@ -91,7 +93,7 @@ asio::awaitable<Result<std::string_view>> Stream::read(milliseconds limit) {
   }
   if (ec) co_return fail(state.lost(ec));
   state.last_read = count;
-  co_return std::string_view(state.buffer.data(), count);
+  co_return std::string_view(state.buffer.get(), count);
 }
 
 asio::awaitable<Result<>> Stream::write(std::string_view bytes, milliseconds limit) {

@@ -69,7 +69,7 @@ struct ServerBytesReceived {
 struct ServerBytesWritten {};
 struct ServerTlsEstablished {};
 struct EnvelopeAccepted {};  ///< Answers MayAccept.
-struct EnvelopeRefused {     ///< Answers MayAccept: 4xx or 5xx to MAIL by the error's status; x.3.2
+struct EnvelopeRefused {     ///< Answers MayAccept: 4xx or 5xx to MAIL by the error's status; 4.3.2
                              ///< ends the session with 421.
   Error why;
 };

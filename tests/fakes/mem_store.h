@@ -82,11 +82,6 @@ class MemStore final : public queue::Store {
     const std::lock_guard lock(mutex_);
     return chunks_appended_;
   }
-  /// remove_soon() calls.
-  [[nodiscard]] std::size_t removals() const {
-    const std::lock_guard lock(mutex_);
-    return removals_;
-  }
   [[nodiscard]] std::size_t relaxed_commits() const {
     const std::lock_guard lock(mutex_);
     return relaxed_commits_;
@@ -146,7 +141,6 @@ class MemStore final : public queue::Store {
     {
       const std::lock_guard lock(mutex_);
       if (closed_) return;
-      ++removals_;
       const queue::Edits edits = queue::to_edits(std::move(removals));
       if (!write(edits)) {
         put_off_.emplace_back(edits, std::move(removed));
@@ -311,7 +305,6 @@ class MemStore final : public queue::Store {
   std::uint64_t free_space_ = 100'000'000'000;
   std::size_t commits_ = 0;
   std::size_t relaxed_commits_ = 0;
-  std::size_t removals_ = 0;
   std::vector<std::pair<queue::Edits, std::move_only_function<void()>>> put_off_;
   std::size_t chunks_appended_ = 0;
   bool writable_ = true;

@@ -69,12 +69,5 @@ TEST(LanePace, an_idle_hour_is_not_made_up_for) {
   EXPECT_EQ(started, 1U);
 }
 
-TEST(LanePace, pitfall_90_a_clock_set_back_costs_one_interval) {
-  LanePace pace(1s);
-  pace.note_start(kStart);
-  pace.heed_clock(kStart - 2h);
-  EXPECT_LE(pace.next(), kStart - 2h + 1s);
-}
-
 }  // namespace
 }  // namespace fulmar::queue

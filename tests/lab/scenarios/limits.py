@@ -11,10 +11,11 @@ from trial import Trial
 
 from scenarios.relays import at_relay
 
-LANES, RATED = "lanes.test", "rated.test"
+LANES, RATED, RATED_ALONE = "lanes.test", "rated.test", "rated-alone.test"
 AT_ONCE = 2
 RELAYED = {"domain": f".{LANES}", "relay": f"[relay.{LANES}]:587", "connection_limit": AT_ONCE}
 SPACED = {"domain": RATED, "max_message_rate": "2/s"}
+SPACED_ALONE = {"domain": RATED_ALONE, "max_message_rate": "2/s", "connection_limit": 1}
 MESSAGES = 5
 LEFT_ALONE = {"retry": {"intervals": ["8s"]}}
 
@@ -37,6 +38,26 @@ async def evenly_spaced(trial: Trial) -> None:
     for number, delay in enumerate(delays):
         assert delay >= number * 0.5 - 0.25, f"too early: {delays}"
     equal("attempts", {len(trial.relay.log.attempts(recipient)) for recipient in recipients}, {1})
+
+
+async def evenly_spaced_one_by_one(trial: Trial) -> None:
+    """Nobody but the one that ended could start the next one, and its time had not come yet."""
+    recipients = await asyncio.gather(*(trial.send_one() for _ in range(MESSAGES)))
+    delays = sorted([(await trial.attempt(recipient, "sent", seconds=30)).delay for recipient in recipients])
+    for number, delay in enumerate(delays):
+        assert number * 0.5 - 0.25 <= delay <= number * 0.5 + 5, f"too early or too late: {delays}"
+
+
+async def left_to_the_others(trial: Trial) -> None:
+    """The first delivery ends before anything is asked of the network; the message stays for the second."""
+    refused, waiting = "user@[10.0.0.1]", trial.address()
+    await trial.send(refused, waiting)
+    await trial.attempt(refused, "bounced")
+    await trial.attempt(waiting, "deferred")
+    trial.host().behave(Smtp())
+    await trial.retry_now(waiting)
+    await trial.attempt(waiting, "sent")
+    equal("hosts that took it", trial.accepted_by(waiting), [f"mx.{trial.domain}"])
 
 
 async def left_alone(trial: Trial) -> None:
@@ -68,6 +89,10 @@ SCENARIOS = (
              not_compared="the mail goes to names below the site's"),
     Scenario("max_message_rate spaces the messages to a domain", "design-2", (Site(RATED),), evenly_spaced,
              rules=(SPACED,)),
+    Scenario("max_message_rate holds with one connection at a time, and nothing is forgotten", "pitfall-91 redteam-33",
+             (Site(RATED_ALONE),), evenly_spaced_one_by_one, rules=(SPACED_ALONE,)),
+    Scenario("Mail whose first recipient is refused at once still reaches the second after a wait", "pitfall-87 redteam-32",
+             (Site("left-to-others.test", hosts=(Host(smtp=Smtp(rcpt=always("450 4.2.0 Later"))),)),), left_to_the_others),
     Scenario("An address that was down a moment ago is left alone for a while, unless an operator asks", "pitfall-82",
              (Site("left-alone.test", hosts=(Host(listening=False),)),), left_alone, settings=LEFT_ALONE),
     Scenario("A host that was down a moment ago is passed over, and the next one is asked", "pitfall-82",

@@ -259,21 +259,21 @@ class CourierWithoutPlace : public CourierAttempt {
     for (const char* name : {"x.example", "y.example"}) {
       const queue::DeliveryKey key{MessageId::make(clock_.utc_now(), *random_), domain(name)};
       line_.add(key, {clock_.utc_now() - 1h});
-      EXPECT_EQ(line_.take(clock_.utc_now())->key, key);
+      EXPECT_EQ(line_.take()->key, key);
       others_.push_back(key);
     }
     clock_.advance(1s);  // they are slow, so that others may try
   }
   /// As many as may run at once have begun, and this one is taken.
   queue::Scheduler::Taken take_last() {
-    const auto taken = line_.take(clock_.utc_now()).value();
+    const auto taken = line_.take().value();
     for (const queue::DeliveryKey& key : others_)
       EXPECT_TRUE(line_.begin(key));
     return taken;
   }
   void end_others() {
     for (const queue::DeliveryKey& key : others_)
-      line_.remove_running(key, queue::Ending::answered, WaitingLine::Room::announced);
+      line_.remove_running(key, queue::Ending::answered, WaitingLine::FreedRoom::announced);
     others_.clear();
   }
   [[nodiscard]] std::string record_of(const MessageId& id) {
@@ -319,7 +319,7 @@ TEST_F(CourierWithoutPlace, pitfall_82_a_first_attempt_writes_nothing_and_is_sti
   const MessageId id = accept("me@a.example", {"you@c.example"});
   ASSERT_TRUE(line_.claim({id, domain("c.example")}));
   line_.remove_running({id, domain("c.example")}, queue::Ending::untried,
-                       WaitingLine::Room::announced);
+                       WaitingLine::FreedRoom::announced);
   line_.add({id, domain("c.example")}, {clock_.utc_now()}, kIntake);
   const std::string before = record_of(id);
   run(courier_.run(take_last()));

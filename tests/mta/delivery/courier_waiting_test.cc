@@ -124,14 +124,14 @@ TEST_F(CourierWaiting, pitfall_90_a_record_from_the_future_is_tried_now_and_then
     }
     const queue::DeliveryKey key{id, domain("slow.example")};
     ASSERT_TRUE(line_.claim(key));
-    line_.remove_running(key, queue::Ending::untried, WaitingLine::Room::announced);
+    line_.remove_running(key, queue::Ending::untried, WaitingLine::FreedRoom::announced);
     clock_.set_forward(-2h);
     line_.add(key, {clock_.utc_now()});
     EXPECT_EQ(run_due(), 1U);
     EXPECT_EQ(asked("slow.example"), before + (tried ? 2 : 1));
     EXPECT_EQ(delivery_of(id, "slow.example")->arrived, clock_.utc_now());
     ASSERT_TRUE(line_.claim(key));
-    line_.remove_running(key, queue::Ending::untried, WaitingLine::Room::announced);
+    line_.remove_running(key, queue::Ending::untried, WaitingLine::FreedRoom::announced);
   }
 }
 

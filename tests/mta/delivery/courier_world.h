@@ -71,6 +71,13 @@ class CourierWorld : public ::testing::Test {
 
   /// Puts a message into the spool and the line. An empty sender is the null one.
   MessageId accept(std::string_view sender, const Strings& recipients) {
+    const std::vector<queue::Delivery> deliveries = store_message(sender, recipients);
+    for (const queue::Delivery& delivery : deliveries)
+      line_.add({delivery.message, delivery.destination}, {delivery.next_attempt});
+    return deliveries.front().message;
+  }
+  /// Into the spool alone.
+  std::vector<queue::Delivery> store_message(std::string_view sender, const Strings& recipients) {
     const UtcTime now = clock_.utc_now();
     queue::Message message{.id = MessageId::make(now, *random_),
                            .sender = std::nullopt,
@@ -87,14 +94,12 @@ class CourierWorld : public ::testing::Test {
     for (const queue::Delivery& delivery : deliveries)
       batch.emplace_back(queue::PutDelivery{delivery});
     EXPECT_TRUE(run(store_.memory().commit(std::move(batch))).has_value());
-    for (const queue::Delivery& delivery : deliveries)
-      line_.add({delivery.message, delivery.destination}, {delivery.next_attempt});
-    return message.id;
+    return deliveries;
   }
 
   /// Runs the delivery that is due next; false when none is.
   bool step() {
-    const auto taken = line_.take(clock_.utc_now());
+    const auto taken = line_.take();
     if (!taken) return false;
     run(courier_.run(*taken));
     return true;
@@ -150,7 +155,9 @@ class CourierWorld : public ::testing::Test {
                     .metrics = metrics_},
                    {.own_name = domain("relay.example"),
                     .allow_networks = {Network::parse("127.77.0.0/16").value()}}};
-  WaitingLine line_{{.total = 2}, clock_, [] {}};
+  queue::LaneRule lane_rule_;  // for all; read when the first delivery to a destination is added
+  WaitingLine line_{
+      {.total = 2, .lane_for = [this](const MailHost&) { return lane_rule_; }}, clock_, [] {}};
   FirstCopies first_copies_{clock_};
   UnreachableAddresses unreachable_{retry_.intervals.front() / 2, clock_};
   Suspensions suspensions_{store_};

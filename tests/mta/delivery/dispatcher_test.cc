@@ -42,6 +42,30 @@ class DispatcherTest : public CourierWorld {
   }
 
   intake::LogLines log_;
+  static constexpr auto kLater = 100ms;
+  /// Due only then.
+  void accept_for_later(const std::string& recipient) {
+    for (const queue::Delivery& delivery : store_message("", {recipient}))
+      line_.add({delivery.message, delivery.destination}, {clock_.utc_now() + kLater});
+  }
+  void take_and_start(std::string_view destination) {
+    const auto taken = line_.take();
+    ASSERT_TRUE(taken);
+    EXPECT_EQ(to_string(taken->key.destination), destination);
+    dispatcher_.start(*taken, context_of_loop_.get_executor());
+    poll();
+  }
+  /// How often it was asked for when that was `wanted`, or when the time is over.
+  std::size_t asks_within(std::chrono::seconds limit, const std::string& name, std::size_t wanted) {
+    clock_.advance(kLater);
+    const auto give_up = std::chrono::steady_clock::now() + limit;
+    while (asked(name) < wanted && std::chrono::steady_clock::now() < give_up) {
+      context_of_loop_.restart();
+      context_of_loop_.run_one_for(100ms);
+    }
+    return asked(name);
+  }
+
   asio::io_context context_of_loop_;
   std::size_t started_ = 0;
   std::function<void()> on_start_ = [] {};
@@ -178,7 +202,7 @@ TEST_F(DispatcherTest, who_has_ended_one_takes_the_next) {
   accept("", {"you@b.example"});
   accept("", {"you@c.example"});
   on_start_ = [this] { EXPECT_EQ(line_.depth().running, 1U); };
-  const auto taken = line_.take(clock_.utc_now());
+  const auto taken = line_.take();
   ASSERT_TRUE(taken);
   dispatcher_.start(*taken, context_of_loop_.get_executor());
   poll();
@@ -187,10 +211,49 @@ TEST_F(DispatcherTest, who_has_ended_one_takes_the_next) {
   EXPECT_EQ(asked("c.example"), 1U);
 }
 
+TEST_F(DispatcherTest, redteam_33_what_waits_behind_a_full_lane_is_looked_at_in_time) {
+  lane_rule_ = {.limit = 1};
+  start();
+  accept("", {"you@d.example"});
+  accept_for_later("you@d.example");
+  // The loop sleeps, and would for a minute: it knows nothing of what a full lane holds.
+  take_and_start("d.example");
+  ASSERT_EQ(asked("d.example"), 1U);
+  EXPECT_EQ(asks_within(10s, "d.example", 2), 2U);
+}
+
+TEST_F(DispatcherTest, redteam_33_nor_is_it_forgotten_while_another_lane_is_served) {
+  lane_rule_ = {.limit = 1};
+  start();
+  accept("", {"you@d.example"});
+  accept_for_later("you@d.example");
+  clock_.advance(1ms);
+  accept("", {"you@e.example"});
+  take_and_start("d.example");
+  ASSERT_EQ(asked("e.example"), 1U) << "it took the room";
+  EXPECT_EQ(asks_within(10s, "d.example", 2), 2U);
+}
+
+TEST_F(DispatcherTest, redteam_32_who_ends_at_once_leaves_the_message_to_its_siblings) {
+  std::vector<WaitingLine::Arrival> arrivals;
+  for (const queue::Delivery& delivery :
+       store_message("me@a.example", {"you@[10.0.0.1]", "you@b.example"}))
+    arrivals.push_back({{delivery.message, delivery.destination}, {delivery.next_attempt}});
+  const auto taken = line_.add_accepted(arrivals);
+  ASSERT_EQ(taken.size(), 2U);
+  for (const queue::Scheduler::Taken& each : taken)
+    dispatcher_.start(each, context_of_loop_.get_executor());
+  poll();
+  const MessageId id = arrivals.front().key.message;
+  EXPECT_EQ(line_.keys_of(id).size(), 1U) << "the address must not be dialled";
+  EXPECT_TRUE(delivery_of(id, "b.example")) << "it waits for its servers";
+  EXPECT_TRUE(has_message(id));
+}
+
 TEST_F(DispatcherTest, what_is_started_after_the_stop_is_left) {
   const MessageId id = accept("", {"you@b.example"});
   dispatcher_.stop();
-  const auto taken = line_.take(clock_.utc_now());
+  const auto taken = line_.take();
   ASSERT_TRUE(taken);
   dispatcher_.start(*taken, context_of_loop_.get_executor());
   poll();

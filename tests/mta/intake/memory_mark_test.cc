@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <vector>
 
 #include "tests/fakes/fake_clock.h"
 
@@ -100,10 +101,14 @@ TEST_F(SystemMark, the_least_limit_on_the_way_up_counts) {
 }
 
 TEST(SystemMemory, is_read_and_given_back) {
-  const std::uint64_t resident = resident_memory();
-  EXPECT_GT(resident, kMebi);
-  EXPECT_LT(resident, system_high_water_mark() * 1000);
+  const std::uint64_t before = resident_memory();
+  EXPECT_GT(before, kMebi);
+  std::vector<char> large(64 * kMebi, 'x');
+  const std::uint64_t with_it = resident_memory();
+  EXPECT_GE(with_it, before + 32 * kMebi);
+  large = {};
   system_memory().give_back();
+  EXPECT_LE(resident_memory(), with_it);
 }
 
 }  // namespace
