@@ -17,36 +17,34 @@ GroupWriter::~GroupWriter() {
 }
 
 void GroupWriter::submit(PendingWrite write) {
-  const std::size_t octets = cost(write.edits);
-  const bool hurried = write.hurry == Hurry::now;
-  FULMAR_CHECK(hurried || write.durability == Durability::relaxed);
-  Result<> refused;
-  bool accepted = false;
-  bool news = hurried;  // for a thread that is waiting
-  {
-    const std::lock_guard lock(mutex_);
-    if (closed_) {
-      refused = fail(Errc::cancelled, "the spool is closed");
-    } else if (hurried && waiting_octets_ + octets > limits_.waiting) {
-      refused = fail(Errc::store_failed, "spool is overloaded");
-    } else {
-      accepted = true;
-      waiting_octets_ += octets;
-      waiting_.push_back(std::move(write));
-      if (hurried) {
-        ++hurried_;
-      } else if (!unhurried_since_) {
-        unhurried_since_ = clock_.steady_now();
-        news = true;
-      }
-    }
-  }
+  FULMAR_CHECK(write.hurry == Hurry::now || write.durability == Durability::relaxed);
+  const Result<News> queued = enqueue(write);
   // Without the lock, which who is woken wants at once.
-  if (!accepted) {
-    write.done(std::move(refused));
-  } else if (news) {
+  if (!queued) {
+    write.done(fail(queued.error()));
+  } else if (*queued == News::yes) {
     wake_.notify_one();
   }
+}
+
+/// Takes the write, unless there is an error. News: the thread must look, if it waits.
+Result<GroupWriter::News> GroupWriter::enqueue(PendingWrite& write) {
+  const std::size_t octets = cost(write.edits);
+  const bool hurried = write.hurry == Hurry::now;
+  const std::lock_guard lock(mutex_);
+  if (closed_) return fail(Errc::cancelled, "the spool is closed");
+  if (hurried && waiting_octets_ + octets > limits_.waiting) {
+    return fail(Errc::store_failed, "spool is overloaded");
+  }
+  waiting_octets_ += octets;
+  waiting_.push_back(std::move(write));
+  if (hurried) {
+    ++hurried_;
+    return News::yes;
+  }
+  if (unhurried_since_) return News::no;
+  unhurried_since_ = clock_.steady_now();
+  return News::yes;
 }
 
 void GroupWriter::close() {
@@ -136,14 +134,16 @@ void GroupWriter::note(std::span<const PendingWrite> group, const Result<>& resu
 void GroupWriter::keep_unhurried(std::vector<PendingWrite>& group) {
   const std::lock_guard lock(mutex_);
   if (closed_) return;
-  const auto kept = std::ranges::stable_partition(
-      group, [](const PendingWrite& write) { return write.hurry == Hurry::now; });
-  for (PendingWrite& write : kept)
-    waiting_octets_ += cost(write.edits);
+  std::vector<PendingWrite> hurried;
+  std::vector<PendingWrite> kept;
+  for (PendingWrite& write : group) {
+    if (write.hurry == Hurry::none) waiting_octets_ += cost(write.edits);
+    (write.hurry == Hurry::none ? kept : hurried).push_back(std::move(write));
+  }
+  group = std::move(hurried);
   if (!kept.empty() && !unhurried_since_) unhurried_since_ = applied_;
   waiting_.insert(waiting_.begin(), std::make_move_iterator(kept.begin()),
                   std::make_move_iterator(kept.end()));
-  group.erase(kept.begin(), kept.end());
 }
 
 void GroupWriter::run() {

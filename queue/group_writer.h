@@ -80,6 +80,8 @@ class GroupWriter {
   void close();
 
  private:
+  enum class News : std::uint8_t { no, yes };
+  Result<News> enqueue(PendingWrite& write);
   void run();
   void wait(std::unique_lock<std::mutex>& lock);
   [[nodiscard]] std::optional<SteadyTime> next_deadline() const;
