@@ -1,14 +1,17 @@
 #include "mta/daemon_operations.h"
 
 #include <algorithm>
+#include <boost/asio/this_coro.hpp>
 #include <boost/json/parse.hpp>
 #include <map>
+#include <optional>
 
 #include "base/ascii.h"
 #include "base/log.h"
 #include "mta/delivery/explain.h"
 #include "mta/delivery/record.h"
 #include "mta/queue_view.h"
+#include "mta/task_group.h"
 #include "queue/backoff.h"
 
 namespace fulmar::mta {
@@ -19,6 +22,10 @@ using control::QueueFilter;
 using queue::DeliveryKey;
 
 namespace {
+
+/// Of a change of many deliveries.
+constexpr std::size_t kChangesAtOnce = 64;
+constexpr std::chrono::minutes kOneLook{1};
 
 json::value parse_record(const std::string& text) {
   boost::system::error_code ec;
@@ -182,25 +189,57 @@ asio::awaitable<Result<json::value>> DaemonOperations::queue_show(MessageId id) 
   co_return json::value(std::move(answer));
 }
 
-/// `change` takes over what was claimed from the line; `logged` is said of each one changed.
+/// A change of many deliveries, while it is under way. On one thread.
+struct DaemonOperations::Changes {
+  std::vector<DeliveryKey> selected;
+  Change change;
+  std::string logged;  ///< Of each one changed; empty: nothing.
+  std::string reason;
+  std::size_t next = 0;
+  std::uint64_t changed = 0;
+  std::uint64_t running = 0;     ///< Left alone.
+  std::optional<Error> failure;  ///< The first one: no further change begins.
+};
+
+/// One after the other, beside others that do the same.
+asio::awaitable<void> DaemonOperations::make_changes(Changes& changes) {
+  while (changes.next < changes.selected.size() && !changes.failure) {
+    const DeliveryKey& key = changes.selected[changes.next++];
+    if (!parts_.line.claim(key)) {
+      ++changes.running;
+      continue;
+    }
+    const auto result = co_await changes.change(key);
+    if (!result) {
+      changes.failure = result.error();
+      co_return;
+    }
+    if (*result == delivery::Changed::no) continue;
+    ++changes.changed;
+    if (!changes.logged.empty()) log_change(changes.logged, key, changes.reason);
+  }
+}
+
+/// `change` takes over what was claimed from the line; `logged` is said of each one changed. Many
+/// are made at once, so that they share synced writes.
 asio::awaitable<Result<json::value>> DaemonOperations::change_each(QueueFilter filter,
                                                                    std::string logged,
                                                                    std::string reason,
                                                                    Change change) {
-  std::uint64_t changed = 0;
-  std::uint64_t running = 0;
-  const auto selected = co_await select(std::move(filter));
-  for (const DeliveryKey& key : selected) {
-    if (!parts_.line.claim(key)) {
-      ++running;
-      continue;
-    }
-    FULMAR_CO_TRY(const delivery::Changed result, co_await change(key));
-    if (result == delivery::Changed::no) continue;
-    ++changed;
-    if (!logged.empty()) log_change(logged, key, reason);
-  }
-  co_return json::value{{"changed", changed}, {"running", running}};
+  auto selected = co_await select(std::move(filter));
+  Changes changes{.selected = std::move(selected),
+                  .change = std::move(change),
+                  .logged = std::move(logged),
+                  .reason = std::move(reason)};
+  const asio::any_io_executor executor = co_await asio::this_coro::executor;
+  TaskGroup workers;
+  for (std::size_t i = 0; i < std::min(kChangesAtOnce, changes.selected.size()); ++i)
+    workers.spawn(executor, make_changes(changes), "changes of the queue");
+  bool done = false;
+  while (!done)
+    done = co_await workers.join(kOneLook);
+  if (changes.failure) co_return fail(*std::move(changes.failure));
+  co_return json::value{{"changed", changes.changed}, {"running", changes.running}};
 }
 
 asio::awaitable<Result<json::value>> DaemonOperations::queue_retry(QueueFilter filter) {

@@ -73,6 +73,8 @@ class DaemonOperations final : public control::Operations {
  private:
   using Change = std::function<boost::asio::awaitable<Result<delivery::Changed>>(
       const queue::DeliveryKey& key)>;
+  struct Changes;
+  boost::asio::awaitable<void> make_changes(Changes& changes);
   boost::asio::awaitable<Result<boost::json::value>> change_each(control::QueueFilter filter,
                                                                  std::string logged,
                                                                  std::string reason, Change change);
