@@ -1,10 +1,6 @@
 #include "mta/delivery/courier.h"
 
 #include <algorithm>
-#include <boost/asio/as_tuple.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/this_coro.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <memory>
 #include <utility>
 #include <variant>
@@ -23,9 +19,6 @@ using std::chrono::milliseconds;
 
 namespace {
 
-/// Between tries to store an outcome.
-constexpr milliseconds kFirstCommitPause{1000};
-constexpr milliseconds kLongestCommitPause{60'000};
 /// How long a delivery waits whose work ended by an exception.
 constexpr milliseconds kAfterException{300'000};
 /// When a record cannot be read for a passing reason.
@@ -90,12 +83,6 @@ Counted count_attempt(queue::Delivery& delivery, UtcTime started, UtcTime next) 
   return counted;
 }
 
-bool is_all_delivered(const AttemptResult& result) {
-  return std::ranges::all_of(result.recipients, [](const RecipientResult& recipient) {
-    return recipient.state == RecipientState::delivered;
-  });
-}
-
 /// As it was before count_attempt().
 void take_back(queue::Delivery& delivery, Counted counted) {
   delivery.next_attempt = counted.due;
@@ -104,6 +91,12 @@ void take_back(queue::Delivery& delivery, Counted counted) {
   if (counted.forgotten) {
     delivery.history.insert(delivery.history.begin(), *std::move(counted.forgotten));
   }
+}
+
+bool is_all_delivered(const AttemptResult& result) {
+  return std::ranges::all_of(result.recipients, [](const RecipientResult& recipient) {
+    return recipient.state == RecipientState::delivered;
+  });
 }
 
 /// Null when there is no room.
@@ -240,24 +233,6 @@ void Courier::give_back(Job& job) {
   job.claim.put_back(times_of(job.delivery, notifiable(job.message)), job.ending);
 }
 
-/// False only when the spool is being closed. Until then it never gives up: an outcome that is not
-/// stored is a duplicate, or a bounce that nobody hears of.
-asio::awaitable<bool> Courier::commit(MessageId id, queue::Batch batch, Durability durability) {
-  asio::steady_timer pause(co_await asio::this_coro::executor);
-  milliseconds wait = kFirstCommitPause;
-  for (;;) {
-    auto storing = durability == Durability::synced ? parts_.store.commit(batch)
-                                                    : parts_.store.commit_relaxed(batch);
-    const auto stored = co_await std::move(storing);
-    if (stored) co_return true;
-    if (stored.error().code == Errc::cancelled) co_return false;
-    log_error("outcome cannot be stored", {{"id", id.str()}, {"reason", stored.error().detail}});
-    pause.expires_after(wait);
-    co_await pause.async_wait(asio::as_tuple(asio::use_awaitable));
-    wait = std::min(2 * wait, kLongestCommitPause);
-  }
-}
-
 /// Before trying: a crash loop must not become a tight retry loop at somebody else's server, nor
 /// the last attempt be made again and again. A first attempt needs no note: whoever dies in it
 /// finds the message as it was accepted, and notes the next attempt. False: put off.
@@ -385,76 +360,6 @@ std::vector<notice::NoticeRecipient> Courier::apply(Job& job, const AttemptResul
   return bounced;
 }
 
-/// Everybody was served. Nobody waits for the spool to know: a crash before it does costs a
-/// duplicate, as one before the host's reply came would have.
-void Courier::finish(Job job) {
-  const MessageId id = job.id();
-  const bool last = parts_.line.siblings(job.claim.key()) == WaitingLine::Siblings::none;
-  queue::Batch removals;
-  removals.emplace_back(queue::RemoveDelivery{id, job.claim.key().destination});
-  if (last) {
-    removals.emplace_back(queue::RemoveMessage{id, job.message.chunks});
-    parts_.store.remove_soon(std::move(removals), [id] { maillog_removed(id); });
-    static_cast<void>(job.claim.remove(job.ending));
-    return;
-  }
-  parts_.store.remove_soon(std::move(removals), [] {});
-  if (job.claim.remove(job.ending) == WaitingLine::Siblings::none) remove_rest(job.message);
-}
-
-/// Stores the delivery's new state, with the notice about `bounced` in the same batch. What costs
-/// nothing but an attempt or a duplicate when the machine dies is not waited for until it is on the
-/// disk; a notice is, and so is the word that something was shown in clear.
-asio::awaitable<void> Courier::settle(Job job, std::vector<notice::NoticeRecipient> bounced) {
-  const bool done = job.delivery.recipients.empty();
-  const bool owes_notice = !bounced.empty();
-  if (done && !owes_notice) {
-    finish(std::move(job));
-    co_return;
-  }
-  queue::Batch batch;
-  const bool last = done && parts_.line.siblings(job.claim.key()) == WaitingLine::Siblings::none;
-  if (done) {
-    batch.emplace_back(queue::RemoveDelivery{job.id(), job.claim.key().destination});
-  } else {
-    batch.emplace_back(queue::PutDelivery{job.delivery});
-  }
-  if (last) batch.emplace_back(queue::RemoveMessage{job.id(), job.message.chunks});
-  auto notice = co_await parts_.report_back.make(notice::NoticeKind::failed, job.message,
-                                                 job.delivery, std::move(bounced));
-  if (notice) std::ranges::move(notice->operations, std::back_inserter(batch));
-  const bool costs_little = !owes_notice && !job.shown_more;
-  const bool stored = co_await commit(job.id(), std::move(batch),
-                                      costs_little ? Durability::relaxed : Durability::synced);
-  if (!stored) {
-    // The record of before the attempt stands: whoever was served is served again at the next
-    // attempt.
-    job.claim.put_back({.attempt = job.delivery.next_attempt}, job.ending);
-    co_return;
-  }
-  if (notice) {
-    parts_.metrics.notices_sent.add();
-    maillog(NoticeEvent{.original = job.id(), .notice = notice->message.id, .kind = "failed"});
-    parts_.line.add({notice->message.id, notice->delivery.destination},
-                    {.attempt = notice->delivery.next_attempt});
-  } else if (owes_notice) {
-    log_error("undeliverable notice dropped: it has the null reverse-path",
-              {{"id", job.id().str()}});
-  }
-  if (!done) {
-    job.claim.note_written();
-    give_back(job);
-    co_return;
-  }
-  const auto siblings = job.claim.remove(job.ending);
-  if (siblings == WaitingLine::Siblings::some) co_return;
-  if (last) {
-    maillog_removed(job.id());
-  } else {
-    remove_rest(job.message);
-  }
-}
-
 asio::awaitable<void> Courier::announce_delay(Job job) {
   std::vector<notice::NoticeRecipient> recipients;
   std::ranges::transform(job.delivery.recipients, std::back_inserter(recipients), as_notice);
@@ -504,14 +409,6 @@ asio::awaitable<void> Courier::end(Job job, std::vector<notice::NoticeRecipient>
   }
   job.delivery.recipients.clear();
   co_await settle(std::move(job), std::move(told));
-}
-
-/// The last two deliveries of a message ended side by side, and neither took it along. A crash
-/// before it is gone leaves an orphan, which the next start removes.
-void Courier::remove_rest(const queue::Message& message) {
-  queue::Batch rest;
-  rest.emplace_back(queue::RemoveMessage{message.id, message.chunks});
-  parts_.store.remove_soon(std::move(rest), [id = message.id] { maillog_removed(id); });
 }
 
 }  // namespace fulmar::delivery

@@ -93,7 +93,7 @@ class Courier {
   enum class Durability : std::uint8_t { relaxed, synced };
   boost::asio::awaitable<bool> commit(MessageId id, queue::Batch batch, Durability durability);
   void finish(Job job);
-  void remove_rest(const queue::Message& message);
+  void note_gone(const queue::Message& message, bool took_it_along);
   void give_back(Job& job);
   [[nodiscard]] UtcTime since() const;
   [[nodiscard]] queue::Times times_of(const queue::Delivery& delivery,

@@ -89,12 +89,7 @@ asio::awaitable<Result<Changed>> Courier::remove(DeliveryKey key) {
   const auto stored = co_await parts_.store.commit(std::move(batch));
   if (!stored) co_return fail(stored.error());
   const auto siblings = claim.remove();
-  if (siblings == WaitingLine::Siblings::some) co_return Changed::yes;
-  if (last) {
-    maillog_removed(key.message);
-  } else {
-    remove_rest(*message);
-  }
+  if (siblings == WaitingLine::Siblings::none) note_gone(*message, last);
   co_return Changed::yes;
 }
 
