@@ -123,40 +123,49 @@ asio::awaitable<json::value> DaemonOperations::status() {
   co_return answer;
 }
 
-/// The deliveries a filter means, oldest message first. A record that is gone by now is passed
-/// over.
-asio::awaitable<std::vector<DeliveryKey>> DaemonOperations::select(QueueFilter filter) {
-  std::vector<DeliveryKey> candidates;
+/// The deliveries a filter may mean, as far as their keys tell, oldest message first.
+std::vector<DeliveryKey> DaemonOperations::candidates(const QueueFilter& filter) const {
+  std::vector<DeliveryKey> keys;
   if (filter.ids.empty()) {
-    candidates = parts_.line.keys();
+    keys = parts_.line.keys();
   } else {
     for (const MessageId& id : filter.ids)
-      std::ranges::move(parts_.line.keys_of(id), std::back_inserter(candidates));
+      std::ranges::move(parts_.line.keys_of(id), std::back_inserter(keys));
   }
-  const UtcTime now = parts_.clock.utc_now();
-  std::vector<DeliveryKey> selected;
-  for (const DeliveryKey& key : candidates) {
-    if (selected.size() == control::kMaxListed) break;
-    const auto message = co_await parts_.store.read_message(key.message);
-    if (!message) continue;
-    const auto delivery = co_await parts_.store.read_delivery(key.message, key.destination);
-    if (delivery && matches(filter, *message, *delivery, now)) selected.push_back(key);
+  if (filter.domain) {
+    const MailHost host(*filter.domain);
+    std::erase_if(keys, [&](const DeliveryKey& key) { return key.destination != host; });
   }
-  co_return selected;
+  return keys;
+}
+
+/// A record that is gone by now is not meant.
+asio::awaitable<bool> DaemonOperations::is_meant(const QueueFilter& filter,
+                                                 const DeliveryKey& key) {
+  if (!needs_records(filter)) co_return true;
+  const auto message = co_await parts_.store.read_message(key.message);
+  if (!message) co_return false;
+  const auto delivery = co_await parts_.store.read_delivery(key.message, key.destination);
+  if (!delivery) co_return false;
+  co_return matches(filter, *message, *delivery, parts_.clock.utc_now());
 }
 
 asio::awaitable<Result<json::value>> DaemonOperations::queue_list(QueueFilter filter) {
-  const auto keys = co_await select(std::move(filter));
   json::array list;
   MessageId current;
-  for (const DeliveryKey& key : keys) {
+  const UtcTime now = parts_.clock.utc_now();
+  std::size_t listed = 0;
+  for (const DeliveryKey& key : candidates(filter)) {
+    if (listed == control::kMaxListed) break;
     const auto message = co_await parts_.store.read_message(key.message);
+    if (!message) continue;
     const auto delivery = co_await parts_.store.read_delivery(key.message, key.destination);
-    if (!message || !delivery) continue;
+    if (!delivery || !matches(filter, *message, *delivery, now)) continue;
+    ++listed;
     if (list.empty() || key.message != current) list.emplace_back(message_json(*message));
     current = key.message;
     json::array& recipients = list.back().as_object()["recipients"].as_array();
-    const auto suspension = parts_.suspensions.find(key.destination, parts_.clock.utc_now());
+    const auto suspension = parts_.suspensions.find(key.destination, now);
     for (const auto& recipient : delivery->recipients)
       recipients.emplace_back(recipient_json(recipient, *delivery, suspension));
   }
@@ -191,11 +200,13 @@ asio::awaitable<Result<json::value>> DaemonOperations::queue_show(MessageId id) 
 
 /// A change of many deliveries, while it is under way. On one thread.
 struct DaemonOperations::Changes {
-  std::vector<DeliveryKey> selected;
+  QueueFilter filter;
+  std::vector<DeliveryKey> candidates;
   Change change;
   std::string logged;  ///< Of each one changed; empty: nothing.
   std::string reason;
   std::size_t next = 0;
+  std::size_t meant = 0;
   std::uint64_t changed = 0;
   std::uint64_t running = 0;     ///< Left alone.
   std::optional<Error> failure;  ///< The first one: no further change begins.
@@ -203,8 +214,12 @@ struct DaemonOperations::Changes {
 
 /// One after the other, beside others that do the same.
 asio::awaitable<void> DaemonOperations::make_changes(Changes& changes) {
-  while (changes.next < changes.selected.size() && !changes.failure) {
-    const DeliveryKey& key = changes.selected[changes.next++];
+  while (changes.next < changes.candidates.size() && changes.meant < control::kMaxListed &&
+         !changes.failure) {
+    const DeliveryKey& key = changes.candidates[changes.next++];
+    const bool meant = co_await is_meant(changes.filter, key);
+    if (!meant) continue;
+    ++changes.meant;
     if (!parts_.line.claim(key)) {
       ++changes.running;
       continue;
@@ -226,14 +241,15 @@ asio::awaitable<Result<json::value>> DaemonOperations::change_each(QueueFilter f
                                                                    std::string logged,
                                                                    std::string reason,
                                                                    Change change) {
-  auto selected = co_await select(std::move(filter));
-  Changes changes{.selected = std::move(selected),
+  auto keys = candidates(filter);
+  Changes changes{.filter = std::move(filter),
+                  .candidates = std::move(keys),
                   .change = std::move(change),
                   .logged = std::move(logged),
                   .reason = std::move(reason)};
   const asio::any_io_executor executor = co_await asio::this_coro::executor;
   TaskGroup workers;
-  for (std::size_t i = 0; i < std::min(kChangesAtOnce, changes.selected.size()); ++i)
+  for (std::size_t i = 0; i < std::min(kChangesAtOnce, changes.candidates.size()); ++i)
     workers.spawn(executor, make_changes(changes), "changes of the queue");
   bool done = false;
   while (!done)

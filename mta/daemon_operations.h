@@ -79,7 +79,10 @@ class DaemonOperations final : public control::Operations {
                                                                  std::string logged,
                                                                  std::string reason, Change change);
   void hasten(const conf::DomainPattern& domain);
-  boost::asio::awaitable<std::vector<queue::DeliveryKey>> select(control::QueueFilter filter);
+  [[nodiscard]] std::vector<queue::DeliveryKey> candidates(
+      const control::QueueFilter& filter) const;
+  boost::asio::awaitable<bool> is_meant(const control::QueueFilter& filter,
+                                        const queue::DeliveryKey& key);
   boost::asio::awaitable<boost::json::object> waiting_for(MailHost destination);
 
   OperationsParts parts_;

@@ -38,6 +38,10 @@ DeliveryState state_of(const queue::Delivery& delivery) {
   return delivery.attempts == 0 ? DeliveryState::queued : DeliveryState::deferred;
 }
 
+bool needs_records(const QueueFilter& filter) {
+  return filter.sender || filter.recipient || filter.older_than || filter.state || filter.reason;
+}
+
 bool matches(const QueueFilter& filter, const queue::Message& message,
              const queue::Delivery& delivery, UtcTime now) {
   if (filter.sender && !equals_ignoring_case(*filter.sender, sender_text(message))) return false;

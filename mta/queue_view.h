@@ -15,6 +15,9 @@ namespace fulmar::mta {
 
 [[nodiscard]] control::DeliveryState state_of(const queue::Delivery& delivery);
 
+/// Whether more than the ids and domain of the filter has to be compared.
+[[nodiscard]] bool needs_records(const control::QueueFilter& filter);
+
 [[nodiscard]] bool matches(const control::QueueFilter& filter, const queue::Message& message,
                            const queue::Delivery& delivery, UtcTime now);
 

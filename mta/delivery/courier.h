@@ -99,7 +99,8 @@ class Courier {
   [[nodiscard]] queue::Times times_of(const queue::Delivery& delivery,
                                       queue::Notifiable sender) const;
   using Edit = bool (*)(queue::Delivery& delivery, UtcTime now);
-  boost::asio::awaitable<Result<Changed>> rewrite(queue::DeliveryKey key, Edit edit);
+  boost::asio::awaitable<Result<Changed>> rewrite(queue::DeliveryKey key, Edit edit,
+                                                  Durability durability);
   void unreadable(Claim claim, const Error& why);
   void log_results(const Job& job, const AttemptResult& result, UtcTime started) const;
   std::vector<notice::NoticeRecipient> apply(Job& job, const AttemptResult& result);

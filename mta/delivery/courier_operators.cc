@@ -11,7 +11,8 @@ namespace asio = boost::asio;
 using queue::DeliveryKey;
 
 /// The record as `edit` makes it, unless that finds nothing to change.
-asio::awaitable<Result<Changed>> Courier::rewrite(DeliveryKey key, Edit edit) {
+asio::awaitable<Result<Changed>> Courier::rewrite(DeliveryKey key, Edit edit,
+                                                  Durability durability) {
   Claim claim(parts_.line, key, parts_.clock.utc_now());
   static_cast<void>(parts_.first_copies.take(key));  // what is put back is read again
   auto delivery = co_await parts_.store.read_delivery(key.message, key.destination);
@@ -23,7 +24,9 @@ asio::awaitable<Result<Changed>> Courier::rewrite(DeliveryKey key, Edit edit) {
   const Changed changed = edit(edited, parts_.clock.utc_now()) ? Changed::yes : Changed::no;
   if (changed == Changed::yes) {
     queue::Batch batch{queue::PutDelivery{edited}};
-    const auto stored = co_await parts_.store.commit(std::move(batch));
+    auto written = durability == Durability::synced ? parts_.store.commit(std::move(batch))
+                                                    : parts_.store.commit_relaxed(std::move(batch));
+    const auto stored = co_await std::move(written);
     if (!stored) co_return fail(stored.error());
     claim.note_written();
   }
@@ -35,25 +38,29 @@ asio::awaitable<Result<Changed>> Courier::rewrite(DeliveryKey key, Edit edit) {
 asio::awaitable<Result<Changed>> Courier::retry(DeliveryKey key) {
   // Whoever asks for it may know that a host is up again.
   if (parts_.attempt.unreachable != nullptr) parts_.attempt.unreachable->forget_all();
-  return rewrite(std::move(key), [](queue::Delivery& delivery, UtcTime now) {
+  const auto make_due = [](queue::Delivery& delivery, UtcTime now) {
     if (delivery.held) return false;
     delivery.next_attempt = now;
     return true;
-  });
+  };
+  // One that a power loss takes back is made at its old time.
+  return rewrite(std::move(key), make_due, Durability::relaxed);
 }
 
 asio::awaitable<Result<Changed>> Courier::hold(DeliveryKey key) {
-  return rewrite(std::move(key), [](queue::Delivery& delivery, UtcTime) {
+  const auto hold = [](queue::Delivery& delivery, UtcTime) {
     return !std::exchange(delivery.held, true);
-  });
+  };
+  return rewrite(std::move(key), hold, Durability::synced);
 }
 
 asio::awaitable<Result<Changed>> Courier::release(DeliveryKey key) {
-  return rewrite(std::move(key), [](queue::Delivery& delivery, UtcTime now) {
+  const auto release = [](queue::Delivery& delivery, UtcTime now) {
     if (!std::exchange(delivery.held, false)) return false;
     delivery.next_attempt = now;
     return true;
-  });
+  };
+  return rewrite(std::move(key), release, Durability::synced);
 }
 
 asio::awaitable<Result<Changed>> Courier::bounce(DeliveryKey key, std::string reason) {
