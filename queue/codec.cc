@@ -10,8 +10,8 @@ namespace {
 
 constexpr std::uint8_t kMessageTag = 'M';
 constexpr std::uint8_t kDeliveryTag = 'D';
-constexpr std::uint8_t kMessageVersion = 2;   // 1 ends with the header
-constexpr std::uint8_t kDeliveryVersion = 3;  // 1 lacks what 2 puts in, 2 whether it is held
+constexpr std::uint8_t kMessageVersion = 3;   // 1 ends with the header, 2 before SMTPUTF8
+constexpr std::uint8_t kDeliveryVersion = 4;  // 1 lacks what 2 puts in, 2 whether it is held, 3 DSN
 
 constexpr char kHostDomain = 'd';
 constexpr char kHostV4 = '4';
@@ -20,7 +20,8 @@ constexpr char kHostV6 = '6';
 // The fewest octets an element can have: bounds what a count may claim before anything is allocated
 // for it.
 constexpr std::size_t kSmallestRecipientV1 = 4 + 4 + 4 + 1 + 4 + 4 + 1;
-constexpr std::size_t kSmallestRecipient = kSmallestRecipientV1 + 8 + 1;
+constexpr std::size_t kSmallestRecipientV2 = kSmallestRecipientV1 + 8 + 1;
+constexpr std::size_t kSmallestRecipient = kSmallestRecipientV2 + 1 + 4;
 constexpr std::size_t kSmallestAttempt = 8 + 4;
 
 std::string host_text(const MailHost& host) {
@@ -101,6 +102,28 @@ Result<Error> get_error(Reader& in) {
   return error;
 }
 
+// NOTIFY in one octet.
+constexpr std::uint8_t kStated = 1;
+constexpr std::uint8_t kSuccess = 2;
+constexpr std::uint8_t kFailure = 4;
+constexpr std::uint8_t kDelay = 8;
+
+void put_notify(Writer& out, const DsnNotify& notify) {
+  const auto bit = [](bool wanted, std::uint8_t value) { return wanted ? value : 0; };
+  out.u8(static_cast<std::uint8_t>(bit(notify.stated, kStated) | bit(notify.success, kSuccess) |
+                                   bit(notify.failure, kFailure) | bit(notify.delay, kDelay)));
+}
+
+Result<DsnNotify> get_notify(Reader& in) {
+  FULMAR_TRY(const std::uint8_t bits, in.u8());
+  const bool stated = (bits & kStated) != 0;
+  if (bits >= 2 * kDelay || (bits != 0 && !stated)) return fail(Errc::corrupt, "unknown NOTIFY");
+  return DsnNotify{.stated = stated,
+                   .success = (bits & kSuccess) != 0,
+                   .failure = (bits & kFailure) != 0,
+                   .delay = (bits & kDelay) != 0};
+}
+
 void put_recipient(Writer& out, const Recipient& recipient) {
   put_mailbox(out, recipient.address);
   out.flag(recipient.last_failure.has_value());
@@ -110,6 +133,8 @@ void put_recipient(Writer& out, const Recipient& recipient) {
   out.u8(std::to_underlying(recipient.exposure));
   out.time(recipient.failing_since);
   out.flag(recipient.one_cause);
+  put_notify(out, recipient.notify);
+  out.text(recipient.original);
 }
 
 Result<Recipient> get_recipient_v1(Reader& in) {
@@ -129,10 +154,21 @@ Result<Recipient> get_recipient_v1(Reader& in) {
   return recipient;
 }
 
-Result<Recipient> get_recipient(Reader& in) {
+Result<Recipient> get_recipient_v2(Reader& in) {
   FULMAR_TRY(Recipient recipient, get_recipient_v1(in));
   FULMAR_TRY(recipient.failing_since, in.time());
   FULMAR_TRY(recipient.one_cause, in.flag());
+  return recipient;
+}
+
+/// It goes into a command: nothing but an ORCPT value may come out of the spool.
+Result<Recipient> get_recipient(Reader& in) {
+  FULMAR_TRY(Recipient recipient, get_recipient_v2(in));
+  FULMAR_TRY(recipient.notify, get_notify(in));
+  FULMAR_TRY(recipient.original, in.text());
+  if (!recipient.original.empty() && !is_original_recipient(recipient.original)) {
+    return fail(Errc::corrupt, "malformed ORCPT");
+  }
   return recipient;
 }
 
@@ -141,6 +177,18 @@ Result<Attempt> get_attempt(Reader& in) {
   FULMAR_TRY(attempt.at, in.time());
   FULMAR_TRY(attempt.decision, in.text());
   return attempt;
+}
+
+/// They go into a command as well.
+Result<> get_message_v3(Reader& in, Message& message) {
+  FULMAR_TRY(message.smtputf8, in.flag());
+  FULMAR_TRY(const std::uint8_t ret, in.u8());
+  FULMAR_TRY(message.envelope_id, in.text());
+  FULMAR_TRY(message.user, in.text());
+  if (ret > std::to_underlying(DsnReturn::headers)) return fail(Errc::corrupt, "unknown RET");
+  if (!is_xtext(message.envelope_id)) return fail(Errc::corrupt, "malformed ENVID");
+  message.ret = static_cast<DsnReturn>(ret);
+  return {};
 }
 
 template <class T>
@@ -192,6 +240,10 @@ std::string encode(const Message& message) {
   out.text(message.header);
   out.flag(message.requiretls);
   out.flag(message.tls_optional);
+  out.flag(message.smtputf8);
+  out.u8(std::to_underlying(message.ret));
+  out.text(message.envelope_id);
+  out.text(message.user);
   return std::move(out).take();
 }
 
@@ -214,6 +266,9 @@ Result<Message> decode_message(std::string_view bytes) {
   if (version >= 2) {
     FULMAR_TRY(message.requiretls, in.flag());
     FULMAR_TRY(message.tls_optional, in.flag());
+  }
+  if (version >= 3) {
+    FULMAR_TRY_VOID(get_message_v3(in, message));
   }
   FULMAR_TRY_VOID(check_end(in));
   return message;
@@ -258,7 +313,11 @@ Result<Delivery> decode_delivery(std::string_view bytes) {
     if (version >= 3) {
       FULMAR_TRY(delivery.held, in.flag());
     }
-    FULMAR_TRY(delivery.recipients, get_list(in, kSmallestRecipient, &get_recipient));
+    if (version >= 4) {
+      FULMAR_TRY(delivery.recipients, get_list(in, kSmallestRecipient, &get_recipient));
+    } else {
+      FULMAR_TRY(delivery.recipients, get_list(in, kSmallestRecipientV2, &get_recipient_v2));
+    }
   } else {
     FULMAR_TRY(delivery.recipients, get_list(in, kSmallestRecipientV1, &get_recipient_v1));
     for (Recipient& recipient : delivery.recipients) {

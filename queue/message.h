@@ -20,6 +20,7 @@
 
 #include "base/clock.h"
 #include "base/domain.h"
+#include "base/dsn.h"
 #include "base/error.h"
 #include "base/message_id.h"
 
@@ -39,8 +40,14 @@ struct Message {
   bool eight_bit = false;    ///< BODY=8BITMIME was declared, or octets over 127 were seen.
   bool requiretls = false;  ///< MAIL demanded REQUIRETLS: every copy is bound by it. RFC 8689 §4.1
   bool tls_optional = false;  ///< TLS-Required: No, and no REQUIRETLS.
-  std::string client;         ///< "name[address]" of who handed it over; empty for our own notices.
-  std::string helo;           ///< What that client called itself.
+  /// It came with SMTPUTF8 and needs it: an address or a header field is beyond ASCII. It goes to
+  /// hosts that list SMTPUTF8 only. RFC 6531 §3.2
+  bool smtputf8 = false;
+  DsnReturn ret = DsnReturn::unstated;  ///< RET, RFC 3461 §4.3
+  std::string envelope_id;              ///< ENVID in xtext, as it came; empty without one.
+  std::string user;                     ///< Who was authenticated; empty: nobody.
+  std::string client;  ///< "name[address]" of who handed it over; empty for our own notices.
+  std::string helo;    ///< What that client called itself.
   std::string header;  ///< The first octets of the header section, at most 16 KB, whole fields
                        ///< only: for notices.
   friend bool operator==(const Message&, const Message&) = default;
@@ -55,6 +62,8 @@ enum class Exposure : std::uint8_t {
 
 struct Recipient {
   Mailbox address;
+  DsnNotify notify;      ///< RFC 3461 §4.1
+  std::string original;  ///< ORCPT as it came, "rfc822;bob@b.example"; empty without one.
   /// The last word about this recipient while it waits; empty before the first attempt.
   std::optional<Error> last_failure;
   /// When the first of the attempts began that have failed since then with failures of this class,

@@ -63,7 +63,7 @@ Result<EnvelopeCommands> EnvelopeCommands::create(const OutgoingEnvelope& envelo
   FULMAR_TRY(std::string mail, write_mail(envelope.reverse_path, parameters));
   commands.push_back(std::move(mail));
   for (const std::string& recipient : envelope.recipients) {
-    FULMAR_TRY(std::string rcpt, write_rcpt(recipient));
+    FULMAR_TRY(std::string rcpt, write_rcpt(recipient, {}));
     commands.push_back(std::move(rcpt));
   }
   if (handover == Handover::data) commands.emplace_back("DATA");

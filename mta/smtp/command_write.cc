@@ -42,13 +42,28 @@ Result<std::string> write_mail(std::string_view reverse_path, const MailParamete
   if (parameters.eight_bit) line += " BODY=8BITMIME";
   if (parameters.smtputf8) line += " SMTPUTF8";
   if (parameters.requiretls) line += " REQUIRETLS";
+  if (parameters.ret != DsnReturn::unstated) {
+    line += parameters.ret == DsnReturn::full ? " RET=FULL" : " RET=HDRS";
+  }
+  if (!parameters.envelope_id.empty()) {
+    if (!is_xtext(parameters.envelope_id)) return fail(Errc::invalid_argument, "malformed ENVID");
+    line.append(" ENVID=").append(parameters.envelope_id);
+  }
   return line;
 }
 
-Result<std::string> write_rcpt(std::string_view recipient) {
+Result<std::string> write_rcpt(std::string_view recipient, const RcptParameters& parameters) {
   if (recipient.empty()) return fail(Errc::invalid_argument, "empty recipient address");
   FULMAR_TRY_VOID(check_path(recipient));
-  return "RCPT TO:<" + std::string(recipient) + '>';
+  std::string line = "RCPT TO:<" + std::string(recipient) + '>';
+  if (parameters.notify.stated) line.append(" NOTIFY=").append(to_string(parameters.notify));
+  if (!parameters.original.empty()) {
+    if (!is_original_recipient(parameters.original)) {
+      return fail(Errc::invalid_argument, "malformed ORCPT");
+    }
+    line.append(" ORCPT=").append(parameters.original);
+  }
+  return line;
 }
 
 std::string write_bdat(std::size_t octets, LastChunk last) {

@@ -86,7 +86,9 @@ void ServerSession::State::run(const Helo& command) {
 void ServerSession::State::run(const Mail& command) {
   if (helo.empty()) return complain(503, {5, 5, 1}, "say EHLO first");
   if (transaction) return complain(503, {5, 5, 1}, "one sender a message");  // RFC 5321 §4.1.4
-  if (command.requiretls && !offers_requiretls()) {                          // RFC 5321 §4.1.1.11
+  const bool strange = command.smtputf8 || command.auth || command.asks_about_notices() ||
+                       (command.requiretls && !offers_requiretls());
+  if (strange) {  // RFC 5321 §4.1.1.11
     return complain(555, {5, 5, 4}, "MAIL parameter not supported");
   }
   if (command.size && options.message_size != 0 && *command.size > options.message_size) {
@@ -104,6 +106,9 @@ void ServerSession::State::run(const Rcpt& command) {
   }
   if (options.relaying == ServerOptions::Relaying::denied) {
     return complain(550, {5, 7, 1}, "this client may not relay here");
+  }
+  if (command.asks_about_notices()) {
+    return complain(555, {5, 5, 4}, "RCPT parameter not supported");
   }
   std::string key = command.recipient.ascii_domain_form();
   if (!transaction->known.contains(key)) {
@@ -167,6 +172,14 @@ void ServerSession::State::run(const StartTlsCommand&) {
   if (is_followed_by_more()) return;  // RFC 3207 §4, pitfall 79
   agree(220, {2, 0, 0}, "ready to start TLS");
   phase = Phase::tls;
+}
+
+void ServerSession::State::run(const Auth&) {
+  complain(502, {5, 5, 1}, "command not implemented");
+}
+
+void ServerSession::State::run(const Bdat&) {
+  goodbye(502, {5, 5, 1}, "command not implemented");
 }
 
 bool ServerSession::State::is_followed_by_more() {

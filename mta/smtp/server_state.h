@@ -73,6 +73,8 @@ struct ServerSession::State {
   void run(const Help&);
   void run(const Vrfy&);
   void run(const StartTlsCommand&);
+  void run(const Auth& command);
+  void run(const Bdat& command);
   void greet_anew(const std::string& name);
 
   void agree(std::uint16_t code, EnhancedStatus status, std::string_view text);

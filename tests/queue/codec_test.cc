@@ -94,13 +94,37 @@ TEST(Codec, a_record_of_a_later_version_says_so) {
   EXPECT_EQ(decode_message(message).error().code, Errc::corrupt);
 }
 
+/// Octets that version 3 put behind a message without envelope id and user.
+constexpr std::size_t kMessageV3 = 1 + 1 + 4 + 4;
+
+TEST(Codec, a_message_of_version_2_asks_for_nothing_about_notices) {
+  RandomRecords records(13);
+  for (int i = 0; i < 50; ++i) {
+    Message message = records.message();
+    message.envelope_id.clear();
+    message.user.clear();
+    std::string bytes = encode(message);
+    ASSERT_EQ(bytes[1], 3);
+    bytes[1] = 2;
+    EXPECT_EQ(decode_message(bytes).error().code, Errc::corrupt) << "the rest is left over";
+    bytes.resize(bytes.size() - kMessageV3);
+    message.smtputf8 = false;
+    message.ret = DsnReturn::unstated;
+    EXPECT_EQ(decode_message(bytes), message);
+  }
+}
+
 TEST(Codec, a_message_of_version_1_demands_and_waives_nothing) {
   RandomRecords records(10);
   for (int i = 0; i < 50; ++i) {
     Message message = records.message();
+    message.envelope_id.clear();
+    message.user.clear();
+    message.smtputf8 = false;
+    message.ret = DsnReturn::unstated;
     std::string bytes = encode(message);
-    ASSERT_EQ(bytes[1], 2);
     bytes[1] = 1;
+    bytes.resize(bytes.size() - kMessageV3);
     EXPECT_EQ(decode_message(bytes).error().code, Errc::corrupt) << "the two flags are left over";
     bytes.resize(bytes.size() - 2);
     message.requiretls = false;
@@ -109,19 +133,57 @@ TEST(Codec, a_message_of_version_1_demands_and_waives_nothing) {
   }
 }
 
+TEST(Codec, SMU_05_what_goes_into_commands_is_checked_when_it_is_read) {
+  Message message;
+  message.envelope_id = "QQ314159";
+  EXPECT_EQ(decode_message(encode(message)), message);
+  message.envelope_id = "a b";
+  EXPECT_EQ(decode_message(encode(message)).error().code, Errc::corrupt);
+  RandomRecords records(14);
+  Delivery delivery = records.delivery();
+  delivery.recipients[0].original = "rfc822;a\r\nRSET";
+  EXPECT_EQ(decode_delivery(encode(delivery)).error().code, Errc::corrupt);
+}
+
 /// Where an encoded delivery to b.example says that it is held: behind the destination's text and
 /// two times, three counts.
 constexpr std::size_t kHeldAt = 2 + MessageId::kBytes + 4 + 1 + 9 + 8 + 8 + 4 + 4 + 4;
+/// Octets that version 4 put behind a recipient without ORCPT.
+constexpr std::size_t kRecipientV4 = 1 + 4;
+constexpr std::size_t kEmptyHistory = 4;
+
+/// To b.example, one recipient that has no wishes, no attempts.
+Delivery small_delivery(RandomRecords& records) {
+  Delivery delivery = records.delivery();
+  delivery.destination = Domain::parse("b.example").value();
+  delivery.recipients.resize(1);
+  delivery.recipients[0].notify = {};
+  delivery.recipients[0].original.clear();
+  delivery.history.clear();
+  return delivery;
+}
+
+TEST(Codec, a_delivery_of_version_3_asks_for_nothing_about_notices) {
+  RandomRecords records(15);
+  for (int i = 0; i < 50; ++i) {
+    const Delivery delivery = small_delivery(records);
+    std::string bytes = encode(delivery);
+    ASSERT_EQ(bytes[1], 4);
+    bytes[1] = 3;
+    EXPECT_EQ(decode_delivery(bytes).error().code, Errc::corrupt) << "the rest is left over";
+    bytes.erase(bytes.size() - kEmptyHistory - kRecipientV4, kRecipientV4);
+    EXPECT_EQ(decode_delivery(bytes), delivery);
+  }
+}
 
 TEST(Codec, a_delivery_of_version_2_is_not_held) {
   RandomRecords records(12);
   for (int i = 0; i < 50; ++i) {
-    Delivery delivery = records.delivery();
-    delivery.destination = Domain::parse("b.example").value();
+    Delivery delivery = small_delivery(records);
     std::string bytes = encode(delivery);
-    ASSERT_EQ(bytes[1], 3);
     ASSERT_EQ(bytes[kHeldAt], delivery.held ? 1 : 0);
     bytes[1] = 2;
+    bytes.erase(bytes.size() - kEmptyHistory - kRecipientV4, kRecipientV4);
     bytes.erase(kHeldAt, 1);
     delivery.held = false;
     EXPECT_EQ(decode_delivery(bytes), delivery);
@@ -130,16 +192,14 @@ TEST(Codec, a_delivery_of_version_2_is_not_held) {
 
 TEST(Codec, a_delivery_of_version_1_has_failed_since_it_arrived) {
   RandomRecords records(11);
-  Delivery delivery = records.delivery();
-  delivery.destination = Domain::parse("b.example").value();
-  delivery.recipients.resize(1);
-  delivery.history.clear();
+  Delivery delivery = small_delivery(records);
   std::string bytes = encode(delivery);
-  ASSERT_EQ(bytes[1], 3);
   bytes[1] = 1;
   EXPECT_EQ(decode_delivery(bytes).error().code, Errc::corrupt) << "the time is left over";
-  bytes.erase(bytes.size() - 13, 9);  // the recipient's last fields, before an empty history
-  bytes.erase(kHeldAt - 4, 4 + 1);    // with the first host before it
+  // The recipient's last fields, and the first host.
+  constexpr std::size_t kLater = 9 + kRecipientV4;
+  bytes.erase(bytes.size() - kEmptyHistory - kLater, kLater);
+  bytes.erase(kHeldAt - 4, 4 + 1);
   delivery.first_host = 0;
   delivery.held = false;
   delivery.recipients[0].failing_since = delivery.arrived;

@@ -24,6 +24,10 @@ class RandomRecords {
     message.eight_bit = coin();
     message.requiretls = coin();
     message.tls_optional = coin();
+    message.smtputf8 = coin();
+    message.ret = static_cast<DsnReturn>(random_->below(3));
+    message.envelope_id = encode_xtext(text(30));
+    message.user = text(30);
     message.client = text(80);
     message.helo = text(80);
     message.header = text(2'000);
@@ -91,6 +95,9 @@ class RandomRecords {
   Recipient recipient() {
     Recipient recipient{
         .address = mailbox(), .last_failure = {}, .last_host = {}, .last_reply = {}};
+    recipient.notify = *parse_notify(coin() ? "NEVER" : "DELAY,SUCCESS");
+    if (coin()) recipient.notify = {};
+    if (coin()) recipient.original = "rfc822;" + encode_xtext("x" + text(40));
     recipient.exposure = static_cast<Exposure>(random_->below(3));
     if (coin()) {
       const auto code =
