@@ -1,0 +1,13 @@
+#include "base/wipe.h"
+
+#include <string.h>  // explicit_bzero is glibc's, not the standard's
+
+namespace fulmar {
+
+void wipe(std::string& secret) {
+  secret.resize(secret.capacity());  // what was longer once is overwritten as well
+  explicit_bzero(secret.data(), secret.size());
+  secret.clear();
+}
+
+}  // namespace fulmar
