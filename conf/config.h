@@ -3,9 +3,8 @@
 // message_size` is Config::limits.message_size. Defaults stand here; conf/fulmar.toml shows them,
 // and a test holds the two together.
 //
-// Not yet in this version, and refused by the loader with a line that says so: messages_per_client,
-// [auth], notify.repeat_after, notify.cleared, notify.templates_dir, [tls_report], [[dkim]],
-// [http], listen.kind "submission", listen.auth other than "none".
+// Not yet in this version, and refused by the loader with a line that says so: notify.repeat_after,
+// notify.cleared, notify.templates_dir, [tls_report], [[dkim]], [http].
 #pragma once
 
 #include <chrono>
@@ -20,21 +19,39 @@
 #include "base/log.h"
 #include "conf/destination.h"
 #include "conf/failure.h"
+#include "conf/user.h"
 
 namespace fulmar::conf {
 
 using std::chrono::milliseconds;
 
+enum class ListenKind : std::uint8_t {
+  relay,       ///< Mail from other mail servers, taken as it is.
+  submission,  ///< Mail from programs that write it (RFC 6409): addresses are checked, and missing
+               ///< header fields added. Without authorisation MAIL is refused.
+};
 enum class ListenTls : std::uint8_t { none, starttls, implicit };
+enum class ListenAuth : std::uint8_t {
+  none,      ///< AUTH is not offered.
+  optional,  ///< Clients may log in; those in `relay_networks` need not.
+  required,  ///< Clients must log in, wherever they are.
+};
 enum class BareNewline : std::uint8_t { reject, normalize };
 
 /// One listening socket and what its clients may do.
 struct Listen {
   Endpoint address;
+  ListenKind kind = ListenKind::relay;
   ListenTls tls = ListenTls::none;
-  std::string certificate;              ///< PEM chain, leaf first. Needed unless `tls` is none.
-  std::string private_key;              ///< PEM. Needed unless `tls` is none.
+  std::string certificate;  ///< PEM chain, leaf first. Needed unless `tls` is none.
+  std::string private_key;  ///< PEM. Needed unless `tls` is none.
+  std::string client_ca;    ///< PEM: who signs the certificates of clients. Empty: none are asked
+                            ///< for. Always so when `tls` is none.
+  ListenAuth auth = ListenAuth::none;   ///< Always none when `tls` is: no password in clear.
   std::vector<Network> relay_networks;  ///< Clients that may relay. Default: loopback.
+  /// Load balancers: connections from there begin with a PROXY protocol v2 header, which names the
+  /// client. Default: none.
+  std::vector<Network> proxy_networks;
   BareNewline bare_newline = BareNewline::reject;
 };
 
@@ -43,10 +60,15 @@ struct Limits {
   std::uint32_t recipients_per_message = 1000;  ///< 100 .. 50000 (RFC 5321 §4.5.3.1.8).
   std::uint32_t connections = 2000;             ///< Client sessions at once; 1 .. 100000.
   std::uint32_t connections_per_client = 200;   ///< Of these, from one address; 1 .. 100000.
+  std::optional<Rate> messages_per_client;      ///< Messages begun; empty: no limit.
   std::uint32_t received_headers =
       100;  ///< More means a loop: 554 5.4.6; 10 .. 1000 (RFC 5321 §6.3).
   std::uint64_t spool_reserve =
       1'000'000'000;  ///< Free octets below which MAIL gets 452 4.3.1; 0 .. 1 TB.
+};
+
+struct Auth {
+  std::string users_file = "/etc/fulmar/users";  ///< Read only when some listener has `auth`.
 };
 
 /// REQUIRES: `name` is a domain name.
@@ -140,6 +162,8 @@ struct Config {
   std::uint32_t threads = 0;   ///< 0: one per core. At most 256.
   std::vector<Listen> listen;  ///< Default: 127.0.0.1:25 and [::1]:25 for loopback clients.
   Limits limits;
+  Auth auth;
+  std::vector<User> users;  ///< No two of one name. Default: none.
   Resolver resolver;
   Tls tls;
   Dane dane;

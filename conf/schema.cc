@@ -16,6 +16,7 @@ using std::chrono::seconds;
 constexpr std::uint64_t kKilobyte = 1000;
 constexpr std::uint64_t kGigabyte = 1'000'000'000;
 constexpr std::uint64_t kTerabyte = 1000 * kGigabyte;
+constexpr std::uint32_t kMaxRecipients = 50'000;
 
 template <class T>
 T checked(Result<T> result) {
@@ -40,7 +41,10 @@ Table listen_table() {
       "listen", &Config::listen, default_listener(),
       {
           key("address", &Listen::address, endpoint(), "where clients connect"),
-          only<Listen>("kind", "relay", {"submission"}, "submission listeners are"),
+          key("kind", &Listen::kind,
+              choice<ListenKind>(
+                  {{"relay", ListenKind::relay}, {"submission", ListenKind::submission}}),
+              "what clients bring"),
           key("tls", &Listen::tls,
               choice<ListenTls>({{"none", ListenTls::none},
                                  {"starttls", ListenTls::starttls},
@@ -48,8 +52,16 @@ Table listen_table() {
               "encryption towards clients"),
           key("certificate", &Listen::certificate, text(), "a PEM file with the chain"),
           key("private_key", &Listen::private_key, text(), "a PEM file with the key"),
-          only<Listen>("auth", "none", {"optional", "required"}, "SMTP AUTH is"),
+          key("client_ca", &Listen::client_ca, text(),
+              "a PEM file with the authorities of clients"),
+          key("auth", &Listen::auth,
+              choice<ListenAuth>({{"none", ListenAuth::none},
+                                  {"optional", ListenAuth::optional},
+                                  {"required", ListenAuth::required}}),
+              "whether clients log in"),
           key("relay_networks", &Listen::relay_networks, list(network()), "clients that may relay"),
+          key("proxy_networks", &Listen::proxy_networks, list(network()),
+              "load balancers that speak the PROXY protocol"),
           key("bare_newline", &Listen::bare_newline,
               choice<BareNewline>(
                   {{"reject", BareNewline::reject}, {"normalize", BareNewline::normalize}}),
@@ -63,16 +75,38 @@ Table limits_table() {
       {
           key("message_size", &Limits::message_size, size({64 * kKilobyte, 2 * kGigabyte}),
               "the largest message"),
-          key("recipients_per_message", &Limits::recipients_per_message, count({100, 50'000}),
+          key("recipients_per_message", &Limits::recipients_per_message,
+              count({100, kMaxRecipients}),
               "recipients of one message; RFC 5321 §4.5.3.1.8 asks for 100"),
           key("connections", &Limits::connections, count({1, 100'000}), "client sessions at once"),
           key("connections_per_client", &Limits::connections_per_client, count({1, 100'000}),
               "client sessions at once from one address"),
-          missing_key<Limits>("messages_per_client", "message rates per client are"),
+          key("messages_per_client", &Limits::messages_per_client, rate(),
+              "messages in a time from one address"),
           key("received_headers", &Limits::received_headers, count({10, 1000}),
               "Received fields beyond which a message is a loop"),
           key("spool_reserve", &Limits::spool_reserve, size({0, kTerabyte}),
               "free space below which no mail is taken"),
+      });
+}
+
+Table auth_table() {
+  return section<Auth>(
+      "auth", &Config::auth,
+      {
+          key("users_file", &Auth::users_file, text(), "a file with name:hash on each line"),
+      });
+}
+
+Table user_table() {
+  return array_section<User>(
+      "user", &Config::users, {},
+      {
+          key("name", &User::name, user_name(), "whom the entry is about"),
+          key("from", &User::from, list_not_empty(sender_pattern()), "senders the user may give"),
+          key("max_message_rate", &User::max_message_rate, rate(), "messages in a time"),
+          key("max_recipients", &User::max_recipients, count({0, kMaxRecipients}),
+              "recipients of one message; 0: as for all"),
       });
 }
 
@@ -279,7 +313,8 @@ std::vector<Table> make_schema() {
       root_table(),
       listen_table(),
       limits_table(),
-      missing_table("auth", kSingle, "SMTP AUTH is", {"users_file"}),
+      auth_table(),
+      user_table(),
       resolver_table(),
       tls_table(),
       dane_table(),

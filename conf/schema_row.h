@@ -1,7 +1,6 @@
 // From a member of a section of Config and a Type to a row of the schema.
 #pragma once
 
-#include <algorithm>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -36,22 +35,6 @@ Row<Section> key(std::string_view name, T Section::*member, Type<T> type, std::s
     return write(section.*member);
   };
   return {name, doc, {}, std::move(set), std::move(show)};
-}
-
-/// A key of which only one word exists yet; `later` are the words that will.
-template <class Section>
-Row<Section> only(std::string_view name, std::string_view word, std::vector<std::string_view> later,
-                  std::string_view missing) {
-  auto set = [=](Section&, const Value& value) -> std::vector<Fault> {
-    const auto* written = std::get_if<std::string>(&value.data);
-    if (written != nullptr && *written == word) return {};
-    if (written != nullptr && std::ranges::find(later, *written) != later.end()) {
-      return {{value.at, quote(*written) + ": " + not_yet(missing)}};
-    }
-    return must_be_one_of({word}, value).error();
-  };
-  auto show = [word](const Section&) { return quote(std::string(word)); };
-  return {name, {}, {}, std::move(set), std::move(show)};
 }
 
 /// A key that does not exist yet in a section that does.

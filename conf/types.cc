@@ -81,6 +81,11 @@ Result<std::string> parse_mailbox(std::string_view text) {
   return mailbox.text;
 }
 
+Result<std::string> parse_user_name(std::string_view text) {
+  FULMAR_TRY_VOID(check_user_name(text));
+  return std::string(text);
+}
+
 Result<std::string> parse_name_server(std::string_view text) {
   const auto at = text.find('@');
   FULMAR_TRY(const IpAddress host, IpAddress::parse(text.substr(0, at)));
@@ -208,6 +213,16 @@ Type<Endpoint> endpoint() {
 
 Type<std::string> name_server() {
   return parsed<std::string>(R"(a name server such as "127.0.0.1@53")", parse_name_server, quote);
+}
+
+Type<std::string> user_name() {
+  return parsed<std::string>("the name of a user", parse_user_name, quote);
+}
+
+Type<SenderPattern> sender_pattern() {
+  return parsed<SenderPattern>(
+      R"(a mail address, "@example.com" for its domain, "@.example.com" for all below it, or "*")",
+      SenderPattern::parse, [](const SenderPattern& pattern) { return quote(pattern.str()); });
 }
 
 Type<DomainPattern> domain_pattern() {

@@ -68,6 +68,10 @@ struct Bounds {
 [[nodiscard]] Type<IpAddress> address();
 [[nodiscard]] Type<Network> network();
 [[nodiscard]] Type<Endpoint> endpoint();
+/// A user's name, as check_user_name() has it.
+[[nodiscard]] Type<std::string> user_name();
+/// "shop@example.com", "@example.com", "@.example.com" or "*".
+[[nodiscard]] Type<SenderPattern> sender_pattern();
 /// "192.0.2.53@53"; a port left out is 53, and always there in what is read.
 [[nodiscard]] Type<std::string> name_server();
 

@@ -48,6 +48,9 @@ TEST(ConfigErrors, pitfall_122_typo_names_line_and_nearest_key) {
        "f.toml:2:1: unknown key \"dane.enable\"; did you mean \"dane.enabled\"?"},
       {"[retry]\ninterval = [\"5m\"]",
        "f.toml:2:1: unknown key \"retry.interval\"; did you mean \"retry.intervals\"?"},
+      {"[auth]\nuser_file = \"/u\"",
+       "f.toml:2:1: unknown key \"auth.user_file\"; did you mean \"auth.users_file\"?"},
+      {"[[users]]\nname = \"shop\"", "f.toml:1:3: unknown key \"users\"; did you mean \"user\"?"},
       {"[http]\naddres = \"\"",
        "f.toml:2:1: unknown key \"http.addres\"; did you mean \"http.address\"?"},
   });
@@ -127,7 +130,11 @@ TEST(ConfigErrors, wrong_word_names_the_right_ones) {
        "f.toml:2:15: tls.min_version: must be \"1.2\" or \"1.3\", not \"1.1\"; did you mean "
        "\"1.2\"? (the oldest TLS for verified connections)"},
       {"[[listen]]\nkind = \"smarthost\"",
-       "f.toml:2:8: listen[0].kind: must be \"relay\", not \"smarthost\""},
+       "f.toml:2:8: listen[0].kind: must be \"relay\" or \"submission\", not \"smarthost\" (what "
+       "clients bring)"},
+      {"[[listen]]\nauth = \"require\"",
+       "f.toml:2:8: listen[0].auth: must be \"none\", \"optional\" or \"required\", not "
+       "\"require\"; did you mean \"required\"? (whether clients log in)"},
   });
 }
 
@@ -167,6 +174,8 @@ TEST(ConfigErrors, malformed_values_are_refused_with_the_reason) {
       {"[mta_sts]\nfetch_timeout = \"500ms\"", "must be a duration"},
       {"[limits]\nspool_reserve = \"1 GB\"", "must be a size"},
       {"[control]\nsocket = \"\"", "it has 0"},
+      {"[limits]\nmessages_per_client = \"1000\"", "must be a rate"},
+      {"[[listen]]\nproxy_networks = [\"lb.example\"]", "not an IP address"},
   };
   for (const Malformed& each : cases) {
     EXPECT_THAT(errors_of(each.line), ElementsAre(HasSubstr(std::string(each.reason))))
@@ -203,6 +212,31 @@ TEST(ConfigErrors, tls_needs_certificate_and_key) {
       << "a refused value is complained of once";
 }
 
+TEST(ConfigErrors, AUT_01_no_password_is_taken_in_clear) {
+  expect_errors({
+      {"[[listen]]\nauth = \"required\"",
+       "f.toml:2:8: listen[0].auth: counts with listen[0].tls = \"starttls\" or \"implicit\" only"},
+      {"[[listen]]\nauth = \"optional\"\ntls = \"none\"",
+       "f.toml:2:8: listen[0].auth: counts with listen[0].tls = \"starttls\" or \"implicit\" only"},
+      {"[[listen]]\nclient_ca = \"/ca\"",
+       "f.toml:2:13: listen[0].client_ca: counts with listen[0].tls = \"starttls\" or \"implicit\" "
+       "only"},
+  });
+  EXPECT_THAT(errors_of("[[listen]]\nauth = \"required\"\ntls = \"ssl\""), SizeIs(1))
+      << "a refused value is complained of once";
+}
+
+TEST(ConfigErrors, a_listener_with_auth_needs_a_users_file) {
+  const std::string listener =
+      "[[listen]]\nauth = \"optional\"\ntls = \"starttls\"\ncertificate = \"/c\"\n"
+      "private_key = \"/k\"\nclient_ca = \"/ca\"\n";
+  EXPECT_THAT(errors_of(listener), SizeIs(0));
+  EXPECT_THAT(errors_of(listener + "[auth]\nusers_file = \"\""),
+              ElementsAre("f.toml:2:8: auth.users_file: needed, because listen[0].auth is not "
+                          "\"none\""));
+  EXPECT_THAT(errors_of("[auth]\nusers_file = \"\""), SizeIs(0)) << "nobody asks for it";
+}
+
 TEST(ConfigErrors, two_listeners_cannot_share_an_address) {
   expect_errors({
       {"[[listen]]\naddress = \"[::1]:25\"\n[[listen]]\naddress = \"[0:0::1]:25\"",
@@ -230,8 +264,8 @@ TEST(ConfigErrors, pitfall_122_everything_wrong_is_told_in_one_run_and_in_order)
   EXPECT_THAT(
       errors_of(R"(hostnme = "a.example"
 threads = 1000
-[auth]
-users_file = "/u"
+[http]
+address = ""
 [limits]
 connections = "many"
 message_size = "3KB"
@@ -240,11 +274,11 @@ level = "loud"
 [[listen]]
 tls = "starttls"
 [[listen]]
-kind = "submission"
+kind = "submit"
 )"),
       ElementsAre(
           HasSubstr("f.toml:1:1: unknown key"), HasSubstr("f.toml:2:11: threads:"),
-          HasSubstr("f.toml:4:1: auth.users_file:"), HasSubstr("f.toml:6:15: limits.connections:"),
+          HasSubstr("f.toml:4:1: http.address:"), HasSubstr("f.toml:6:15: limits.connections:"),
           HasSubstr("f.toml:7:16: limits.message_size: must be 64KB to 2GB"),
           HasSubstr("f.toml:9:9: log.level:"), HasSubstr("f.toml:11:7: listen[0].certificate:"),
           HasSubstr("f.toml:11:7: listen[0].private_key:"),

@@ -32,17 +32,23 @@ constexpr DocumentedKey kDocumented[] = {
     {"[[listen]]", "tls", R"("none")"},
     {"[[listen]]", "certificate", R"("/etc/fulmar/tls/fullchain.pem")"},
     {"[[listen]]", "private_key", R"("/etc/fulmar/tls/key.pem")"},
+    {"[[listen]]", "client_ca", R"("")"},
     {"[[listen]]", "auth", R"("none")"},
     {"[[listen]]", "relay_networks", R"(["127.0.0.0/8", "::1/128"])"},
+    {"[[listen]]", "proxy_networks", R"(["192.0.2.7"])"},
     {"[[listen]]", "bare_newline", R"("reject")"},
     {"[limits]", "message_size", R"("50MB")"},
     {"[limits]", "recipients_per_message", "1000"},
     {"[limits]", "connections", "2000"},
     {"[limits]", "connections_per_client", "200"},
-    {"[limits]", "messages_per_client", R"("")", State::missing},
+    {"[limits]", "messages_per_client", R"("1000/h")"},
     {"[limits]", "received_headers", "100"},
     {"[limits]", "spool_reserve", R"("1GB")"},
-    {"[auth]", "users_file", R"("/etc/fulmar/users")", State::missing},
+    {"[auth]", "users_file", R"("/etc/fulmar/users")"},
+    {"[[user]]", "name", R"("shop")"},
+    {"[[user]]", "from", R"(["shop@example.com", "@.example.com"])"},
+    {"[[user]]", "max_message_rate", R"("100/h")"},
+    {"[[user]]", "max_recipients", "50"},
     {"[resolver]", "trust_anchor", R"("/usr/share/dns/root.key")"},
     {"[resolver]", "root_hints", R"("")"},
     {"[resolver]", "forward_to", R"(["127.0.0.1@53"])"},
@@ -127,6 +133,7 @@ std::string file_with(const DocumentedKey& documented, std::string_view value) {
   std::string text = fmt::format("{}\n{} = {}\n", documented.table, documented.key, value);
   if (documented.table == "[[destination]]" && documented.key != "domain")
     text += "domain = \"*\"\n";
+  if (documented.table == "[[user]]" && documented.key != "name") text += "name = \"shop\"\n";
   if (documented.key == "tls_match") text += "tls = \"secure\"\n";
   return text;
 }
@@ -173,7 +180,9 @@ TEST(ConfigKeys, settings_are_the_supported_keys_in_the_order_of_the_documentati
     if (each.state == State::supported) want.push_back(path_of(each));
   }
   std::vector<std::string> got;
-  for (const Setting& each : loaded_from("[[listen]]\n[[destination]]\ndomain = \"*\"").settings) {
+  const Loaded loaded =
+      loaded_from("[[listen]]\n[[user]]\nname = \"shop\"\n[[destination]]\ndomain = \"*\"");
+  for (const Setting& each : loaded.settings) {
     std::string key = each.key;
     if (const auto index = key.find("[0]"); index != std::string::npos) key.erase(index, 3);
     got.push_back(std::move(key));
@@ -189,19 +198,6 @@ TEST(ConfigKeys, a_missing_table_is_refused_even_when_it_is_empty_or_none) {
       const std::string text = fmt::format(fmt::runtime(form), table.name);
       EXPECT_THAT(errors_of(text), ElementsAre(HasSubstr(refused))) << text;
     }
-  }
-}
-
-TEST(ConfigKeys, words_of_missing_features_are_refused) {
-  EXPECT_THAT(
-      errors_of("[[listen]]\nkind = \"submission\""),
-      ElementsAre("f.toml:2:8: listen[0].kind: \"submission\": submission listeners are not "
-                  "in this version yet"));
-  for (const std::string_view word : {"optional", "required"}) {
-    EXPECT_THAT(errors_of(fmt::format("[[listen]]\nauth = \"{}\"", word)),
-                ElementsAre(fmt::format("f.toml:2:8: listen[0].auth: \"{}\": SMTP AUTH is not in "
-                                        "this version yet",
-                                        word)));
   }
 }
 

@@ -26,7 +26,11 @@ TEST(Load, empty_file_is_a_relay_for_localhost) {
     EXPECT_EQ(listener.relay_networks[0].str(), "127.0.0.0/8");
     EXPECT_EQ(listener.relay_networks[1].str(), "::1/128");
     EXPECT_EQ(listener.tls, ListenTls::none);
+    EXPECT_EQ(listener.kind, ListenKind::relay);
+    EXPECT_EQ(listener.auth, ListenAuth::none);
   }
+  EXPECT_EQ(config.auth.users_file, "/etc/fulmar/users");
+  EXPECT_TRUE(config.users.empty());
 }
 
 TEST(Load, every_kind_of_value_arrives) {
@@ -36,15 +40,22 @@ postmaster = "Post.Master@example.net"
 threads = 8
 [[listen]]
 address = "192.0.2.1:587"
+kind = "submission"
 tls = "starttls"
 certificate = "/c.pem"
 private_key = "/k.pem"
+client_ca = "/ca.pem"
+auth = "required"
+proxy_networks = ["192.0.2.7"]
 relay_networks = ["198.51.100.0/24"]
 bare_newline = "normalize"
 [limits]
 message_size = "64MiB"
 spool_reserve = "0B"
 connections = 7
+messages_per_client = "1000/h"
+[auth]
+users_file = "/u"
 [resolver]
 forward_to = ["192.0.2.53@5353", "2001:db8::53"]
 plain_zones = ["test.", "10.in-addr.arpa"]
@@ -71,7 +82,12 @@ format = "json"
   EXPECT_EQ(config.threads, 8U);
   ASSERT_EQ(config.listen.size(), 1U);
   EXPECT_EQ(config.listen[0].address.str(), "192.0.2.1:587");
+  EXPECT_EQ(config.listen[0].kind, ListenKind::submission);
   EXPECT_EQ(config.listen[0].tls, ListenTls::starttls);
+  EXPECT_EQ(config.listen[0].client_ca, "/ca.pem");
+  EXPECT_EQ(config.listen[0].auth, ListenAuth::required);
+  ASSERT_EQ(config.listen[0].proxy_networks.size(), 1U);
+  EXPECT_EQ(config.listen[0].proxy_networks[0].str(), "192.0.2.7/32");
   EXPECT_EQ(config.listen[0].certificate, "/c.pem");
   EXPECT_EQ(config.listen[0].private_key, "/k.pem");
   ASSERT_EQ(config.listen[0].relay_networks.size(), 1U);
@@ -79,6 +95,8 @@ format = "json"
   EXPECT_EQ(config.limits.message_size, 67'108'864U);
   EXPECT_EQ(config.limits.spool_reserve, 0U);
   EXPECT_EQ(config.limits.connections, 7U);
+  EXPECT_EQ(config.limits.messages_per_client, (Rate{1000, std::chrono::hours(1)}));
+  EXPECT_EQ(config.auth.users_file, "/u");
   EXPECT_THAT(config.resolver.forward_to, ElementsAre("192.0.2.53@5353", "2001:db8::53@53"));
   ASSERT_EQ(config.resolver.plain_zones.size(), 2U);
   EXPECT_EQ(config.resolver.plain_zones[0].str(), "test");

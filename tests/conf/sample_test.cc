@@ -54,7 +54,8 @@ TEST(Sample, with_its_optional_keys_still_loads) {
     line.erase(0, 1);
     ++optional;
   }
-  EXPECT_EQ(optional, 15U) << "hostname, postmaster, certificate, private_key, [[destination]]";
+  EXPECT_EQ(optional, 20U)
+      << "hostname, postmaster, certificate, private_key, [[user]], [[destination]]";
   const Loaded loaded = loaded_from(joined(lines));
   EXPECT_EQ(loaded.config.postmaster, "postmaster@example.com");
   EXPECT_EQ(loaded.config.listen.at(0).private_key, "/etc/fulmar/tls/key.pem");

@@ -36,7 +36,7 @@ def relay_with(auth_file: str, more: str = "") -> str:
 CASES = (
     Case("a mistyped key", CONFIG, ("fulmar.toml:1:1", "hostnam", "hostname"), text='hostnam = "a.example"\n'),
     Case("a value out of bounds", CONFIG, ("fulmar.toml:1:", "threads"), text="threads = 100000\n"),
-    Case("a feature of a later version", CONFIG, ("not in this version",), text='[auth]\nusers_file = "/x"\n'),
+    Case("a feature of a later version", CONFIG, ("not in this version",), text='[http]\naddress = ""\n'),
     Case("a missing trust anchor", CONFIG, ("{dir}/no-anchor",), trust_anchor="{dir}/no-anchor"),
     Case("a trust anchor that is none", CONFIG, ("{dir}/garbage",), trust_anchor="{dir}/garbage"),
     Case("a missing CA bundle", CONFIG, ("{dir}/no-ca",), ca_file="{dir}/no-ca"),
