@@ -2,6 +2,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
@@ -13,6 +14,7 @@
 #include "base/clock.h"
 #include "mta/app.h"
 #include "mta/delivery/destination_rules.h"
+#include "mta/intake/users.h"
 #include "mta/net/endpoint.h"
 #include "mta/task_group.h"
 #include "resolver/self_test.h"
@@ -130,6 +132,13 @@ int check(const conf::Config& config) {
              without_value(tls::ClientContext::create(config.tls)));
   report.add("password files of [[destination]]",
              without_value(delivery::DestinationRules::load(config.destinations)));
+  const bool has_auth = std::ranges::any_of(config.listen, [](const conf::Listen& listen) {
+    return listen.auth != conf::ListenAuth::none;
+  });
+  if (has_auth) {
+    report.add("users " + config.auth.users_file,
+               without_value(intake::Users::load(config.auth.users_file)));
+  }
   check_validation(report, config.resolver);
   // A running daemon holds the addresses itself.
   const bool running = daemon_is_running(config.control.socket);

@@ -1,0 +1,162 @@
+#include "mta/intake/users.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdint>
+#include <cstring>
+#include <utility>
+
+#include "conf/user.h"
+#include "mta/intake/password_hash.h"
+
+namespace fulmar::intake {
+namespace {
+
+constexpr std::size_t kMaxTold = 10;
+constexpr ::mode_t kForbidden = S_IWGRP | S_IXGRP | S_IRWXO;
+
+struct Line {
+  std::string name;
+  std::string hash;
+};
+
+Result<Line> parse_line(std::string_view line) {
+  const std::size_t colon = line.find(':');
+  if (colon == std::string_view::npos) return fail(Errc::syntax, "must be name:hash");
+  const std::string_view name = line.substr(0, colon);
+  const std::string_view hash = line.substr(colon + 1);
+  if (const auto usable = conf::check_user_name(name); !usable) {
+    return fail(Errc::syntax, "the name will not do: " + usable.error().detail);
+  }
+  FULMAR_TRY_VOID(check_hash(hash));
+  return Line{.name = std::string(name), .hash = std::string(hash)};
+}
+
+/// What is wrong with a file, told in one line.
+class Faults {
+ public:
+  explicit Faults(const std::string& file) : file_(file) {}
+
+  void add(std::size_t line, const std::string& what) {
+    if (++count_ > kMaxTold) return;
+    text_ += (text_.empty() ? "" : "; ") + file_ + ':' + std::to_string(line) + ": " + what;
+  }
+  [[nodiscard]] Result<> result() const {
+    if (count_ == 0) return {};
+    const std::string more =
+        count_ > kMaxTold ? "; and " + std::to_string(count_ - kMaxTold) + " more" : "";
+    return fail(Errc::syntax, text_ + more);
+  }
+
+ private:
+  const std::string& file_;
+  std::size_t count_ = 0;
+  std::string text_;
+};
+
+std::unexpected<Error> unreadable(const std::string& path) {
+  return fail(Errc::io, path + ": cannot be read: " + std::strerror(errno));
+}
+
+/// A file descriptor that is closed in the end.
+class Descriptor {
+ public:
+  explicit Descriptor(int fd) : fd_(fd) {}
+  ~Descriptor() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  [[nodiscard]] int get() const { return fd_; }
+
+ private:
+  int fd_;
+};
+
+/// Whoever reads the hashes can guess at leisure; whoever writes them can be anybody.
+Result<> check_file(int fd, const std::string& path) {
+  struct ::stat facts {};
+  if (::fstat(fd, &facts) != 0) return unreadable(path);
+  if (!S_ISREG(facts.st_mode)) return fail(Errc::io, path + ": is not a regular file");
+  if ((facts.st_mode & kForbidden) != 0) {
+    return fail(Errc::io, path +
+                              ": others can use it, and it holds password hashes; chmod 640 or "
+                              "600 makes it safe");
+  }
+  return {};
+}
+
+Result<std::string> read_all(int fd, const std::string& path) {
+  std::string text;
+  std::array<char, 16'384> block{};
+  while (true) {
+    const ssize_t got = ::read(fd, block.data(), block.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return unreadable(path);
+    if (got == 0) return text;
+    text.append(block.data(), static_cast<std::size_t>(got));
+    if (text.size() > Users::kMaxFile) {
+      return fail(Errc::limit, path + ": is over 8 MB, too big for a users file");
+    }
+  }
+}
+
+}  // namespace
+
+Result<Users> Users::parse(std::string_view text, const std::string& file) {
+  Hashes hashes;
+  Faults faults(file);
+  std::size_t number = 0;
+  while (!text.empty()) {
+    const std::size_t end = text.find('\n');
+    std::string_view line = text.substr(0, end);
+    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+    ++number;
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    if (line.empty() || line.starts_with('#')) continue;
+    auto parsed = parse_line(line);
+    if (!parsed) {
+      faults.add(number, parsed.error().detail);
+    } else if (!hashes.emplace(std::move(parsed->name), std::move(parsed->hash)).second) {
+      faults.add(number, "a line before has the same name");
+    }
+  }
+  FULMAR_TRY_VOID(faults.result());
+  return Users(std::move(hashes));
+}
+
+Result<Users> Users::load(const std::string& path) {
+  // Without O_NONBLOCK a pipe would keep the program waiting before it is known to be one.
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (file.get() < 0) return unreadable(path);
+  FULMAR_TRY_VOID(check_file(file.get(), path));
+  FULMAR_TRY(const std::string text, read_all(file.get(), path));
+  return parse(text, path);
+}
+
+Users::Users(Hashes hashes) : hashes_(std::move(hashes)) {
+  struct Share {
+    std::size_t users = 0;
+    const std::string* one = nullptr;
+  };
+  std::map<std::string_view, Share> by_cost;
+  Share most;
+  for (const auto& [name, hash] : hashes_) {
+    Share& share = by_cost[cost_of(hash)];
+    ++share.users;
+    share.one = &hash;
+    if (share.users > most.users) most = share;
+  }
+  if (most.one != nullptr) stand_in_ = *most.one;
+}
+
+const std::string* Users::find(std::string_view name) const {
+  const auto found = hashes_.find(name);
+  return found == hashes_.end() ? nullptr : &found->second;
+}
+
+}  // namespace fulmar::intake

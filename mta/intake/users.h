@@ -1,0 +1,50 @@
+// The users file: who may log in, and the hash of each one's password. One "name:hash" on a line;
+// empty lines and lines that begin with '#' do not count. `fulmar passwd` prints such a line.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace fulmar::intake {
+
+/// Does not change after it was made, so that any thread may read it.
+class Users {
+ public:
+  /// Octets of a file.
+  static constexpr std::size_t kMaxFile = 8'000'000;
+
+  Users() = default;  ///< Nobody.
+
+  /// Errc::syntax with everything that is wrong, the first ten in words: "FILE:LINE: ...; ...".
+  /// What stands in a line is not shown: it may be a password.
+  static Result<Users> parse(std::string_view text, const std::string& file);
+
+  /// Errc::io when the file cannot be read, is no regular file, or more than its owner and the
+  /// readers of its group may use it; Errc::limit over kMaxFile; else as parse().
+  static Result<Users> load(const std::string& path);
+
+  /// The hash of that user's password; null when there is none. Names are compared octet by octet.
+  [[nodiscard]] const std::string* find(std::string_view name) const;
+
+  /// Some hash whose check costs what most of them cost: to be spent on users that do not exist, so
+  /// that the time does not tell them from others. Files of one method and cost hide them best.
+  /// Empty when there are no users, and so nothing to hide.
+  [[nodiscard]] const std::string& stand_in() const { return stand_in_; }
+
+  [[nodiscard]] std::size_t size() const { return hashes_.size(); }
+
+ private:
+  using Hashes = std::map<std::string, std::string, std::less<>>;
+
+  explicit Users(Hashes hashes);
+
+  Hashes hashes_;  // by name
+  std::string stand_in_;
+};
+
+}  // namespace fulmar::intake
