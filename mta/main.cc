@@ -6,6 +6,7 @@
 #include "mta/app.h"
 #include "mta/control/command_line.h"
 #include "mta/control/system_facts.h"
+#include "mta/passwd.h"
 
 int main(int argc, char** argv) {
   const char* config = std::getenv("FULMAR_CONFIG");
@@ -13,6 +14,7 @@ int main(int argc, char** argv) {
       .serve = fulmar::mta::serve,
       .check = fulmar::mta::check,
       .explain_without_daemon = fulmar::mta::explain_without_daemon,
+      .ask_for_password = fulmar::mta::terminal_of_standard_input(),
       .system = {.fqdn = fulmar::control::system_fqdn()},
       .config_variable = config == nullptr ? "" : config,
       .in = std::cin,

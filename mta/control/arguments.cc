@@ -122,6 +122,15 @@ void add_policy(CLI::App& app, Invocation& invocation) {
   add("forget", "Forget what is known about it", Command::policy_forget);
 }
 
+void add_passwd(CLI::App& app, Invocation& invocation) {
+  CLI::App* passwd =
+      add_command(app, "passwd", "Hash a password, which is asked for or read from standard input",
+                  invocation, Command::passwd);
+  passwd->add_option("NAME", invocation.subject, "User, as in the users file")->required();
+  passwd->add_option("--method", invocation.method, "yescrypt, sha512 or bcrypt")
+      ->capture_default_str();
+}
+
 void add_common(CLI::App& app, Invocation& invocation) {
   app.add_option("--config", invocation.config_file,
                  "Configuration file; default: $FULMAR_CONFIG, else /etc/fulmar/fulmar.toml");
@@ -142,6 +151,7 @@ void add_commands(CLI::App& app, Invocation& invocation) {
   add_suspensions(app, invocation);
   add_policy(app, invocation);
   add_command(app, "status", "Health, queue and counters", invocation, Command::status);
+  add_passwd(app, invocation);
 }
 
 NoInvocation stop(const CLI::App& app, const CLI::ParseError& error) {

@@ -32,19 +32,21 @@ enum class Command : std::uint8_t {
   policy_refresh,
   policy_forget,
   status,
+  passwd,
 };
 
 struct Invocation {
   Command command = Command::serve;
   std::optional<std::string> config_file;  ///< As named by --config.
   bool json = false;
-  std::string subject;  ///< Target, queue id or domain.
+  std::string subject;  ///< Target, queue id, domain or user.
   std::vector<Condition>
       conditions;      ///< The filter, ids too; an id "-" stands for those on standard input.
   bool all = false;    ///< --all: every message is meant.
   std::string reason;  ///< Of `queue delete` for the log, of `queue bounce` for the sender, of
                        ///< `suspend` for other operators.
   std::string time;    ///< How long to suspend: "1h".
+  std::string method = "yescrypt";  ///< Of `passwd`: how to hash.
   bool connect = false;
   bool defaults = false;
 };

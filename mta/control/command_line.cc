@@ -13,6 +13,7 @@
 #include "mta/control/arguments.h"
 #include "mta/control/client.h"
 #include "mta/control/render.h"
+#include "mta/passwd.h"
 
 namespace fulmar::control {
 namespace {
@@ -274,6 +275,22 @@ int explain(const Invocation& invocation, const Surroundings& around, const conf
                                                                          : mta::kExitNo;
 }
 
+/// The line for the users file. It works with a configuration that does not, and without one.
+int passwd(const Invocation& invocation, const Surroundings& around) {
+  const auto method = mta::parse_hash_method(invocation.method);
+  if (!method) return complain(around, method.error());
+  const auto hash = mta::hash_new_password({.name = invocation.subject, .method = *method},
+                                           around.ask_for_password, around.in);
+  if (!hash) return complain(around, hash.error());
+  if (invocation.json) {
+    around.out << json::serialize(json::object{{"name", invocation.subject}, {"hash", *hash}})
+               << '\n';
+  } else {
+    around.out << invocation.subject << ':' << *hash << '\n';
+  }
+  return mta::kExitDone;
+}
+
 int carry_out_command(const Invocation& invocation, const Surroundings& around,
                       const conf::Loaded& loaded) {
   switch (invocation.command) {
@@ -303,6 +320,7 @@ int run_command_line(std::vector<std::string> words, const Surroundings& around)
     (reason.exit_code == mta::kExitDone ? around.out : around.err) << reason.text;
     return reason.exit_code;
   }
+  if (invocation->command == Command::passwd) return passwd(*invocation, around);
   const auto loaded = load(*invocation, around);
   if (!loaded) {
     for (const conf::Problem& problem : loaded.error())

@@ -11,6 +11,7 @@
 #include "conf/config.h"
 #include "conf/load.h"
 #include "mta/control/operations.h"
+#include "mta/passwd.h"
 
 namespace fulmar::control {
 
@@ -21,6 +22,7 @@ struct Surroundings {
   std::function<int(const conf::Config&)> check;
   std::function<Result<boost::json::value>(const conf::Config&, const std::string&, Connect)>
       explain_without_daemon;
+  mta::AskForPassword ask_for_password;  ///< Empty: `in` is no person.
   conf::SystemFacts system;
   std::string config_variable;  ///< Value of FULMAR_CONFIG; empty when unset.
   std::string default_config =

@@ -39,7 +39,8 @@ TEST(Arguments, commands) {
         Case{{"policy", "show", "b.example"}, Command::policy_show, "b.example"},
         Case{{"policy", "refresh", "b.example"}, Command::policy_refresh, "b.example"},
         Case{{"policy", "forget", "b.example"}, Command::policy_forget, "b.example"},
-        Case{{"status"}, Command::status, ""}}) {
+        Case{{"status"}, Command::status, ""},
+        Case{{"passwd", "shop"}, Command::passwd, "shop"}}) {
     const auto invocation = parse_arguments(each.words);
     ASSERT_TRUE(invocation) << each.words.back() << invocation.error().text;
     EXPECT_EQ(invocation->command, each.want);
@@ -47,6 +48,11 @@ TEST(Arguments, commands) {
     EXPECT_FALSE(invocation->json);
     EXPECT_EQ(invocation->config_file, std::nullopt);
   }
+}
+
+TEST(Arguments, passwd_has_a_method) {
+  EXPECT_EQ(parse_arguments({"passwd", "shop"})->method, "yescrypt");
+  EXPECT_EQ(parse_arguments({"passwd", "--method", "bcrypt", "shop"})->method, "bcrypt");
 }
 
 TEST(Arguments, common_options_stand_anywhere) {

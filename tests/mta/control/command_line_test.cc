@@ -8,6 +8,8 @@
 #include <sstream>
 
 #include "mta/app.h"
+#include "mta/intake/password_hash.h"
+#include "mta/intake/users.h"
 #include "tests/mta/control/daemon_fixture.h"
 
 namespace fulmar::control {
@@ -38,6 +40,7 @@ class CommandLine : public testing::Test {
           explained = target;
           return boost::json::value(boost::json::object{{"domain", target}, {"deliverable", true}});
         },
+        .ask_for_password = ask_for_password,
         .system = {.fqdn = "host.example"},
         .config_variable = variable,
         .default_config = directory / "default.toml",
@@ -58,6 +61,7 @@ class CommandLine : public testing::Test {
 
   TemporaryDirectory directory;
   std::string input;
+  mta::AskForPassword ask_for_password;
   std::string variable;
   std::string served;
   std::string explained;
@@ -242,6 +246,46 @@ TEST_F(CommandLine, json_is_the_daemons_answer_as_it_came) {
   TestDaemon daemon(directory / "s");
   EXPECT_EQ(run({"--json", "policy", "list", "--config", config}), 0);
   EXPECT_EQ(out(), "{\"done\":true}\n");
+}
+
+TEST_F(CommandLine, passwd_prints_a_line_for_the_users_file) {
+  input = "secret\n";
+  EXPECT_EQ(run({"passwd", "shop"}), mta::kExitDone) << err();
+  EXPECT_THAT(out(), testing::StartsWith("shop:$y$"));
+  const auto users = intake::Users::parse(out(), "out");
+  ASSERT_TRUE(users) << users.error().detail;
+  ASSERT_NE(users->find("shop"), nullptr);
+  EXPECT_TRUE(intake::fits("secret", *users->find("shop")).value());
+  EXPECT_EQ(err(), "");
+  EXPECT_EQ(run({"passwd", "--method", "sha512", "shop"}), mta::kExitDone);
+  EXPECT_THAT(out(), testing::StartsWith("shop:$6$"));
+  EXPECT_EQ(run({"passwd", "--json", "shop"}), mta::kExitDone);
+  EXPECT_EQ(boost::json::parse(out()).at("name"), "shop");
+}
+
+TEST_F(CommandLine, passwd_asks_a_person_when_there_is_one) {
+  ask_for_password = [](const std::string&) -> Result<std::string> { return "typed"; };
+  input = "not this\n";
+  EXPECT_EQ(run({"passwd", "shop"}), mta::kExitDone) << err();
+  const auto users = intake::Users::parse(out(), "out");
+  ASSERT_TRUE(users);
+  EXPECT_TRUE(intake::fits("typed", *users->find("shop")).value());
+}
+
+TEST_F(CommandLine, passwd_that_makes_no_sense_is_64) {
+  input = "secret\n";
+  EXPECT_EQ(run({"passwd"}), mta::kExitUsage);
+  EXPECT_EQ(run({"passwd", "a:b"}), mta::kExitUsage);
+  EXPECT_EQ(run({"passwd", "--method", "md5", "shop"}), mta::kExitUsage);
+  EXPECT_THAT(err(), HasSubstr("--method must be yescrypt, sha512 or bcrypt"));
+  input = "";
+  EXPECT_EQ(run({"passwd", "shop"}), mta::kExitUsage);
+  EXPECT_EQ(out(), "");
+}
+
+TEST_F(CommandLine, passwd_needs_no_configuration) {
+  input = "secret\n";
+  EXPECT_EQ(run({"passwd", "shop", "--config", directory / "missing.toml"}), mta::kExitDone);
 }
 
 }  // namespace
