@@ -48,7 +48,10 @@ std::optional<std::string> decode_base64(std::string_view text) {
   for (std::size_t i = 0; i < text.size(); i += 4) {
     const std::string_view group = text.substr(i, 4);
     const bool last = i + 4 == text.size();
-    const std::size_t padding = !last ? 0 : group.ends_with("==") ? 2 : group.ends_with('=') ? 1 : 0;
+    const std::size_t padding = !last                   ? 0
+                                : group.ends_with("==") ? 2
+                                : group.ends_with('=')  ? 1
+                                                        : 0;
     if (!decode_group(group, padding, result)) return std::nullopt;
   }
   return result;

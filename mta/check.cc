@@ -145,7 +145,8 @@ int check(const conf::Config& config) {
   for (const conf::Listen& listen : config.listen) {
     if (listen.tls != conf::ListenTls::none) {
       report.add("certificate " + listen.certificate,
-                 without_value(tls::ServerContext::create(listen.certificate, listen.private_key)));
+                 without_value(tls::ServerContext::create(listen.certificate, listen.private_key,
+                                                          listen.client_ca)));
     }
     if (!running) report.add("address " + listen.address.str(), check_address(listen.address));
   }

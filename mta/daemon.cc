@@ -44,12 +44,13 @@ int exit_code_for_spool(const Error& error) {
   return needs_operator ? kExitConfig : kExitTryLater;
 }
 
-asio::awaitable<void> wait_for_stop_signal(asio::signal_set& signals) {
+/// `reload` is done at each SIGHUP meanwhile.
+asio::awaitable<void> wait_for_stop_signal(asio::signal_set& signals,
+                                           std::function<void()> reload) {
   for (;;) {
     const auto [ec, number] = co_await signals.async_wait(asio::as_tuple(asio::use_awaitable));
     if (ec || number != SIGHUP) co_return;
-    log_warn(
-        "SIGHUP: reloading the configuration is not in this version yet; restart to apply changes");
+    reload();
   }
 }
 
@@ -86,7 +87,7 @@ asio::awaitable<void> Daemon::live() {
   } else {
     log_info("ready", {{"hostname", config_.hostname.str()}, {"version", FULMAR_VERSION}});
     notify_ready();
-    co_await wait_for_stop_signal(signals);
+    co_await wait_for_stop_signal(signals, [this] { reload(); });
     notify_stopping();
     log_info("stopping");
   }
@@ -223,7 +224,9 @@ Daemon::Started Daemon::open_sockets() {
                              .state_dir = config_.state_dir,
                              .listen = config_.listen,
                              .limits = config_.limits,
-                             .requiretls = config_.requiretls});
+                             .requiretls = config_.requiretls,
+                             .auth = config_.auth,
+                             .users = config_.users});
   if (auto listening = intake_->listen(); !listening) {
     return std::unexpected(StartFailure{kExitConfig, why(listening.error())});
   }
@@ -284,6 +287,11 @@ void Daemon::start_work() {
   background_.spawn(runtime_.main(), feed_watchdog(), "watchdog");
   control_->start();
   intake_->start();
+}
+
+void Daemon::reload() {
+  log_info("SIGHUP: certificates and users are read again; other settings need a restart");
+  intake_->reload();
 }
 
 asio::awaitable<void> Daemon::stop() {

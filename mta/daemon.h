@@ -58,6 +58,7 @@ class Daemon {
   boost::asio::awaitable<Started> start_engine();
   Started open_sockets();
   void start_work();
+  void reload();
   [[nodiscard]] queue::SchedulerLimits scheduler_limits() const;
   [[nodiscard]] queue::LaneRule lane_for(const MailHost& destination) const;
   void take_up(intake::AcceptedMessage accepted, const boost::asio::any_io_executor& home);

@@ -2,9 +2,12 @@
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <openssl/x509v3.h>
 
+#include <algorithm>
 #include <utility>
 
+#include "base/ascii.h"
 #include "tls/openssl_ptr.h"
 
 namespace fulmar::tls {
@@ -14,6 +17,8 @@ namespace {
 // mail.
 constexpr const char* kCiphers =
     "ECDHE+AESGCM:ECDHE+CHACHA20:ECDHE+AES:!aNULL:!PSK:!SRP:@SECLEVEL=1";
+
+constexpr std::size_t kMaxUserName = 255;
 
 Result<SslCtxPtr> make_context() {
   SslCtxPtr context(SSL_CTX_new(TLS_server_method()));
@@ -33,6 +38,60 @@ Result<SslCtxPtr> make_context() {
   return context;
 }
 
+/// Whatever a client shows, the handshake goes on; client_identity() asks for the verdict.
+int accept_any([[maybe_unused]] int verified, [[maybe_unused]] X509_STORE_CTX* store) {
+  return 1;
+}
+
+Result<> ask_for_client_certificates(SSL_CTX* context, const std::string& ca_file) {
+  STACK_OF(X509_NAME)* names = SSL_load_client_CA_file(ca_file.c_str());
+  if (names == nullptr || SSL_CTX_load_verify_file(context, ca_file.c_str()) != 1) {
+    return fail(Errc::io, "client_ca " + ca_file + ": " + take_openssl_error());
+  }
+  SSL_CTX_set_client_CA_list(context, names);  // takes it over
+  SSL_CTX_set_verify(context, SSL_VERIFY_PEER, accept_any);
+  return {};
+}
+
+bool could_be_a_user(std::string_view name) {
+  return !name.empty() && name.size() <= kMaxUserName && is_valid_utf8(name) &&
+         name.find(':') == std::string_view::npos && std::ranges::none_of(name, [](char c) {
+           return static_cast<unsigned char>(c) <= ' ' || c == 0x7F;
+         });
+}
+
+std::string_view text_of(const ASN1_STRING* text) {
+  return {reinterpret_cast<const char*>(ASN1_STRING_get0_data(text)),
+          static_cast<std::size_t>(ASN1_STRING_length(text))};
+}
+
+/// The first alternative name of this type.
+std::optional<std::string> alternative_name(const X509* certificate, int type) {
+  struct FreeNames {
+    void operator()(GENERAL_NAMES* names) const { GENERAL_NAMES_free(names); }
+  };
+  const std::unique_ptr<GENERAL_NAMES, FreeNames> names(static_cast<GENERAL_NAMES*>(
+      X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr)));
+  for (int i = 0; i < sk_GENERAL_NAME_num(names.get()); ++i) {
+    const GENERAL_NAME* name = sk_GENERAL_NAME_value(names.get(), i);
+    if (name->type == type) return std::string(text_of(name->d.ia5));
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string> common_name(const X509* certificate) {
+  const X509_NAME* subject = X509_get_subject_name(certificate);
+  const int at = X509_NAME_get_index_by_NID(subject, NID_commonName, -1);
+  if (at < 0) return std::nullopt;
+  unsigned char* text = nullptr;
+  const int length =
+      ASN1_STRING_to_UTF8(&text, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at)));
+  if (length < 0) return std::nullopt;
+  std::string name(reinterpret_cast<const char*>(text), static_cast<std::size_t>(length));
+  OPENSSL_free(text);
+  return name;
+}
+
 }  // namespace
 
 struct ServerContext::Handle {
@@ -40,8 +99,12 @@ struct ServerContext::Handle {
 };
 
 Result<std::unique_ptr<ServerContext>> ServerContext::create(const std::string& certificate_file,
-                                                             const std::string& key_file) {
+                                                             const std::string& key_file,
+                                                             const std::string& client_ca_file) {
   FULMAR_TRY(SslCtxPtr context, make_context());
+  if (!client_ca_file.empty()) {
+    FULMAR_TRY_VOID(ask_for_client_certificates(context.get(), client_ca_file));
+  }
   if (SSL_CTX_use_certificate_chain_file(context.get(), certificate_file.c_str()) != 1) {
     return fail(Errc::io, "certificate " + certificate_file + ": " + take_openssl_error());
   }
@@ -79,6 +142,21 @@ Result<SslPtr> ServerContext::new_session() const {
   if (ssl == nullptr) return fail(Errc::internal, "TLS session: " + take_openssl_error());
   SSL_set_accept_state(ssl.get());
   return ssl;
+}
+
+std::optional<std::string> client_identity(SSL* session) {
+  const X509* certificate = SSL_get0_peer_certificate(session);
+  if (certificate == nullptr || SSL_get_verify_result(session) != X509_V_OK) return std::nullopt;
+  auto name = alternative_name(certificate, GEN_EMAIL);
+  if (!name) name = alternative_name(certificate, GEN_DNS);
+  if (!name) name = common_name(certificate);
+  if (!name || !could_be_a_user(*name)) return std::nullopt;
+  return name;
+}
+
+std::string cipher_suite(SSL* session) {
+  const char* name = SSL_CIPHER_standard_name(SSL_get_current_cipher(session));
+  return name == nullptr ? "" : name;
 }
 
 }  // namespace fulmar::tls

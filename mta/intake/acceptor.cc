@@ -1,5 +1,6 @@
 #include "mta/intake/acceptor.h"
 
+#include <algorithm>
 #include <atomic>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/post.hpp>
@@ -11,10 +12,14 @@
 #include <utility>
 
 #include "base/log.h"
+#include "mta/intake/authenticator.h"
 #include "mta/intake/client_counts.h"
 #include "mta/intake/connection.h"
 #include "mta/intake/listener.h"
+#include "mta/intake/message_rates.h"
+#include "mta/intake/user_rules.h"
 #include "mta/net/endpoint.h"
+#include "mta/net/proxied.h"
 #include "mta/net/stream.h"
 #include "mta/task_group.h"
 
@@ -30,6 +35,7 @@ constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 constexpr auto kAcceptPause = 100ms;
 constexpr auto kTroubleLogEvery = 5s;
 constexpr auto kTurnAwayLimit = 5s;
+constexpr auto kProxyHeaderLimit = 5s;
 constexpr auto kCutOffLimit = 2s;
 // Beyond the limits so many clients at once are told why; the others find the door shut.
 constexpr int kTurnedAwayAtOnce = 64;
@@ -42,6 +48,8 @@ struct Intake::Shared : std::enable_shared_from_this<Intake::Shared> {
         settings(std::move(wanted)),
         admission(parts.store, parts.memory_mark, parts.clock, settings.limits.spool_reserve,
                   settings.state_dir),
+        rates(parts.clock),
+        users(settings.users),
         counts(settings.limits.connections, settings.limits.connections_per_client) {}
 
   /// A place among the sessions, given back at the end whatever the end is.
@@ -67,24 +75,34 @@ struct Intake::Shared : std::enable_shared_from_this<Intake::Shared> {
 
   static asio::awaitable<void> accept(std::shared_ptr<Shared> shared,
                                       std::shared_ptr<Listener> listener);
+  static asio::awaitable<void> hear_proxy(std::shared_ptr<Shared> shared,
+                                          std::shared_ptr<Listener> listener, tcp::socket socket,
+                                          Endpoint proxy);
   static asio::awaitable<void> serve(std::shared_ptr<Shared> shared, Visit visit,
                                      std::shared_ptr<Listener> listener,
                                      std::shared_ptr<Connection> connection);
   static asio::awaitable<void> turn_away(std::shared_ptr<Shared> shared, net::Stream stream,
                                          std::string words);
-  void admit(const std::shared_ptr<Listener>& listener, tcp::socket socket);
+  void take(const std::shared_ptr<Listener>& listener, tcp::socket socket);
+  void admit(const std::shared_ptr<Listener>& listener, tcp::socket socket,
+             const Endpoint& endpoint);
   void refuse(const Listener& listener, tcp::socket socket, ClientCounts::Verdict verdict);
   void note_trouble(Listener& listener, const std::string& what);
   [[nodiscard]] std::vector<std::shared_ptr<Connection>> present();
+  [[nodiscard]] std::string users_file() const;
 
   IntakeParts parts;
   IntakeSettings settings;
   Admission admission;
+  std::unique_ptr<Authenticator> authenticator;  // since listen()
+  MessageRates rates;
+  UserRules users;
   ClientCounts counts;
   mta::TaskGroup tasks;
   std::vector<std::shared_ptr<Listener>> listeners;
   std::atomic<bool> stopping{false};
   std::atomic<int> being_turned_away{0};
+  std::atomic<std::size_t> heard_out{0};  // proxies whose header is awaited
   std::mutex mutex;
   std::map<const Connection*, std::weak_ptr<Connection>> connections;  // guarded by mutex
 };
@@ -96,7 +114,7 @@ asio::awaitable<void> Intake::Shared::accept(std::shared_ptr<Shared> shared,
     asio::any_io_executor home = shared->parts.next_executor();
     auto [ec, socket] = co_await listener->acceptor.async_accept(home, kAwait);
     if (!ec) {
-      shared->admit(listener, std::move(socket));
+      shared->take(listener, std::move(socket));
       continue;
     }
     if (!listener->acceptor.is_open()) co_return;
@@ -117,11 +135,41 @@ void Intake::Shared::note_trouble(Listener& listener, const std::string& what) {
             {{"listener", listener.bound.str()}, {"reason", what}});
 }
 
-void Intake::Shared::admit(const std::shared_ptr<Listener>& listener, tcp::socket socket) {
+void Intake::Shared::take(const std::shared_ptr<Listener>& listener, tcp::socket socket) {
   boost::system::error_code ec;
   const tcp::endpoint remote = socket.remote_endpoint(ec);
   if (ec) return;  // it left before we came
-  const IpAddress client = net::from_asio(remote).address.unmapped();
+  const Endpoint peer = net::from_asio(remote);
+  if (!listener->is_proxy(peer.address.unmapped())) {
+    return admit(listener, std::move(socket), peer);
+  }
+  if (heard_out >= settings.limits.connections) return parts.metrics.sessions_refused.add();
+  ++heard_out;
+  const asio::any_io_executor home = socket.get_executor();
+  tasks.spawn(home, hear_proxy(shared_from_this(), listener, std::move(socket), peer),
+              "hearing a proxy");
+}
+
+/// The client is known, counted and limited by what the proxy says.
+asio::awaitable<void> Intake::Shared::hear_proxy(std::shared_ptr<Shared> shared,
+                                                 std::shared_ptr<Listener> listener,
+                                                 tcp::socket socket, Endpoint proxy) {
+  const auto client = co_await net::read_proxy_header(socket, kProxyHeaderLimit);
+  --shared->heard_out;
+  if (!client) {
+    log_warn("connection refused: its proxy sent no good header",
+             {{"listener", listener->bound.str()},
+              {"proxy", proxy.str()},
+              {"reason", client.error().detail}});
+    co_return;
+  }
+  if (!shared->stopping) shared->admit(listener, std::move(socket), client->value_or(proxy));
+}
+
+void Intake::Shared::admit(const std::shared_ptr<Listener>& listener, tcp::socket socket,
+                           const Endpoint& endpoint) {
+  boost::system::error_code ec;
+  const IpAddress client = endpoint.address.unmapped();
   if (const auto verdict = counts.enter(client); verdict != ClientCounts::Verdict::counted) {
     return refuse(*listener, std::move(socket), verdict);
   }
@@ -134,11 +182,16 @@ void Intake::Shared::admit(const std::shared_ptr<Listener>& listener, tcp::socke
                              .random = parts.random,
                              .metrics = parts.metrics,
                              .admission = admission,
+                             .authenticator = *authenticator,
+                             .rates = rates,
+                             .users = users,
                              .tasks = tasks,
                              .queued = parts.queued};
   ConnectionTerms terms{
       .options = session_options(settings.hostname, settings.limits, listener->conf, client),
-      .tls = listener->tls.get(),
+      .tls = listener->tls(),
+      .client = endpoint,
+      .message_rate = settings.limits.messages_per_client,
       .honor_tls_required_no = settings.requiretls.honor_tls_required_no,
       .command_timeout = settings.command_timeout};
   terms.options.requiretls = settings.requiretls.enabled;
@@ -185,6 +238,14 @@ asio::awaitable<void> Intake::Shared::turn_away(std::shared_ptr<Shared> shared, 
   --shared->being_turned_away;
 }
 
+/// Empty where no listener takes passwords: then the file need not be there.
+std::string Intake::Shared::users_file() const {
+  const bool needed = std::ranges::any_of(settings.listen, [](const conf::Listen& each) {
+    return each.auth != conf::ListenAuth::none;
+  });
+  return needed ? settings.auth.users_file : "";
+}
+
 std::vector<std::shared_ptr<Connection>> Intake::Shared::present() {
   const std::lock_guard lock(mutex);
   std::vector<std::shared_ptr<Connection>> result;
@@ -200,6 +261,8 @@ Intake::Intake(IntakeParts parts, IntakeSettings settings)
 Intake::~Intake() = default;
 
 Result<> Intake::listen() {
+  FULMAR_TRY(shared_->authenticator,
+             Authenticator::create(shared_->users_file(), shared_->parts.clock));
   std::vector<std::shared_ptr<Listener>> opened;
   for (const conf::Listen& each : shared_->settings.listen) {
     FULMAR_TRY(auto listener, Listener::open(shared_->parts.next_executor(), each));
@@ -207,6 +270,20 @@ Result<> Intake::listen() {
   }
   shared_->listeners = std::move(opened);
   return {};
+}
+
+void Intake::reload() {
+  const auto tell = [](const std::string& what, const Result<>& result) {
+    if (result) return log_info(what + " read again");
+    log_error(what + " cannot be read again; the old one stays",
+              {{"reason", result.error().detail}});
+  };
+  for (const auto& listener : shared_->listeners) {
+    if (listener->conf.tls == conf::ListenTls::none) continue;
+    tell("certificate of listener " + listener->bound.str(), listener->reload());
+  }
+  const std::string users_file = shared_->users_file();
+  if (!users_file.empty()) tell("users file", shared_->authenticator->reload(users_file));
 }
 
 void Intake::start() {
@@ -229,6 +306,7 @@ asio::awaitable<void> Intake::stop(std::chrono::milliseconds grace) {
   for (const auto& connection : shared->present()) {
     asio::post(connection->executor(), [connection] { connection->stop(); });
   }
+  if (shared->authenticator) shared->authenticator->stop();
   const bool in_time = co_await shared->tasks.join(grace);
   if (in_time) co_return;
   for (const auto& connection : shared->present()) {

@@ -44,6 +44,8 @@ struct IntakeSettings {
   std::vector<conf::Listen> listen;
   conf::Limits limits;
   conf::RequireTls requiretls;
+  conf::Auth auth;
+  std::vector<conf::User> users;
   std::chrono::milliseconds command_timeout = std::chrono::minutes(5);  ///< RFC 5321 §4.5.3.2.7
 };
 
@@ -52,9 +54,14 @@ class Intake {
   Intake(IntakeParts parts, IntakeSettings settings);
   ~Intake();
 
-  /// Opens all sockets and loads their certificates. Errc::io or invalid_argument, naming the
-  /// address, for the first one that cannot be had; then none is kept.
+  /// Opens all sockets and loads their certificates, and the users file if a listener takes
+  /// passwords. Errc::io, invalid_argument or syntax, naming the address or the file, for the first
+  /// thing that cannot be had; then no socket is kept.
   Result<> listen();
+
+  /// Reads certificates, keys, authorities and users again. What cannot be read stays as it was,
+  /// and is logged; sessions under way are not touched. From any thread.
+  void reload();
 
   /// Begins to accept. REQUIRES: listen() succeeded.
   void start();

@@ -1,7 +1,9 @@
 #include "mta/intake/connection.h"
 
+#include <algorithm>
 #include <utility>
 
+#include "base/ascii.h"
 #include "base/check.h"
 #include "base/log.h"
 #include "base/maillog.h"
@@ -19,6 +21,9 @@ constexpr auto kHandshakeLimit = 60s;
 constexpr auto kFarewellLimit = 5s;
 constexpr auto kHearOutLimit = 500ms;  // each read
 constexpr int kHearOutReads = 16;
+// What a client that is sending a message must reach on average, after the time it has for a
+// command: slower than any line in use, and an end for those who only want to hold a place.
+constexpr std::uint64_t kSlowestOctets = 500;  // a second
 // The idle timer ends a silent session with words; this is for the case that it should fail to.
 constexpr auto kReadMargin = 30s;
 
@@ -45,7 +50,7 @@ Connection::Connection(ConnectionParts parts, ConnectionTerms terms, asio::ip::t
       spoke_first_(has_octets(socket)),
       stream_(std::move(socket)),
       idle_timer_(executor_),
-      client_(stream_.remote().address.unmapped()),
+      client_((terms_.client ? *terms_.client : stream_.remote()).address.unmapped()),
       client_name_(name_of(client_)),
       session_(terms_.options) {}
 
@@ -69,9 +74,9 @@ asio::awaitable<void> Connection::run() {
 /// came first.
 asio::awaitable<Connection::Event> Connection::greet() {
   if (!spoke_first_ || terms_.options.tls == smtp::ServerOptions::Tls::active) {
-    co_return smtp::SessionStarted{};
+    co_return smtp::SessionStarted{certified_user()};
   }
-  static_cast<void>(session_.resume(smtp::SessionStarted{}));
+  static_cast<void>(session_.resume(smtp::SessionStarted{certified_user()}));
   co_return co_await answer(smtp::ServerRead{});
 }
 
@@ -80,8 +85,7 @@ asio::awaitable<Connection::Event> Connection::answer(smtp::ServerRead) {
     told_stopping_ = true;
     co_return smtp::ServerStopping{};
   }
-  reading_since_ = parts_.clock.steady_now();
-  reading_ = true;
+  note_reading();
   const auto bytes = co_await stream_.read(terms_.command_timeout + kReadMargin);
   reading_ = false;
   if (farewell_) co_return std::nullopt;
@@ -89,7 +93,21 @@ asio::awaitable<Connection::Event> Connection::answer(smtp::ServerRead) {
     lost_ = bytes.error().detail;
     co_return std::nullopt;
   }
+  octets_since_ += bytes->size();
   co_return smtp::ServerBytesReceived{*bytes};
+}
+
+/// What is awaited now: the rest of what was awaited before, or something new.
+void Connection::note_reading() {
+  reading_since_ = parts_.clock.steady_now();
+  reading_ = true;
+  const std::uint64_t answered = session_.tally().commands;
+  const bool in_message = session_.in_message();
+  if (answered == answered_ && in_message == asked_in_message_ && asked_at_ != SteadyTime{}) return;
+  asked_at_ = reading_since_;
+  answered_ = answered;
+  asked_in_message_ = in_message;
+  octets_since_ = 0;
 }
 
 asio::awaitable<Connection::Event> Connection::answer(smtp::ServerWrite action) {
@@ -105,7 +123,14 @@ asio::awaitable<Connection::Event> Connection::answer(smtp::ServerStartTls) {
   // Named first: GCC 12 makes wrong code of `if (co_await …)`.
   const bool done = co_await handshake();
   if (!done) co_return std::nullopt;
-  co_return smtp::ServerTlsEstablished{};
+  co_return smtp::ServerTlsEstablished{certified_user()};
+}
+
+smtp::ServerUser Connection::certified_user() const {
+  if (stream_.ssl() == nullptr) return {};
+  const auto name = tls::client_identity(stream_.ssl());
+  if (!name) return {};
+  return parts_.users.session_user(*name);
 }
 
 asio::awaitable<bool> Connection::handshake() {
@@ -120,10 +145,59 @@ asio::awaitable<bool> Connection::handshake() {
   co_return done.has_value();
 }
 
+asio::awaitable<Connection::Event> Connection::answer(smtp::CheckCredentials action) {
+  using Why = smtp::CredentialsRefused::Why;
+  const std::string user = action.credentials.user();
+  const auto verdict =
+      co_await parts_.authenticator.check(client_, user, action.credentials.password());
+  if (verdict == Authenticator::Verdict::accepted) {
+    co_return smtp::CredentialsAccepted{parts_.users.session_user(user)};
+  }
+  const bool wrong = verdict == Authenticator::Verdict::refused;
+  log_warn("login refused",
+           {{"client", client_name_},
+            {"user", sanitize_line(user, user.size())},
+            {"reason", wrong ? "wrong user name or password" : "not checked; try later"}});
+  co_return smtp::CredentialsRefused{wrong ? Why::wrong : Why::try_later};
+}
+
 asio::awaitable<Connection::Event> Connection::answer(smtp::MayAccept action) {
-  const auto verdict = parts_.admission.may_accept(action.declared_size);
+  const auto verdict = may_send(action);
   if (!verdict) co_return smtp::EnvelopeRefused{verdict.error()};
   co_return smtp::EnvelopeAccepted{};
+}
+
+Result<> Connection::may_send(const smtp::MayAccept& question) {
+  if (question.sender && !question.user.empty()) {
+    FULMAR_TRY_VOID(parts_.users.may_send_as(question.user, *question.sender));
+  }
+  FULMAR_TRY_VOID(parts_.admission.may_accept(question.declared_size));
+  return take_of_rate(question.user);
+}
+
+/// A user has a rate of his own, or that of a client, wherever he comes from.
+Result<> Connection::take_of_rate(const std::string& user) {
+  const auto own = parts_.users.message_rate(user);
+  const auto& rate = own ? own : terms_.message_rate;
+  if (!rate) return {};
+  const auto wait = user.empty() ? parts_.rates.take_for_client(client_, *rate)
+                                 : parts_.rates.take_for_user(user, *rate);
+  if (!wait) return {};
+  Error why = make_error(Errc::limit,
+                         "too many messages; try again in " + std::to_string(wait->count()) + " s");
+  why.status = {4, 7, 1};
+  why.retry = Retry::later;
+  return fail(std::move(why));
+}
+
+/// A right to the envelope's sender is worth little when anybody may stand in From.
+Result<> Connection::check_authors(const std::vector<Mailbox>& authors) const {
+  const std::string& user = session_.tally().user;
+  if (user.empty()) return {};
+  for (const Mailbox& author : authors) {
+    FULMAR_TRY_VOID(parts_.users.may_send_as(user, author));
+  }
+  return {};
 }
 
 asio::awaitable<Connection::Event> Connection::answer(smtp::BeginMessage action) {
@@ -135,17 +209,26 @@ asio::awaitable<Connection::Event> Connection::answer(smtp::BeginMessage action)
   message.client = client_name_;
   message.helo = envelope.helo;
   message.requiretls = envelope.requiretls;
+  message.smtputf8 = envelope.smtputf8;
+  message.ret = envelope.ret;
+  message.envelope_id = envelope.envelope_id;
+  message.user = envelope.user;
   ReceivedFacts facts{.helo = envelope.helo,
                       .client = client_,
                       .by = terms_.options.hostname,
-                      .protocol = envelope.protocol,
+                      .extended = envelope.extended,
+                      .smtputf8 = envelope.smtputf8,
+                      .authenticated = !envelope.user.empty(),
+                      .tls = envelope.tls ? tls::cipher_suite(stream_.ssl()) : "",
                       .id = message.id,
                       .only_recipient = std::nullopt,
                       .at = message.arrived};
-  if (envelope.recipients.size() == 1) facts.only_recipient = envelope.recipients.front();
+  if (envelope.recipients.size() == 1) facts.only_recipient = envelope.recipients.front().address;
+  const std::string own_id = '<' + message.id.str() + '@' + terms_.options.hostname.str() + '>';
   message_.emplace(parts_.store, parts_.memory, std::move(message), std::move(envelope.recipients));
-  smtp::StoreData first{received_field(facts)};
-  co_return co_await answer(std::move(first));
+  const auto stored = co_await incoming().append(received_field(facts));
+  if (!stored) co_return co_await refuse_message(stored.error());
+  co_return smtp::MessageBegun{.date = to_rfc5322(facts.at), .message_id = own_id};
 }
 
 IncomingMessage& Connection::incoming() {
@@ -161,6 +244,8 @@ asio::awaitable<Connection::Event> Connection::answer(smtp::StoreData action) {
 
 asio::awaitable<Connection::Event> Connection::answer(smtp::CommitMessage action) {
   if (!terms_.honor_tls_required_no) action.facts.tls_required_no = false;
+  const auto permitted = check_authors(action.authors);
+  if (!permitted) co_return co_await refuse_message(permitted.error());
   auto accepted = co_await incoming().commit(action.facts);
   if (!accepted) co_return co_await refuse_message(accepted.error());
   message_.reset();
@@ -179,11 +264,13 @@ asio::awaitable<Connection::Event> Connection::answer(smtp::CommitMessage action
   co_return safe;
 }
 
-/// The store said no.
+/// The store said no, or the user may not.
 asio::awaitable<Connection::Event> Connection::refuse_message(Error why) {
-  log_error("message not stored", {{"id", incoming().message().id.str()},
-                                   {"client", client_name_},
-                                   {"reason", to_string(why)}});
+  const bool ours = why.status.klass == 4;
+  log(ours ? LogLevel::error : LogLevel::info, "message not stored",
+      {{"id", incoming().message().id.str()},
+       {"client", client_name_},
+       {"reason", to_string(why)}});
   parts_.metrics.messages_rejected.add();
   co_await incoming().discard();
   message_.reset();
@@ -217,10 +304,19 @@ void Connection::watch_idleness(SteadyTime::duration rest) {
 }
 
 void Connection::on_idle_timer() {
-  const SteadyTime now = parts_.clock.steady_now();
-  const SteadyTime::duration silent = reading_ ? now - reading_since_ : SteadyTime::duration(0);
-  if (silent < terms_.command_timeout) return watch_idleness(terms_.command_timeout - silent);
+  const SteadyTime::duration rest = patience(parts_.clock.steady_now());
+  if (rest > SteadyTime::duration(0)) return watch_idleness(rest);
   interrupt(smtp::ServerTimedOut{});
+}
+
+/// How long the client may go on as it does. Silence is bounded, and so is the time that one
+/// command takes, however its octets drip; a message has more the more of it has come.
+SteadyTime::duration Connection::patience(SteadyTime now) const {
+  if (!reading_) return terms_.command_timeout;
+  const SteadyTime::duration silence = terms_.command_timeout - (now - reading_since_);
+  SteadyTime::duration whole = terms_.command_timeout;
+  if (asked_in_message_) whole += std::chrono::seconds(octets_since_ / kSlowestOctets);
+  return std::min(silence, whole - (now - asked_at_));
 }
 
 void Connection::stop() {
@@ -282,8 +378,10 @@ void Connection::log_end() const {
   const bool noteworthy = tally.refusals > 0 || !tally.ended_by.empty() || !lost_.empty();
   log(noteworthy ? LogLevel::info : LogLevel::debug, "client session ended",
       {{"client", client_name_},
+       {"user", tally.user},
        {"messages", std::to_string(tally.messages)},
        {"refusals", std::to_string(tally.refusals)},
+       {"last_refusal", tally.last_refusal},
        {"reason", !tally.ended_by.empty() ? tally.ended_by
                   : lost_.empty()         ? "quit"
                                           : lost_}});

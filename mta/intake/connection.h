@@ -17,7 +17,10 @@
 #include "base/metrics.h"
 #include "base/random.h"
 #include "mta/intake/admission.h"
+#include "mta/intake/authenticator.h"
 #include "mta/intake/incoming_message.h"
+#include "mta/intake/message_rates.h"
+#include "mta/intake/user_rules.h"
 #include "mta/net/stream.h"
 #include "mta/smtp/server_session.h"
 #include "mta/task_group.h"
@@ -34,6 +37,9 @@ struct ConnectionParts {
   Random& random;
   Metrics& metrics;
   Admission& admission;
+  Authenticator& authenticator;
+  MessageRates& rates;
+  const UserRules& users;
   mta::TaskGroup& tasks;
   const std::function<void(AcceptedMessage, const boost::asio::any_io_executor&)>& queued;
 };
@@ -41,9 +47,10 @@ struct ConnectionParts {
 /// What this one's listener and client make of it.
 struct ConnectionTerms {
   smtp::ServerOptions options;
-  const tls::ServerContext* tls =
-      nullptr;  ///< Set unless options.tls is none; must outlive the connection.
-  bool honor_tls_required_no = false;  ///< The header field TLS-Required: No counts.
+  std::shared_ptr<const tls::ServerContext> tls;  ///< Set unless options.tls is none.
+  std::optional<Endpoint> client;                 ///< As a proxy says; empty: the socket's peer.
+  std::optional<conf::Rate> message_rate;         ///< Of a client, and of users without their own.
+  bool honor_tls_required_no = false;             ///< The header field TLS-Required: No counts.
   std::chrono::milliseconds command_timeout{};
 };
 
@@ -70,6 +77,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   awaitable<Event> answer(smtp::ServerRead action);
   awaitable<Event> answer(smtp::ServerWrite action);
   awaitable<Event> answer(smtp::ServerStartTls action);
+  awaitable<Event> answer(smtp::CheckCredentials action);
   awaitable<Event> answer(smtp::MayAccept action);
   awaitable<Event> answer(smtp::BeginMessage action);
   awaitable<Event> answer(smtp::StoreData action);
@@ -81,7 +89,13 @@ class Connection : public std::enable_shared_from_this<Connection> {
   IncomingMessage& incoming();
   awaitable<Event> greet();
   awaitable<bool> handshake();
+  [[nodiscard]] smtp::ServerUser certified_user() const;
+  [[nodiscard]] Result<> may_send(const smtp::MayAccept& question);
+  [[nodiscard]] Result<> take_of_rate(const std::string& user);
+  [[nodiscard]] Result<> check_authors(const std::vector<Mailbox>& authors) const;
   awaitable<Event> refuse_message(Error why);
+  [[nodiscard]] SteadyTime::duration patience(SteadyTime now) const;
+  void note_reading();
   void watch_idleness(SteadyTime::duration rest);
   void on_idle_timer();
   void interrupt(const smtp::ServerEvent& event);
@@ -104,7 +118,13 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool told_stopping_ = false;
   bool reading_ = false;   ///< Waiting for the client.
   bool farewell_ = false;  ///< The last words are being written beside the read that waits.
+  // While waiting: when the client spoke last, when what is awaited was asked for, be it a command
+  // or a message, and how much of the message has come.
   SteadyTime reading_since_{};
+  SteadyTime asked_at_{};
+  std::uint64_t answered_ = 0;  ///< ServerTally::commands at `asked_at_`.
+  bool asked_in_message_ = false;
+  std::uint64_t octets_since_ = 0;
   std::string lost_;  ///< Why the connection broke; empty if it did not.
 };
 

@@ -4,6 +4,7 @@
 #include <map>
 #include <utility>
 
+#include "base/ascii.h"
 #include "base/check.h"
 #include "base/log.h"
 
@@ -19,7 +20,7 @@ constexpr std::size_t kMostHeld = 4UL << 20;
 }  // namespace
 
 IncomingMessage::IncomingMessage(queue::Store& store, Budget& memory, queue::Message message,
-                                 std::vector<Mailbox> recipients)
+                                 std::vector<smtp::IncomingRecipient> recipients)
     : store_(store),
       message_(std::move(message)),
       recipients_(std::move(recipients)),
@@ -102,6 +103,7 @@ asio::awaitable<Result<AcceptedMessage>> IncomingMessage::commit(smtp::DataFacts
   message_.eight_bit = facts.eight_bit;
   // RFC 8689 §4.1: beside REQUIRETLS the header field is only content.
   message_.tls_optional = facts.tls_required_no && !message_.requiretls;
+  message_.smtputf8 = message_.smtputf8 && needs_smtputf8(facts);
   message_.header = header_.whole_fields();
   AcceptedMessage accepted{
       .message = message_, .deliveries = deliveries(), .body = std::move(body)};
@@ -110,6 +112,13 @@ asio::awaitable<Result<AcceptedMessage>> IncomingMessage::commit(smtp::DataFacts
     batch.emplace_back(queue::PutDelivery{delivery});
   FULMAR_CO_TRY_VOID(co_await store_.commit(std::move(batch)));
   co_return accepted;
+}
+
+/// EAI-02: what is ASCII all through can go to any host, whatever its client declared.
+bool IncomingMessage::needs_smtputf8(const smtp::DataFacts& facts) const {
+  const auto beyond_ascii = [](const Mailbox& address) { return !is_ascii(address.text); };
+  return facts.eight_bit_header || (message_.sender && beyond_ascii(*message_.sender)) ||
+         std::ranges::any_of(recipients_, beyond_ascii, &smtp::IncomingRecipient::address);
 }
 
 asio::awaitable<void> IncomingMessage::discard() {
@@ -125,17 +134,20 @@ asio::awaitable<void> IncomingMessage::discard() {
 std::vector<queue::Delivery> IncomingMessage::deliveries() const {
   std::vector<queue::Delivery> result;
   std::map<MailHost, std::size_t> places;
-  for (const Mailbox& recipient : recipients_) {
-    const auto [place, added] = places.try_emplace(recipient.host, result.size());
+  for (const smtp::IncomingRecipient& recipient : recipients_) {
+    const MailHost& host = recipient.address.host;
+    const auto [place, added] = places.try_emplace(host, result.size());
     if (added) {
       queue::Delivery& delivery = result.emplace_back();
       delivery.message = message_.id;
-      delivery.destination = recipient.host;
+      delivery.destination = host;
       delivery.arrived = message_.arrived;
       delivery.next_attempt = message_.arrived;
     }
     queue::Recipient& entry = result[place->second].recipients.emplace_back();
-    entry.address = recipient;
+    entry.address = recipient.address;
+    entry.notify = recipient.notify;
+    entry.original = recipient.original;
   }
   return result;
 }

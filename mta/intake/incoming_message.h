@@ -29,10 +29,11 @@ struct AcceptedMessage {
 
 class IncomingMessage {
  public:
-  /// `message` has id, sender, arrived, client, helo and requiretls; the rest is filled in. `store`
-  /// and `memory` must outlive this, and `memory` the bodies.
+  /// `message` has what the envelope tells; the rest is filled in: size, chunks, eight_bit,
+  /// tls_optional, header, and whether `smtputf8`, as declared, is needed at all. `store` and
+  /// `memory` must outlive this, and `memory` the bodies.
   IncomingMessage(queue::Store& store, Budget& memory, queue::Message message,
-                  std::vector<Mailbox> recipients);
+                  std::vector<smtp::IncomingRecipient> recipients);
 
   /// The next octets of the body. Errors: the store's; discard() is due then.
   boost::asio::awaitable<Result<>> append(std::string bytes);
@@ -50,6 +51,7 @@ class IncomingMessage {
 
  private:
   [[nodiscard]] std::vector<queue::Delivery> deliveries() const;
+  [[nodiscard]] bool needs_smtputf8(const smtp::DataFacts& facts) const;
   [[nodiscard]] bool may_hold(std::size_t octets);
   void hold(std::string_view bytes);
   boost::asio::awaitable<Result<>> hand_over_full_chunks();
@@ -58,7 +60,7 @@ class IncomingMessage {
 
   queue::Store& store_;
   queue::Message message_;
-  std::vector<Mailbox> recipients_;
+  std::vector<smtp::IncomingRecipient> recipients_;
   HeaderPrefix header_;
   bool streaming_ = false;  ///< Chunks go to the store as they fill.
   queue::BodyChunks held_;  ///< The whole body, or the chunk that is being filled.

@@ -36,6 +36,18 @@ Result<> open_socket(Listener& listener) {
   return {};
 }
 
+ServerOptions::Auth auth_state(conf::ListenAuth auth) {
+  switch (auth) {
+    case conf::ListenAuth::none:
+      return ServerOptions::Auth::none;
+    case conf::ListenAuth::optional:
+      return ServerOptions::Auth::optional;
+    case conf::ListenAuth::required:
+      return ServerOptions::Auth::required;
+  }
+  return ServerOptions::Auth::required;
+}
+
 ServerOptions::Tls tls_state(conf::ListenTls tls) {
   switch (tls) {
     case conf::ListenTls::none:
@@ -57,14 +69,22 @@ Result<std::shared_ptr<Listener>> Listener::open(const asio::any_io_executor& ex
                                                  conf::Listen conf) {
   auto listener = std::make_shared<Listener>(executor, std::move(conf));
   const Endpoint& address = listener->conf.address;
-  if (listener->conf.tls != conf::ListenTls::none) {
-    auto context =
-        tls::ServerContext::create(listener->conf.certificate, listener->conf.private_key);
-    if (!context) return fail(named(address, context.error()));
-    listener->tls = *std::move(context);
-  }
+  if (auto loaded = listener->reload(); !loaded) return fail(named(address, loaded.error()));
   if (auto opened = open_socket(*listener); !opened) return fail(named(address, opened.error()));
   return listener;
+}
+
+Result<> Listener::reload() {
+  if (conf.tls == conf::ListenTls::none) return {};
+  FULMAR_TRY(auto context,
+             tls::ServerContext::create(conf.certificate, conf.private_key, conf.client_ca));
+  tls_.store(std::shared_ptr<const tls::ServerContext>(std::move(context)));
+  return {};
+}
+
+bool Listener::is_proxy(const IpAddress& peer) const {
+  return std::ranges::any_of(conf.proxy_networks,
+                             [&](const Network& network) { return network.contains(peer); });
 }
 
 ServerOptions session_options(const Domain& hostname, const conf::Limits& limits,
@@ -75,13 +95,16 @@ ServerOptions session_options(const Domain& hostname, const conf::Limits& limits
       std::ranges::any_of(listen.relay_networks,
                           [&client](const Network& network) { return network.contains(client); });
   const bool normalize = listen.bare_newline == conf::BareNewline::normalize;
+  const bool submission = listen.kind == conf::ListenKind::submission;
   return {.hostname = hostname,
           .message_size = limits.message_size,
           .recipients_per_message = limits.recipients_per_message,
           .received_headers = limits.received_headers,
           .bare_newline = normalize ? OnBareNewline::normalize : OnBareNewline::reject,
           .relaying = may_relay ? Relaying::allowed : Relaying::denied,
-          .tls = tls_state(listen.tls)};
+          .tls = tls_state(listen.tls),
+          .auth = auth_state(listen.auth),
+          .kind = submission ? ServerOptions::Kind::submission : ServerOptions::Kind::relay};
 }
 
 }  // namespace fulmar::intake

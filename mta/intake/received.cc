@@ -23,16 +23,13 @@ std::string readable_name(std::string_view helo) {
   return name.empty() ? "?" : name;
 }
 
-std::string_view with_clause(smtp::IncomingEnvelope::Protocol protocol) {
-  switch (protocol) {
-    case smtp::IncomingEnvelope::Protocol::smtp:
-      return "SMTP";
-    case smtp::IncomingEnvelope::Protocol::esmtp:
-      return "ESMTP";
-    case smtp::IncomingEnvelope::Protocol::esmtps:
-      return "ESMTPS";
-  }
-  return "SMTP";
+/// HELO has no words for what comes along: RFC 3848 knows extensions of ESMTP only.
+std::string protocol_of(const ReceivedFacts& facts) {
+  if (!facts.extended) return "SMTP";
+  std::string name = facts.smtputf8 ? "UTF8SMTP" : "ESMTP";
+  if (!facts.tls.empty()) name += 'S';
+  if (facts.authenticated) name += 'A';
+  return name;
 }
 
 }  // namespace
@@ -41,13 +38,14 @@ std::string received_field(const ReceivedFacts& facts) {
   std::string field = "Received: from " + readable_name(facts.helo) + " (" +
                       to_string(MailHost(facts.client.unmapped())) + ')';
   field.append(kFold).append("by ").append(facts.by.str());
-  field.append(" with ").append(with_clause(facts.protocol)).append(" id ").append(facts.id.str());
+  field.append(" with ").append(protocol_of(facts)).append(" id ").append(facts.id.str());
   if (facts.only_recipient) {
     field.append(kFold)
         .append("for <")
         .append(facts.only_recipient->ascii_domain_form())
         .append(">");
   }
+  if (!facts.tls.empty()) field.append(kFold).append("tls ").append(facts.tls);
   return field.append(";").append(kFold).append(to_rfc5322(facts.at)).append("\r\n");
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/ascii.h"
+#include "base/check.h"
 
 namespace fulmar::smtp {
 namespace {
@@ -86,6 +87,14 @@ DataReader::Progress DataReader::read(std::string_view input, std::string& out) 
   return {i, false};
 }
 
+void DataReader::finish(std::string& out) {
+  FULMAR_CHECK(framing_ == Framing::counted);
+  if (at_ == At::after_cr) take_bare('\r', out);
+  // SMTP-27. Behind a mended newline no line has begun.
+  if (at_ == At::in_line && line_length_ > 0) out += kLineEnd;
+  at_ = At::line_start;
+}
+
 std::size_t DataReader::take_lines(std::string_view input, std::string& out) {
   const Lines lines = plain_lines(input, line_length_, at_ == At::line_start);
   if (lines.octets == 0) return 0;
@@ -106,7 +115,7 @@ std::size_t DataReader::take_plain(std::string_view input, std::string& out) {
 }
 
 DataReader::End DataReader::take(char c, std::string& out) {
-  if (at_ == At::line_start && c == '.') {
+  if (at_ == At::line_start && c == '.' && framing_ == Framing::dot) {
     at_ = At::after_dot;
     return End::no;
   }

@@ -34,7 +34,11 @@ class DotStuffer {
 class DataReader {
  public:
   enum class OnBareNewline : std::uint8_t { reject, normalize };
-  explicit DataReader(OnBareNewline policy) : policy_(policy) {}
+  /// How the end is found: DATA has a dot for it, and stuffs others; of BDAT the octets are
+  /// counted, by the caller, and dots mean nothing. RFC 3030 §2
+  enum class Framing : std::uint8_t { dot, counted };
+  explicit DataReader(OnBareNewline policy, Framing framing = Framing::dot)
+      : policy_(policy), framing_(framing) {}
 
   struct Progress {
     std::size_t consumed = 0;  ///< Octets of the input taken; the rest belongs to the next command.
@@ -43,6 +47,9 @@ class DataReader {
   /// Appends decoded octets to `out` until the input or the data ends. After the end it must not be
   /// called again.
   [[nodiscard]] Progress read(std::string_view input, std::string& out);
+  /// The counted octets are over: judges a CR that was the last of them, and gives a last line its
+  /// CRLF. REQUIRES: counted.
+  void finish(std::string& out);
 
   /// A bare CR or LF was met; under `reject`: the rest is still read to its end, then refused with
   /// 550 5.5.2.
@@ -63,6 +70,7 @@ class DataReader {
   void look_at(std::string_view text);
 
   OnBareNewline policy_;
+  Framing framing_;
   At at_ = At::line_start;
   std::size_t line_length_ = 0;
   std::size_t longest_line_ = 0;

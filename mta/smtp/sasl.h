@@ -1,5 +1,5 @@
-// One AUTH exchange on the server's side: lines in base64 in, challenges out, at the end a name and a
-// password. Pure. RFC 4954 §4, RFC 4616 (PLAIN); LOGIN was never specified, and is all that some
+// One AUTH exchange on the server's side: lines in base64 in, challenges out, at the end a name and
+// a password. Pure. RFC 4954 §4, RFC 4616 (PLAIN); LOGIN was never specified, and is all that some
 // programs speak.
 #pragma once
 

@@ -7,18 +7,15 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "base/error.h"
 #include "mta/smtp/dot_stuffing.h"
 #include "mta/smtp/server_header_scan.h"
+#include "mta/smtp/submission_header.h"
 
 namespace fulmar::smtp {
-
-/// Why a message is not taken, as the reply and as the Error for the log.
-struct DataRefusal {
-  std::uint16_t code = 550;
-  Error why;
-};
 
 class ServerData {
  public:
@@ -32,12 +29,19 @@ class ServerData {
   /// How many times the size limit a client may send before it is cut off instead of heard out.
   static constexpr std::uint64_t kPatience = 8;
 
-  ServerData(Limits limits, DataReader::OnBareNewline policy)
-      : limits_(limits), policy_(policy), reader_(policy) {}
+  ServerData(Limits limits, DataReader::OnBareNewline policy, DataReader::Framing framing)
+      : limits_(limits), policy_(policy), reader_(policy, framing) {}
+  /// A submission: its header section is completed, and no line has more than 998 octets.
+  void be_submission(SubmissionHeader::Additions additions) {
+    submission_.emplace(std::move(additions));
+  }
 
-  /// Appends decoded octets to `out`; the octets of `input` that were taken. REQUIRES: not
+  /// Appends to `out` what is to be stored; the octets of `input` that were taken. REQUIRES: not
   /// complete().
   [[nodiscard]] std::size_t read(std::string_view input, std::string& out);
+
+  /// The last of the counted octets were read; completes the data. REQUIRES: counted.
+  void finish(std::string& out);
 
   [[nodiscard]] bool complete() const { return complete_; }
   /// The same for the same data, however it was cut, once it is complete.
@@ -45,16 +49,25 @@ class ServerData {
   /// So much over the limit that it is not worth reading on.
   [[nodiscard]] bool is_hopeless() const;
 
+  /// Octets as they came, without what was stuffed or is added.
   [[nodiscard]] std::uint64_t size() const { return size_; }
+  /// Of a submission: whom it claims to be from. REQUIRES: complete().
+  [[nodiscard]] std::vector<Mailbox> authors() const;
   [[nodiscard]] bool saw_eight_bit() const { return reader_.saw_eight_bit(); }
+  /// In the header section. REQUIRES: complete().
+  [[nodiscard]] bool saw_eight_bit_header() const { return header_.saw_eight_bit(); }
   /// REQUIRES: complete().
   [[nodiscard]] bool says_tls_required_no() const { return header_.says_tls_required_no(); }
 
  private:
+  void look_at(std::string_view decoded);
+  [[nodiscard]] std::size_t longest_allowed() const;
+
   Limits limits_;
   DataReader::OnBareNewline policy_;
   DataReader reader_;
   HeaderScan header_;
+  std::optional<SubmissionHeader> submission_;
   std::uint64_t size_ = 0;
   bool complete_ = false;
 };

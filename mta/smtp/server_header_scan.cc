@@ -1,5 +1,6 @@
 #include "mta/smtp/server_header_scan.h"
 
+#include <algorithm>
 #include <optional>
 
 #include "base/ascii.h"
@@ -36,15 +37,20 @@ std::optional<std::string> without_comments(std::string_view text) {
 void HeaderScan::scan(std::string_view bytes) {
   while (!bytes.empty() && at_ != At::body) {
     if (at_ == At::in_line) {
-      const auto end = bytes.find('\n');
-      if (end == std::string_view::npos) return;
-      at_ = At::line_start;
-      bytes.remove_prefix(end + 1);
+      skip_line(bytes);
       continue;
     }
+    saw_eight_bit_ = saw_eight_bit_ || is_utf8_octet(bytes.front());
     step(bytes.front());
     bytes.remove_prefix(1);
   }
+}
+
+void HeaderScan::skip_line(std::string_view& bytes) {
+  const auto end = std::min(bytes.find('\n'), bytes.size());
+  saw_eight_bit_ = saw_eight_bit_ || !is_ascii(bytes.substr(0, end));
+  if (end < bytes.size()) at_ = At::line_start;
+  bytes.remove_prefix(std::min(end + 1, bytes.size()));
 }
 
 bool HeaderScan::says_tls_required_no() const {

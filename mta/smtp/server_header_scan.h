@@ -22,6 +22,9 @@ class HeaderScan {
   /// name.
   [[nodiscard]] std::size_t received_fields() const { return received_; }
 
+  /// Octets over 127 in the header section so far: it needs SMTPUTF8. RFC 6532 §3
+  [[nodiscard]] bool saw_eight_bit() const { return saw_eight_bit_; }
+
   /// There is one TLS-Required field, and it says No: in any case, folded or not, comments aside.
   /// Two of them contradict RFC 8689 §3, and count for nothing. Final once the header section is
   /// over.
@@ -30,6 +33,7 @@ class HeaderScan {
  private:
   enum class At : std::uint8_t { line_start, name, after_name, tls_required, in_line, body };
   void step(char c);
+  void skip_line(std::string_view& bytes);
   void begin_line(char c);
   void end_name();
 
@@ -37,6 +41,7 @@ class HeaderScan {
   std::string name_;              ///< Of the field that begins on this line, in lower case.
   bool in_tls_required_ = false;  ///< The latest field is one, which a folded line continues.
   std::size_t received_ = 0;
+  bool saw_eight_bit_ = false;
   std::size_t tls_required_ = 0;
   std::string tls_required_body_;  ///< Of all these fields; read only when there is one.
 };

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "base/check.h"
-#include "mta/smtp/command.h"
 
 namespace fulmar::smtp {
 
@@ -15,7 +14,7 @@ void ServerInput::feed(std::string_view bytes) {
 
 bool ServerInput::has_line() {
   if (rest().find('\n') != std::string_view::npos || dropped_ > kHardLine) return true;
-  if (dropped_ + rest().size() < kMaxCommandLine) return false;
+  if (dropped_ + rest().size() < longest_line_) return false;
   dropped_ += rest().size();
   clear();
   return dropped_ > kHardLine;
@@ -30,7 +29,7 @@ ServerInput::Line ServerInput::next_line() {
   std::string_view text = unread.substr(0, end);
   taken_ += end + 1;
   dropped_ = 0;
-  if (length > kMaxCommandLine) return {.text = {}, .fault = Fault::too_long};
+  if (length > longest_line_) return {.text = {}, .fault = Fault::too_long};
   if (!text.ends_with('\r')) return {.text = std::string(text), .fault = Fault::bare_newline};
   text.remove_suffix(1);
   return {.text = std::string(text), .fault = Fault::none};

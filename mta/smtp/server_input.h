@@ -13,7 +13,7 @@ class ServerInput {
   enum class Fault : std::uint8_t {
     none,
     bare_newline,  ///< Ended by LF alone.
-    too_long,      ///< Over kMaxCommandLine; its text is gone.
+    too_long,      ///< Over the longest line; its text is gone.
     endless,       ///< Over kHardLine without an end: the client does not speak SMTP.
   };
   struct Line {
@@ -22,6 +22,9 @@ class ServerInput {
   };
   /// Octets of one line that are thrown away before the client is given up.
   static constexpr std::size_t kHardLine = 65536;
+
+  /// `longest_line`: octets that a line may have, CRLF included.
+  explicit ServerInput(std::size_t longest_line) : longest_line_(longest_line) {}
 
   void feed(std::string_view bytes);
 
@@ -37,6 +40,7 @@ class ServerInput {
   void clear();
 
  private:
+  std::size_t longest_line_;
   std::string bytes_;
   std::size_t taken_ = 0;
   std::size_t dropped_ = 0;  ///< Octets thrown away of the line that is too long.

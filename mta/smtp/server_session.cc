@@ -23,17 +23,22 @@ ServerAction ServerSession::State::next() {
     if (closing) return replies.size() > 0 ? write() : ServerClose{};
     switch (phase) {
       case Phase::command:
-        if (stopping) {
+      case Phase::sasl:
+        // Between two chunks a message is still being received.
+        if (stopping && !in_message) {
           goodbye(421, {4, 3, 2}, "shutting down");
-        } else if (input.has_line()) {
+        } else if (!input.has_line()) {
+          return idle();
+        } else if (phase == Phase::command) {
           read_line();
         } else {
-          return idle();
+          read_response();
         }
         break;
       case Phase::data:
-        if (input.rest().empty()) return idle();
-        read_data();
+      case Phase::draining:
+        if (input.rest().empty() && !(chunk && chunk->is_over())) return idle();
+        phase == Phase::data ? read_data() : drain();
         break;
       case Phase::tls:
         return replies.size() > 0 ? write() : ServerStartTls{};
@@ -59,12 +64,8 @@ void ServerSession::State::ask(ServerAction action, Phase meanwhile) {
   phase = meanwhile;
 }
 
-ServerData& ServerSession::State::incoming() {
-  FULMAR_CHECK(data.has_value());
-  return *data;
-}
-
-void ServerSession::State::on(const SessionStarted&) {
+void ServerSession::State::on(const SessionStarted& event) {
+  take_user(event.user);
   replies.add_plain(220, own_name() + " ESMTP Fulmar");
 }
 
@@ -80,8 +81,9 @@ void ServerSession::State::on(const ServerBytesWritten&) {
   if (phase == Phase::greeting) phase = Phase::command;
 }
 
-void ServerSession::State::on(const ServerTlsEstablished&) {
+void ServerSession::State::on(const ServerTlsEstablished& event) {
   FULMAR_CHECK(phase == Phase::tls);
+  take_user(event.user);
   // RFC 3207 §4.2: nothing that was said in clear counts any more.
   input.clear();
   helo.clear();
@@ -109,100 +111,12 @@ void ServerSession::State::on(const EnvelopeRefused& event) {
   decline(event.why);
 }
 
-void ServerSession::State::on(const DataStored&) {
-  if (phase == Phase::beginning) {
-    data.emplace(ServerData::Limits{.size = options.message_size,
-                                    .received_headers = options.received_headers},
-                 options.bare_newline);
-    phase = Phase::data;
-    replies.add_plain(354, "end data with <CR><LF>.<CR><LF>");
-    return;
-  }
-  FULMAR_CHECK(phase == Phase::storing || phase == Phase::abandoning);
-  phase = Phase::data;
-  if (incoming().complete()) end_of_data();
-}
-
-void ServerSession::State::on(const MessageSafe& event) {
-  FULMAR_CHECK(phase == Phase::committing);
-  ++tally.messages;
-  end_transaction();
-  agree(250, {2, 0, 0}, "queued as " + event.id);
-}
-
-void ServerSession::State::on(const StoreRefused& event) {
-  in_message = false;
-  if (phase == Phase::storing) {
-    // The client listens again only after its final dot.
-    store_refusal = event.why;
-    phase = Phase::data;
-    if (incoming().complete()) end_of_data();
-    return;
-  }
-  FULMAR_CHECK(phase == Phase::beginning || phase == Phase::committing);
-  end_transaction();
-  decline(event.why);
-}
-
 void ServerSession::State::on(const ServerStopping&) {
   stopping = true;
 }
 
 void ServerSession::State::on(const ServerTimedOut&) {
   goodbye(421, {4, 4, 2}, "nothing came in time");
-}
-
-void ServerSession::State::read_data() {
-  ServerData& message = incoming();
-  std::string decoded;
-  decoded.reserve(input.rest().size());
-  input.consume(message.read(input.rest(), decoded));
-  if (in_message) {
-    if (auto refusal = message.refusal()) {
-      in_message = false;
-      ask(AbandonMessage{std::move(refusal->why)}, Phase::abandoning);
-      return;
-    }
-    if (!decoded.empty()) {
-      ask(StoreData{std::move(decoded)}, Phase::storing);
-      return;
-    }
-  }
-  if (message.complete()) {
-    end_of_data();
-  } else if (message.is_hopeless()) {
-    goodbye(552, {5, 3, 4}, "message far over the size limit");
-  }
-}
-
-void ServerSession::State::end_of_data() {
-  const ServerData& message = incoming();
-  if (const auto refusal = message.refusal()) {
-    end_transaction();
-    complain(refusal->code, refusal->why.status, refusal->why.detail);
-    return;
-  }
-  if (store_refusal) {
-    const Error why = *store_refusal;
-    end_transaction();
-    decline(why);
-    return;
-  }
-  const bool declared = transaction.has_value() && transaction->mail.eight_bit;
-  const bool eight_bit = declared || message.saw_eight_bit();
-  ask(CommitMessage{DataFacts{.size = message.size(),
-                              .eight_bit = eight_bit,
-                              .tls_required_no = message.says_tls_required_no()}},
-      Phase::committing);
-}
-
-void ServerSession::State::end_transaction() {
-  transaction.reset();
-  data.reset();
-  store_refusal.reset();
-  in_message = false;
-  mail_refused = false;
-  phase = Phase::command;
 }
 
 ServerSession::ServerSession(ServerOptions options)

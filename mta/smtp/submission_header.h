@@ -16,7 +16,7 @@
 #include <vector>
 
 #include "base/domain.h"
-#include "mta/smtp/server_data.h"
+#include "mta/smtp/data_refusal.h"
 
 namespace fulmar::smtp {
 

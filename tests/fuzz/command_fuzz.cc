@@ -17,7 +17,7 @@ bool is_one_line(std::string_view text) {
 void check(const Mailbox& mailbox) {
   FULMAR_CHECK(is_one_line(mailbox.text));
   FULMAR_CHECK(mailbox.text.find_first_of("<>") == std::string::npos);
-  const auto line = smtp::write_rcpt(mailbox.text);
+  const auto line = smtp::write_rcpt(mailbox.text, {});
   FULMAR_CHECK(line.has_value());
   FULMAR_CHECK(is_one_line(*line));
   const auto again = smtp::parse_command(*line, Domain());
@@ -29,7 +29,7 @@ void check_writers(std::string_view input) {
   const auto mail =
       smtp::write_mail(input, {.size = 1, .eight_bit = true, .smtputf8 = true, .requiretls = true});
   FULMAR_CHECK(!mail || is_one_line(*mail));
-  const auto rcpt = smtp::write_rcpt(input);
+  const auto rcpt = smtp::write_rcpt(input, {});
   FULMAR_CHECK(!rcpt || is_one_line(*rcpt));
 }
 

@@ -1,5 +1,6 @@
-// Data of a hostile client: it ends at the first CRLF.CRLF and nowhere else, however it is cut into
-// segments, and what is kept under `normalize` has no bare CR or LF.
+// Data of a hostile client: it ends at the first CRLF.CRLF and nowhere else, or where it was
+// counted to, however it is cut into segments, and what is kept under `normalize` has no bare CR or
+// LF.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -21,14 +22,16 @@ struct Read {
   std::size_t longest = 0;
 };
 
-Read read(std::string_view input, DataReader::OnBareNewline policy, std::size_t segment) {
-  DataReader reader(policy);
+Read read(std::string_view input, DataReader::OnBareNewline policy, std::size_t segment,
+          DataReader::Framing framing = DataReader::Framing::dot) {
+  DataReader reader(policy, framing);
   Read result;
   for (std::size_t i = 0; i < input.size() && !result.progress.complete; i += segment) {
     const auto part = reader.read(input.substr(i, segment), result.body);
     result.progress.consumed += part.consumed;
     result.progress.complete = part.complete;
   }
+  if (framing == DataReader::Framing::counted) reader.finish(result.body);
   result.bare = reader.saw_bare_newline();
   result.eight_bit = reader.saw_eight_bit();
   result.nul = reader.saw_nul();
@@ -52,6 +55,23 @@ bool has_bare_newline(std::string_view text) {
   return false;
 }
 
+void check_counted(std::string_view input, DataReader::OnBareNewline policy) {
+  constexpr auto kCounted = DataReader::Framing::counted;
+  const Read whole = read(input, policy, input.size() + 1, kCounted);
+  check_same(whole, read(input, policy, 1, kCounted));
+  check_same(whole, read(input, policy, input.size() % 5 + 2, kCounted));
+  FULMAR_CHECK(!whole.progress.complete && whole.progress.consumed == input.size());
+  FULMAR_CHECK(whole.bare == has_bare_newline(input));
+  if (!whole.bare) {
+    const bool ended = input.empty() || input.ends_with("\r\n");
+    FULMAR_CHECK(whole.body == std::string(input) + (ended ? "" : "\r\n"));
+  }
+  if (policy == DataReader::OnBareNewline::normalize) {
+    FULMAR_CHECK(!has_bare_newline(whole.body));
+    FULMAR_CHECK(whole.body.empty() || whole.body.ends_with("\r\n"));
+  }
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -61,6 +81,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const Read whole = read(input, policy, size + 1);
     check_same(whole, read(input, policy, 1));
     check_same(whole, read(input, policy, size % 5 + 2));
+    check_counted(input, policy);
 
     // The command line before ended with CRLF, so a dot may stand at once.
     const std::size_t end = ("\r\n" + std::string(input)).find("\r\n.\r\n");

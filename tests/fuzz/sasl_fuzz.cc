@@ -1,5 +1,5 @@
-// An AUTH exchange with a hostile client: it ends within its steps, and no name or password comes out
-// of it that the rest could stumble over.
+// An AUTH exchange with a hostile client: it ends within its steps, and no name or password comes
+// out of it that the rest could stumble over.
 #include <cstddef>
 #include <cstdint>
 #include <optional>

@@ -21,18 +21,26 @@ using namespace fulmar::smtp;
 
 constexpr std::uint64_t kMessageSize = 500;
 constexpr std::size_t kReceivedFields = 2;
+constexpr std::string_view kDate = "Sat, 21 Nov 2026 00:00:00 +0000";
+constexpr std::string_view kMessageId = "<i@r.example>";
+/// What a submission may get besides.
+const std::string kAdditions =
+    "Date: " + std::string(kDate) + "\r\nMessage-ID: " + std::string(kMessageId) + "\r\n";
 
 ServerOptions options_for(std::uint8_t choice) {
-  return {.hostname = *Domain::parse("relay.example"),
-          .message_size = kMessageSize,
-          .recipients_per_message = 3,
-          .received_headers = kReceivedFields,
-          .bare_newline = (choice & 1) != 0 ? DataReader::OnBareNewline::normalize
-                                            : DataReader::OnBareNewline::reject,
-          .relaying = (choice & 2) != 0 ? ServerOptions::Relaying::denied
-                                        : ServerOptions::Relaying::allowed,
-          .tls = static_cast<ServerOptions::Tls>((choice >> 2) % 3),
-          .requiretls = (choice & 0x80) != 0};
+  return {
+      .hostname = *Domain::parse("relay.example"),
+      .message_size = kMessageSize,
+      .recipients_per_message = 3,
+      .received_headers = kReceivedFields,
+      .bare_newline = (choice & 1) != 0 ? DataReader::OnBareNewline::normalize
+                                        : DataReader::OnBareNewline::reject,
+      .relaying =
+          (choice & 2) != 0 ? ServerOptions::Relaying::denied : ServerOptions::Relaying::allowed,
+      .tls = static_cast<ServerOptions::Tls>((choice >> 2) % 3),
+      .requiretls = (choice & 0x80) != 0,
+      .auth = static_cast<ServerOptions::Auth>((choice >> 4) % 3),
+      .kind = (choice & 0x40) != 0 ? ServerOptions::Kind::submission : ServerOptions::Kind::relay};
 }
 
 class Driver {
@@ -40,6 +48,7 @@ class Driver {
   explicit Driver(std::uint8_t choice)
       : session_(options_for(choice)),
         tls_(options_for(choice).tls == ServerOptions::Tls::active),
+        submission_(options_for(choice).kind == ServerOptions::Kind::submission),
         offers_requiretls_(options_for(choice).requiretls) {
     settle(SessionStarted{});
   }
@@ -85,6 +94,13 @@ class Driver {
     tls_ = true;
     return ServerTlsEstablished{};
   }
+  std::optional<ServerEvent> answer(const CheckCredentials& question) {
+    FULMAR_CHECK(tls_ && !question.credentials.user().empty());
+    FULMAR_CHECK(!begun_ && session_.tally().user.empty());
+    if (refuses(0)) return CredentialsRefused{CredentialsRefused::Why::wrong};
+    if (refuses(1)) return CredentialsRefused{CredentialsRefused::Why::try_later};
+    return CredentialsAccepted{{.name = question.credentials.user()}};
+  }
   std::optional<ServerEvent> answer(const MayAccept&) {
     if (refuses(0)) return EnvelopeRefused{why()};
     return EnvelopeAccepted{};
@@ -96,12 +112,12 @@ class Driver {
     if (refuses(1)) return StoreRefused{why()};
     begun_ = true;
     body_.clear();
-    return DataStored{};
+    return MessageBegun{.date = std::string(kDate), .message_id = std::string(kMessageId)};
   }
   std::optional<ServerEvent> answer(const StoreData& data) {
     FULMAR_CHECK(begun_ && !data.bytes.empty());
     body_ += data.bytes;
-    FULMAR_CHECK(body_.size() <= kMessageSize);
+    FULMAR_CHECK(body_.size() <= kMessageSize + (submission_ ? kAdditions.size() : 0));
     if (!refuses(2)) return DataStored{};
     begun_ = false;
     return StoreRefused{why()};
@@ -112,7 +128,8 @@ class Driver {
     return DataStored{};
   }
   std::optional<ServerEvent> answer(const CommitMessage& commit) {
-    FULMAR_CHECK(begun_ && commit.facts.size == body_.size());
+    FULMAR_CHECK(begun_ && (submission_ || commit.facts.size == body_.size()));
+    FULMAR_CHECK(submission_ != commit.authors.empty());
     begun_ = false;
     FULMAR_CHECK(body_.find('\0') == std::string::npos);
     HeaderScan scan;
@@ -129,6 +146,7 @@ class Driver {
 
   ServerSession session_;
   bool tls_ = false;
+  bool submission_ = false;
   bool offers_requiretls_ = false;
   std::string body_;
   std::uint8_t mood_ = 0;

@@ -24,7 +24,7 @@ class ServerContextTest : public ::testing::Test {
     fakes::write_pem(path("cert"), identity.certificate_pem() + issuers);
     fakes::write_pem(path("key"), identity.key_pem());
   }
-  static auto create() { return ServerContext::create(path("cert"), path("key")); }
+  static auto create() { return ServerContext::create(path("cert"), path("key"), ""); }
 
   /// A client that takes any certificate.
   static SslPtr make_client(const SslCtxPtr& context) {
@@ -68,11 +68,11 @@ TEST_F(ServerContextTest, BCP_01_TLS_1_1_is_refused_and_1_2_is_served) {
 
 TEST_F(ServerContextTest, a_file_that_cannot_be_read_is_named) {
   write(fakes::make_self_signed({.dns_names = {}}));
-  const auto no_certificate = ServerContext::create("/nonexistent/cert.pem", path("key"));
+  const auto no_certificate = ServerContext::create("/nonexistent/cert.pem", path("key"), "");
   ASSERT_FALSE(no_certificate);
   EXPECT_EQ(no_certificate.error().code, Errc::io);
   EXPECT_THAT(no_certificate.error().detail, HasSubstr("/nonexistent/cert.pem"));
-  const auto no_key = ServerContext::create(path("cert"), "/nonexistent/key.pem");
+  const auto no_key = ServerContext::create(path("cert"), "/nonexistent/key.pem", "");
   ASSERT_FALSE(no_key);
   EXPECT_EQ(no_key.error().code, Errc::io);
   EXPECT_THAT(no_key.error().detail, HasSubstr("/nonexistent/key.pem"));
@@ -93,6 +93,60 @@ TEST_F(ServerContextTest, an_expired_certificate_is_refused) {
   ASSERT_FALSE(context);
   EXPECT_EQ(context.error().code, Errc::invalid_argument);
   EXPECT_THAT(context.error().detail, HasSubstr("expired"));
+}
+
+TEST_F(ServerContextTest, whom_a_client_certificate_names) {
+  const fakes::Identity ours = fakes::make_root();
+  const fakes::Identity foreign = fakes::make_root();
+  write(fakes::make_self_signed({.dns_names = {"relay.example.com"}}));
+  fakes::write_pem(path("clients"), ours.certificate_pem());
+  const auto context = ServerContext::create(path("cert"), path("key"), path("clients"));
+  ASSERT_TRUE(context) << context.error().detail;
+  const fakes::Identity device =
+      issue(ours, {.common_name = "name", .dns_names = {"device.example.com", "other.example"}});
+  const fakes::Identity plain = issue(ours, {.common_name = "printer-3"});
+  const fakes::Identity spaced = issue(ours, {.common_name = "two words"});
+  const fakes::Identity old =
+      issue(ours, {.common_name = "old", .ends_in = std::chrono::seconds(-60)});
+  const fakes::Identity stranger = issue(foreign, {.common_name = "printer-3"});
+  struct Row {
+    const fakes::Identity* shown;
+    std::string want;  // empty: nobody
+  };
+  for (const Row& row : {Row{&device, "device.example.com"}, Row{&plain, "printer-3"},
+                         Row{&spaced, ""}, Row{&old, ""}, Row{&stranger, ""}, Row{nullptr, ""}}) {
+    const SslPtr client = make_client(any_);
+    if (row.shown != nullptr) {
+      ASSERT_EQ(SSL_use_certificate(client.get(), row.shown->certificate.get()), 1);
+      ASSERT_EQ(SSL_use_PrivateKey(client.get(), row.shown->key.get()), 1);
+    }
+    const SslPtr session = (*context)->new_session().value();
+    ASSERT_TRUE(shake_hands(client.get(), session.get())) << "nobody is turned away for it";
+    EXPECT_EQ(client_identity(session.get()).value_or(""), row.want);
+    EXPECT_EQ(cipher_suite(session.get()), "TLS_AES_256_GCM_SHA384");
+  }
+}
+
+TEST_F(ServerContextTest, without_an_authority_no_certificate_is_asked_for) {
+  const fakes::Identity root = fakes::make_root();
+  const fakes::Identity device = issue(root, {.common_name = "printer-3"});
+  write(fakes::make_self_signed({.dns_names = {"relay.example.com"}}));
+  const auto context = create();
+  ASSERT_TRUE(context);
+  const SslPtr client = make_client(any_);
+  ASSERT_EQ(SSL_use_certificate(client.get(), device.certificate.get()), 1);
+  ASSERT_EQ(SSL_use_PrivateKey(client.get(), device.key.get()), 1);
+  const SslPtr session = (*context)->new_session().value();
+  ASSERT_TRUE(shake_hands(client.get(), session.get()));
+  EXPECT_FALSE(client_identity(session.get()));
+}
+
+TEST_F(ServerContextTest, an_authority_that_cannot_be_read_is_named) {
+  write(fakes::make_self_signed({.dns_names = {"relay.example.com"}}));
+  const auto context = ServerContext::create(path("cert"), path("key"), "/nonexistent/ca.pem");
+  ASSERT_FALSE(context);
+  EXPECT_EQ(context.error().code, Errc::io);
+  EXPECT_THAT(context.error().detail, HasSubstr("/nonexistent/ca.pem"));
 }
 
 }  // namespace

@@ -8,13 +8,12 @@ namespace {
 
 using ::testing::HasSubstr;
 using ::testing::Not;
-using Protocol = smtp::IncomingEnvelope::Protocol;
 
 ReceivedFacts usual() {
   return {.helo = "client.example",
           .client = IpAddress::parse("192.0.2.9").value(),
           .by = Domain::parse("relay.example").value(),
-          .protocol = Protocol::esmtp,
+          .extended = true,
           .id = MessageId::from_bytes({1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}),
           .only_recipient = Mailbox::parse("a@b.example").value(),
           .at = UtcTime(std::chrono::sys_days(std::chrono::year(2026) / 11 / 21))};
@@ -38,12 +37,33 @@ TEST(Received, SMTP_30_FOR_is_left_out_for_several_recipients) {
   EXPECT_THAT(received_field(facts), HasSubstr(facts.id.str() + ";\r\n\tSat, "));
 }
 
-TEST(Received, with_clause_of_RFC_3848) {
+TEST(Received, SUB_07_with_clause_of_RFC_3848_and_6531) {
+  struct Row {
+    bool extended;
+    bool smtputf8;
+    bool tls;
+    bool authenticated;
+    std::string_view want;
+  };
+  const Row rows[] = {{false, false, false, false, "SMTP"},  {false, false, true, false, "SMTP"},
+                      {true, false, false, false, "ESMTP"},  {true, false, true, false, "ESMTPS"},
+                      {true, false, true, true, "ESMTPSA"},  {true, true, false, false, "UTF8SMTP"},
+                      {true, true, true, true, "UTF8SMTPSA"}};
+  for (const Row& row : rows) {
+    ReceivedFacts facts = usual();
+    facts.extended = row.extended;
+    facts.smtputf8 = row.smtputf8;
+    facts.authenticated = row.authenticated;
+    if (row.tls) facts.tls = "TLS_AES_256_GCM_SHA384";
+    EXPECT_THAT(received_field(facts), HasSubstr(" with " + std::string(row.want) + " id "));
+  }
+}
+
+TEST(Received, SUB_07_the_cipher_suite_stands_in_a_clause_of_its_own) {
   ReceivedFacts facts = usual();
-  facts.protocol = Protocol::smtp;
-  EXPECT_THAT(received_field(facts), HasSubstr(" with SMTP id "));
-  facts.protocol = Protocol::esmtps;
-  EXPECT_THAT(received_field(facts), HasSubstr(" with ESMTPS id "));
+  facts.tls = "TLS_AES_256_GCM_SHA384";
+  EXPECT_THAT(received_field(facts),
+              HasSubstr("for <a@b.example>\r\n\ttls TLS_AES_256_GCM_SHA384;\r\n\tSat, "));
 }
 
 TEST(Received, addresses) {

@@ -45,6 +45,15 @@ class SmtpClient {
     ASSERT_EQ(SSL_connect(ssl_.get()), 1);
   }
 
+  /// In DER. REQUIRES: under TLS.
+  std::string peer_certificate() {
+    unsigned char* der = nullptr;
+    const int size = i2d_X509(SSL_get0_peer_certificate(ssl_.get()), &der);
+    std::string octets(reinterpret_cast<const char*>(der), static_cast<std::size_t>(size));
+    OPENSSL_free(der);
+    return octets;
+  }
+
   /// What cannot be sent because the server has hung up is what the server did not want to hear.
   void send(std::string_view bytes) {
     while (!bytes.empty()) {

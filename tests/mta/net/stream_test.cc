@@ -174,7 +174,7 @@ class TlsStreamTest : public StreamTest {
     conf::Tls settings;
     settings.ca_file = folder / "ca.pem";
     client_ = tls::ClientContext::create(settings).value();
-    server_ = tls::ServerContext::create(folder / "cert.pem", folder / "key.pem").value();
+    server_ = tls::ServerContext::create(folder / "cert.pem", folder / "key.pem", "").value();
     std::filesystem::remove_all(folder);
   }
 

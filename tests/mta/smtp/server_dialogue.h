@@ -70,8 +70,14 @@ class Dialogue {
   std::vector<Error> abandoned;
   std::optional<DataFacts> facts;
   std::vector<std::uint64_t> declared;
+  std::vector<std::string> senders;  ///< "user as address", of each MAIL that was asked about.
+  std::vector<std::string> logins;   ///< "user:password"
+  std::vector<std::string> authors;  ///< Of the last message.
   int handshakes = 0;
   // What the program answers.
+  ServerUser certified;
+  std::size_t user_recipients = 0;
+  std::optional<CredentialsRefused::Why> refuse_login;
   std::optional<Error> refuse_envelope;
   std::optional<Error> refuse_begin;
   std::optional<Error> refuse_data;
@@ -103,10 +109,17 @@ class Dialogue {
   }
   std::optional<ServerEvent> answer(ServerStartTls&) {
     ++handshakes;
-    return ServerTlsEstablished{};
+    return ServerTlsEstablished{certified};
+  }
+  std::optional<ServerEvent> answer(CheckCredentials& question) {
+    logins.push_back(question.credentials.user() + ':' + question.credentials.password());
+    if (refuse_login) return CredentialsRefused{*refuse_login};
+    return CredentialsAccepted{
+        {.name = question.credentials.user(), .recipients_per_message = user_recipients}};
   }
   std::optional<ServerEvent> answer(MayAccept& question) {
     declared.push_back(question.declared_size);
+    senders.push_back(question.user + " as " + (question.sender ? question.sender->text : ""));
     if (refuse_envelope) return EnvelopeRefused{*refuse_envelope};
     return EnvelopeAccepted{};
   }
@@ -115,7 +128,8 @@ class Dialogue {
     if (refuse_begin) return StoreRefused{*refuse_begin};
     envelopes.push_back(begin.envelope);
     body_.clear();
-    return DataStored{};
+    return MessageBegun{.date = "Sat, 21 Nov 2026 00:00:00 +0000",
+                        .message_id = "<id@relay.example>"};
   }
   std::optional<ServerEvent> answer(StoreData& data) {
     EXPECT_FALSE(data.bytes.empty());
@@ -126,6 +140,9 @@ class Dialogue {
   std::optional<ServerEvent> answer(CommitMessage& commit) {
     if (refuse_commit) return StoreRefused{*refuse_commit};
     facts = commit.facts;
+    authors.clear();
+    for (const Mailbox& author : commit.authors)
+      authors.push_back(author.text);
     committed.push_back(body_);
     return MessageSafe{"ID" + std::to_string(committed.size())};
   }

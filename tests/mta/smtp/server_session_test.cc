@@ -16,7 +16,8 @@ TEST(ServerSession, a_message_from_greeting_to_quit) {
   EXPECT_EQ(dialogue.greeting, "220 relay.example ESMTP Fulmar\r\n");
   EXPECT_EQ(dialogue.say("EHLO client.example\r\n"),
             "250-relay.example\r\n250-PIPELINING\r\n250-SIZE 100000\r\n250-8BITMIME\r\n"
-            "250-STARTTLS\r\n250 ENHANCEDSTATUSCODES\r\n");
+            "250-SMTPUTF8\r\n250-DSN\r\n250-CHUNKING\r\n250-STARTTLS\r\n"
+            "250 ENHANCEDSTATUSCODES\r\n");
   EXPECT_EQ(dialogue.say("MAIL FROM:<a@b.example> SIZE=20\r\n"), "250 2.1.0 sender ok\r\n");
   EXPECT_EQ(dialogue.say("RCPT TO:<c@d.example>\r\n"), "250 2.1.5 recipient ok\r\n");
   EXPECT_EQ(dialogue.say("DATA\r\n"), "354 end data with <CR><LF>.<CR><LF>\r\n");
@@ -33,9 +34,10 @@ TEST(ServerSession, a_message_from_greeting_to_quit) {
   EXPECT_EQ(dialogue.declared, std::vector<std::uint64_t>{20});
   const IncomingEnvelope& envelope = dialogue.envelopes.at(0);
   EXPECT_EQ(envelope.sender->text, "a@b.example");
-  EXPECT_EQ(envelope.recipients.at(0).text, "c@d.example");
+  EXPECT_EQ(envelope.recipients.at(0).address.text, "c@d.example");
   EXPECT_EQ(envelope.helo, "client.example");
-  EXPECT_EQ(envelope.protocol, IncomingEnvelope::Protocol::esmtp);
+  EXPECT_TRUE(envelope.extended);
+  EXPECT_FALSE(envelope.tls);
   EXPECT_EQ(dialogue.session().tally().messages, 1U);
   EXPECT_EQ(dialogue.session().tally().refusals, 0U);
   EXPECT_EQ(dialogue.session().tally().ended_by, "");
@@ -58,7 +60,7 @@ TEST(ServerSession, HELO_gives_plain_smtp) {
   dialogue.say("MAIL FROM:<a@b.example>\r\n");
   dialogue.say("RCPT TO:<c@d.example>\r\n");
   dialogue.send("x\r\n.\r\n");
-  EXPECT_EQ(dialogue.envelopes.at(0).protocol, IncomingEnvelope::Protocol::smtp);
+  EXPECT_FALSE(dialogue.envelopes.at(0).extended);
 }
 
 TEST(ServerSession, PIP_03_answers_in_order_and_in_one_piece) {
@@ -153,8 +155,8 @@ TEST(ServerSession, duplicates_are_accepted_once) {
               StartsWith("250 2.1.5 recipient ok\r\n250 2.1.5"));
   dialogue.send("x\r\n.\r\n");
   std::vector<std::string> texts;
-  for (const Mailbox& each : dialogue.envelopes.at(0).recipients)
-    texts.push_back(each.text);
+  for (const IncomingRecipient& each : dialogue.envelopes.at(0).recipients)
+    texts.push_back(each.address.text);
   EXPECT_EQ(texts, (std::vector<std::string>{"c@d.example", "e@f.example", "C@d.example"}));
 }
 
@@ -223,7 +225,7 @@ TEST(ServerSession, STL_01_STL_02_starttls_forgets_what_was_said_in_clear) {
   EXPECT_THAT(dialogue.say("STARTTLS\r\n"), StartsWith("503 5.5.1 "));
   dialogue.say("MAIL FROM:<a@b.example>\r\nRCPT TO:<c@d.example>\r\n");
   dialogue.send("x\r\n.\r\n");
-  EXPECT_EQ(dialogue.envelopes.at(0).protocol, IncomingEnvelope::Protocol::esmtps);
+  EXPECT_TRUE(dialogue.envelopes.at(0).tls);
 }
 
 TEST(ServerSession, starttls_that_is_not_offered) {
@@ -242,7 +244,7 @@ TEST(ServerSession, implicit_tls) {
   EXPECT_THAT(dialogue.say("EHLO c\r\n"), Not(HasSubstr("STARTTLS")));
   dialogue.say("MAIL FROM:<a@b.example>\r\nRCPT TO:<c@d.example>\r\n");
   dialogue.send("x\r\n.\r\n");
-  EXPECT_EQ(dialogue.envelopes.at(0).protocol, IncomingEnvelope::Protocol::esmtps);
+  EXPECT_TRUE(dialogue.envelopes.at(0).tls);
 }
 
 TEST(ServerSession, REQ_01_REQUIRETLS_is_offered_under_TLS_only) {

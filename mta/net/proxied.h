@@ -1,0 +1,21 @@
+// Hears the PROXY header of a connection out, and takes no octet behind it. The parser is
+// proxy_header.h.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <chrono>
+#include <optional>
+
+#include "base/ip_address.h"
+#include "base/result.h"
+
+namespace fulmar::net {
+
+/// The client that the proxy names; empty when it speaks for itself. Errors: those of
+/// parse_proxy_header(); connection_lost; timeout. After an error the caller closes the socket,
+/// which must outlive this, without a word.
+boost::asio::awaitable<Result<std::optional<Endpoint>>> read_proxy_header(
+    boost::asio::ip::tcp::socket& socket, std::chrono::milliseconds limit);
+
+}  // namespace fulmar::net

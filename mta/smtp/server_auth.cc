@@ -1,0 +1,83 @@
+// AUTH on the server's side: when it is in order, and what becomes of it. RFC 4954
+#include <utility>
+
+#include "base/check.h"
+#include "mta/smtp/server_state.h"
+
+namespace fulmar::smtp {
+namespace {
+
+constexpr std::uint32_t kFailedLogins = 3;
+
+CommandError out_of_order(std::string text) {
+  return {.code = 503, .status = {5, 5, 1}, .text = std::move(text)};
+}
+
+}  // namespace
+
+std::optional<CommandError> ServerSession::State::check(const Auth&) const {
+  if (options.auth == ServerOptions::Auth::none) {
+    return CommandError{.code = 502, .status = {5, 5, 1}, .text = "AUTH is not offered"};
+  }
+  if (tls != ServerOptions::Tls::active) {
+    return CommandError{.code = 538, .status = {5, 7, 11}, .text = "AUTH needs TLS"};
+  }
+  if (!extended) return out_of_order("say EHLO first");
+  if (!tally.user.empty()) return out_of_order("authenticated already");
+  if (transaction) return out_of_order("not inside a transaction");
+  return std::nullopt;
+}
+
+void ServerSession::State::run(const Auth& command) {
+  if (is_followed_by_more()) return;
+  if (const auto error = check(command)) return complain(*error);
+  sasl = SaslExchange::find(command.mechanism);
+  if (!sasl) return complain(504, {5, 5, 4}, "mechanisms here: " + std::string(kSaslMechanisms));
+  go_on(sasl->begin(command.response));
+}
+
+void ServerSession::State::read_response() {
+  phase = Phase::command;  // unless there is another challenge
+  if (const auto line = take_line({5, 5, 6})) return go_on(sasl->answer(*line));
+  sasl.reset();
+}
+
+void ServerSession::State::go_on(SaslExchange::Step step) {
+  if (const auto* challenge = std::get_if<SaslExchange::Challenge>(&step)) {
+    replies.add_plain(334, challenge->text);
+    phase = Phase::sasl;
+    return;
+  }
+  sasl.reset();
+  phase = Phase::command;
+  if (auto* credentials = std::get_if<Credentials>(&step)) {
+    return ask(CheckCredentials{std::move(*credentials)}, Phase::checking);
+  }
+  switch (std::get<SaslExchange::Refusal>(step)) {
+    case SaslExchange::Refusal::cancelled:
+      return complain(501, {5, 7, 0}, "cancelled");
+    case SaslExchange::Refusal::malformed:
+      return complain(501, {5, 5, 2}, "malformed response");
+    case SaslExchange::Refusal::denied:
+      return complain(535, {5, 7, 8}, "nobody acts for another here");
+  }
+}
+
+void ServerSession::State::on(const CredentialsAccepted& event) {
+  FULMAR_CHECK(phase == Phase::checking);
+  phase = Phase::command;
+  take_user(event.user);
+  agree(235, {2, 7, 0}, "authenticated");
+}
+
+void ServerSession::State::on(const CredentialsRefused& event) {
+  FULMAR_CHECK(phase == Phase::checking);
+  phase = Phase::command;
+  if (event.why == CredentialsRefused::Why::try_later) {
+    return decline(454, {4, 7, 0}, "cannot check passwords now; try again later");
+  }
+  complain(535, {5, 7, 8}, "wrong user name or password");
+  if (++failed_logins >= kFailedLogins) goodbye(421, {4, 7, 0}, "too many failed logins");
+}
+
+}  // namespace fulmar::smtp
