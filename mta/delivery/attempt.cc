@@ -2,7 +2,6 @@
 
 #include <utility>
 
-#include "base/ascii.h"
 #include "base/log.h"
 #include "mta/delivery/record.h"
 #include "mta/smtp/client_session.h"
@@ -297,14 +296,19 @@ class Attempt {
 
   /// Those undecided, in order.
   [[nodiscard]] smtp::OutgoingEnvelope envelope() {
-    smtp::OutgoingEnvelope envelope{.size = message_.size, .eight_bit = message_.eight_bit};
-    envelope.requiretls = requiretls_of(message_);
+    smtp::OutgoingEnvelope envelope{.size = message_.size,
+                                    .eight_bit = message_.eight_bit,
+                                    .smtputf8 = message_.smtputf8,
+                                    .requiretls = requiretls_of(message_),
+                                    .ret = message_.ret,
+                                    .envelope_id = message_.envelope_id};
     if (message_.sender) envelope.reverse_path = message_.sender->ascii_domain_form();
-    envelope.smtputf8 = !is_ascii(envelope.reverse_path);
     for (std::size_t i = 0; i < delivery_.recipients.size(); ++i) {
       if (ledger_.is_decided(i)) continue;
-      envelope.recipients.push_back(delivery_.recipients[i].address.ascii_domain_form());
-      envelope.smtputf8 = envelope.smtputf8 || !is_ascii(envelope.recipients.back());
+      const queue::Recipient& recipient = delivery_.recipients[i];
+      envelope.recipients.push_back({.address = recipient.address.ascii_domain_form(),
+                                     .notify = recipient.notify,
+                                     .original = recipient.original});
     }
     return envelope;
   }

@@ -5,6 +5,7 @@
 
 #include "base/ascii.h"
 #include "base/check.h"
+#include "base/utf8_address.h"
 #include "mta/smtp/command.h"
 
 namespace fulmar::smtp {
@@ -13,7 +14,21 @@ namespace {
 bool needs_smtputf8(const OutgoingEnvelope& envelope) {
   return envelope.smtputf8 || !is_ascii(envelope.reverse_path) ||
          !std::ranges::all_of(envelope.recipients,
-                              [](const std::string& address) { return is_ascii(address); });
+                              [](const OutgoingRecipient& to) { return is_ascii(to.address); });
+}
+
+/// RFC 6533 §3: without SMTPUTF8 an original recipient beyond ASCII goes in the form of seven bits,
+/// or not at all where that is too long for a command.
+std::string original_for(const std::string& original, const MailParameters& mail) {
+  if (mail.smtputf8 || is_ascii(original)) return original;
+  std::string form = seven_bit_form(original);
+  return form.size() <= kMaxOriginalRecipient ? form : std::string();
+}
+
+RcptParameters rcpt_parameters(const OutgoingRecipient& recipient, const MailParameters& mail,
+                               const Capabilities& offers) {
+  if (!offers.dsn) return {};
+  return {.notify = recipient.notify, .original = original_for(recipient.original, mail)};
 }
 
 /// What the message needs and the server does not offer is found out here, without asking the
@@ -25,7 +40,7 @@ Result<> check_fit(const OutgoingEnvelope& envelope, const Capabilities& offers)
   }
   if (needs_smtputf8(envelope) && !offers.smtputf8) {  // RFC 6531 §3.2
     return fail(Errc::smtputf8_unsupported,
-                "an address needs SMTPUTF8, which the host does not offer");
+                "the message needs SMTPUTF8, which the host does not offer");
   }
   if (envelope.eight_bit && !offers.eight_bit_mime) {  // RFC 6152 §3
     return fail(Errc::eight_bit_unsupported,
@@ -53,17 +68,22 @@ Result<EnvelopeCommands> EnvelopeCommands::create(const OutgoingEnvelope& envelo
                                                   const Capabilities& offers, Handover handover) {
   FULMAR_TRY_VOID(check_fit(envelope, offers));
   // RFC 5321 §4.1.1.11: parameters only of extensions that the latest EHLO lists.
-  const MailParameters parameters = {
+  MailParameters parameters = {
       .size = offers.size ? std::optional(envelope.size) : std::nullopt,
       .eight_bit = envelope.eight_bit,
       .smtputf8 = needs_smtputf8(envelope),
       .requiretls = envelope.requiretls != OutgoingEnvelope::RequireTls::no && offers.requiretls};
+  if (offers.dsn) {  // RFC 3461 §5.2.1
+    parameters.ret = envelope.ret;
+    parameters.envelope_id = envelope.envelope_id;
+  }
   std::vector<std::string> commands;
   commands.reserve(envelope.recipients.size() + 2);
   FULMAR_TRY(std::string mail, write_mail(envelope.reverse_path, parameters));
   commands.push_back(std::move(mail));
-  for (const std::string& recipient : envelope.recipients) {
-    FULMAR_TRY(std::string rcpt, write_rcpt(recipient, {}));
+  for (const OutgoingRecipient& recipient : envelope.recipients) {
+    const RcptParameters asked = rcpt_parameters(recipient, parameters, offers);
+    FULMAR_TRY(std::string rcpt, write_rcpt(recipient.address, asked));
     commands.push_back(std::move(rcpt));
   }
   if (handover == Handover::data) commands.emplace_back("DATA");

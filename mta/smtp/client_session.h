@@ -38,27 +38,39 @@
 #include <variant>
 #include <vector>
 
+#include "base/dsn.h"
 #include "base/error.h"
 #include "mta/smtp/capabilities.h"
 #include "mta/smtp/reply.h"
 
 namespace fulmar::smtp {
 
+/// Who is to get it, and of what its sender wants to hear.
+struct OutgoingRecipient {
+  std::string address;   ///< Without angle brackets.
+  DsnNotify notify;      ///< RFC 3461 §4.1
+  std::string original;  ///< ORCPT; empty: none.
+};
+
 /// What is to be sent. Strings are free of CR, LF, NUL, and spaces where SMTP has none; the session
 /// checks again and refuses the message otherwise (SMU-05).
 struct OutgoingEnvelope {
   std::string reverse_path;  ///< Without angle brackets; empty for the null reverse-path.
-  std::vector<std::string> recipients;  ///< Without angle brackets.
+  std::vector<OutgoingRecipient> recipients;
   std::uint64_t size = 0;  ///< Octets, before dot-stuffing. By BDAT no other number is sent: a
                            ///< body that has more or fewer ends the session, Errc::corrupt.
   bool eight_bit = false;
-  bool smtputf8 = false;  ///< An address needs it.
+  bool smtputf8 = false;  ///< A header field needs it; addresses speak for themselves.
   /// RFC 8689. Only what the EHLO under TLS lists counts as offered.
   enum class RequireTls : std::uint8_t {
     no,
     if_offered,  ///< The parameter is given where it can be: notices, RFC 8689 §5.
     demanded,    ///< A host without it gets no envelope: requiretls_unsupported for everyone.
   } requiretls = RequireTls::no;
+  // These, and NOTIFY and ORCPT of the recipients, are said to a host that lists DSN, octet by
+  // octet, and to no other. RFC 3461 §5.2.1, §5.2.2
+  DsnReturn ret = DsnReturn::unstated;
+  std::string envelope_id;  ///< ENVID in xtext; empty: none.
 };
 
 enum class StartTls : std::uint8_t {
@@ -160,9 +172,14 @@ enum class Stage : std::uint8_t {
 };
 [[nodiscard]] std::string_view to_string(Stage stage);
 
+/// Who owes the sender word of a recipient that was delivered. A host that lists DSN takes the duty
+/// over with the message. RFC 3461 §5.2.1, §5.2.2
+enum class DutyToTell : std::uint8_t { ours, theirs };
+
 struct RecipientOutcome {
   bool delivered = false;
-  std::optional<Reply> reply;  ///< The reply that decided; empty when none did.
+  DutyToTell duty_to_tell = DutyToTell::ours;  ///< Means something once delivered.
+  std::optional<Reply> reply;                  ///< The reply that decided; empty when none did.
   std::optional<Error>
       failure;  ///< Set unless delivered. `retry` says: another host, later, or never.
   Stage stage = Stage::greeting;

@@ -217,6 +217,7 @@ void check_result(const SessionResult& result, std::size_t recipients, const Ser
                  (server.message_written() && one.reply && one.reply->positive()));
     FULMAR_CHECK(!one.delivered || server.heard_after_dot());
     FULMAR_CHECK(!one.delivered || !result.in_doubt);
+    FULMAR_CHECK(one.delivered || one.duty_to_tell == DutyToTell::ours);
     FULMAR_CHECK(!one.try_again_here || (one.failure && server.message_written()));
     if (result.in_doubt && one.stage == Stage::final_dot) {
       FULMAR_CHECK(one.failure->retry == Retry::later);
@@ -292,7 +293,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   std::optional<KeptSession> kept;
   for (std::size_t number = 0; number < kSessions; ++number) {
     envelope.reverse_path = sender_of(number);
-    envelope.recipients.assign(recipients, recipient_of(number));
+    envelope.recipients.assign(recipients, {recipient_of(number)});
     ClientSession session = make_session(options, envelope, std::move(kept));
     server.begin_session(number, envelope.size);
     const ClientAction end = converse(session, server, size + 200);

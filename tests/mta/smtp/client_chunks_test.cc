@@ -140,7 +140,7 @@ TEST(ClientChunks, PIP_02_the_message_goes_with_the_last_of_many_groups) {
   Lines replies = {"S: 250 ok"};
   for (int i = 0; i < 250; ++i) {
     const std::string address = "r" + std::to_string(i) + "@x.example";
-    script.envelope.recipients.push_back(address);
+    script.envelope.recipients.push_back({address});
     if (commands.size() == 100) {
       script.lines = script.lines + commands + replies;
       commands.clear();
@@ -157,7 +157,7 @@ TEST(ClientChunks, PIP_02_the_message_goes_with_the_last_of_many_groups) {
 
 TEST(ClientChunks, all_of_an_early_group_refused_and_the_message_is_never_shown) {
   Script script = with_its_size({.lines = kChunkingHost});
-  script.envelope.recipients.assign(99, "a@x.example");
+  script.envelope.recipients.assign(99, {"a@x.example"});
   script.lines = script.lines + Lines{"C: MAIL FROM:<from@client.example>"};
   script.lines.insert(script.lines.end(), 99, "C: RCPT TO:<a@x.example>");
   script.lines = script.lines + Lines{"S: 250 ok"};

@@ -22,7 +22,7 @@ namespace fulmar::smtp {
 
 struct Script {
   ClientOptions options{.helo_name = "mail.client.example"};
-  OutgoingEnvelope envelope{.reverse_path = "from@client.example", .recipients = {"a@x.example"}};
+  OutgoingEnvelope envelope{.reverse_path = "from@client.example", .recipients = {{"a@x.example"}}};
   std::vector<std::string> body = {"Subject: hi\r\n\r\nhello\r\n"};
   bool body_fails = false;          ///< After the chunks, instead of their end.
   std::optional<KeptSession> kept;  ///< The connection was kept by a session before.

@@ -51,7 +51,7 @@ TEST(ClientSession, id_8BM_01_eight_bit_content_needs_8BITMIME) {
 
 TEST(ClientSession, EAI_02_pitfall_76_addresses_in_UTF8_need_SMTPUTF8) {
   Script script{.lines = kPlainHost + kQuit};
-  script.envelope.recipients = {"j\xc3\xb6rg@x.example"};
+  script.envelope.recipients = {{"j\xc3\xb6rg@x.example"}};
   for (const bool declared : {false, true}) {
     script.envelope.smtputf8 = declared;
     const auto result = play_everything(script);
@@ -69,15 +69,31 @@ TEST(ClientSession, EAI_02_pitfall_76_addresses_in_UTF8_need_SMTPUTF8) {
   EXPECT_TRUE(play_everything(script).recipients[0].delivered);
 }
 
+TEST(ClientSession, EAI_02_a_message_needs_SMTPUTF8_for_its_header_fields_too) {
+  Script script{.lines = kPlainHost + kQuit};
+  script.envelope.smtputf8 = true;
+  const auto result = play_everything(script);
+  expect_all_fail(result, Errc::smtputf8_unsupported, Retry::next_host);
+  EXPECT_EQ(result.shown_in_clear, Shown::nothing);
+
+  const Lines offered = kGreeting + Lines{"S: 250-mx", "S: 250 SMTPUTF8"};
+  script.lines = offered + Lines{"C: MAIL FROM:<from@client.example> SMTPUTF8", "S: 250 ok"} +
+                 kRcpt + kData + kBody + Lines{"S: 250 ok"} + kQuit;
+  EXPECT_TRUE(play_everything(script).recipients[0].delivered);
+  script.envelope.smtputf8 = false;
+  script.lines = offered + kTransaction;
+  EXPECT_TRUE(play_everything(script).recipients[0].delivered) << "what is ASCII is not tagged";
+}
+
 TEST(ClientSession, SMU_05_addresses_that_would_break_the_command) {
   using namespace std::string_literals;
   for (const std::string& address :
        {"a@x\r\nRCPT TO:<b@x>"s, "a@x\n"s, "a\0@x"s, "a@x> SIZE=1"s, "a b@x"s, ""s}) {
     Script script{.lines = kPlainHost + kQuit};
-    script.envelope.recipients = {"good@x.example", address};
+    script.envelope.recipients = {{"good@x.example"}, {address}};
     expect_all_fail(play_everything(script), Errc::invalid_argument, Retry::never);
     if (address.empty()) continue;
-    script.envelope.recipients = {"good@x.example"};
+    script.envelope.recipients = {{"good@x.example"}};
     script.envelope.reverse_path = address;
     expect_all_fail(play_everything(script), Errc::invalid_argument, Retry::never);
   }
@@ -322,7 +338,7 @@ TEST(ClientSession, PIP_02_many_recipients_in_groups) {
   script.lines = kPipeliningHost;
   for (int i = 0; i < 1000; ++i) {
     const std::string address = "r" + std::to_string(i) + "@x.example";
-    script.envelope.recipients.push_back(address);
+    script.envelope.recipients.push_back({address});
     if (commands.size() == 100) {
       script.lines = script.lines + commands + replies;
       commands.clear();
@@ -344,7 +360,7 @@ TEST(ClientSession, PIP_02_groups_are_bounded_in_octets) {
   Script script;
   const std::string local(60, 'l');
   const std::string domain = std::string(180, 'd') + ".example";
-  script.envelope.recipients.assign(99, local + "@" + domain);
+  script.envelope.recipients.assign(99, {local + "@" + domain});
   script.lines = kPipeliningHost;
   ClientSession session(script.options, script.envelope);
   (void)session.resume(Connected{});
@@ -369,7 +385,7 @@ TEST(ClientSession, PIP_02_groups_are_bounded_in_octets) {
 
 TEST(ClientSession, all_of_an_early_group_refused) {
   Script script;
-  script.envelope.recipients.assign(99, "a@x.example");
+  script.envelope.recipients.assign(99, {"a@x.example"});
   script.lines = kPipeliningHost + Lines{"C: MAIL FROM:<from@client.example>"};
   for (int i = 0; i < 99; ++i)
     script.lines.push_back("C: RCPT TO:<a@x.example>");

@@ -56,7 +56,7 @@ inline ClientSession one_recipient() {
 
 inline Script three_recipients(const Lines& lines) {
   Script script{.lines = lines};
-  script.envelope.recipients = {"a@x.example", "b@x.example", "c@x.example"};
+  script.envelope.recipients = {{"a@x.example"}, {"b@x.example"}, {"c@x.example"}};
   return script;
 }
 
