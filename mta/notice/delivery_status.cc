@@ -5,6 +5,8 @@
 #include <algorithm>
 
 #include "base/ascii.h"
+#include "base/dsn.h"
+#include "base/utf8_address.h"
 
 namespace fulmar::notice {
 namespace {
@@ -13,54 +15,44 @@ constexpr std::size_t kMaxReply = 10'000;
 constexpr std::size_t kMinReply = 200;
 constexpr std::size_t kMaxReplies = 100'000;
 
-std::uint32_t code_point(std::string_view sequence) {
-  const auto first = static_cast<std::uint8_t>(sequence.front());
-  if (sequence.size() == 1) return first;
-  std::uint32_t value = first & (0x7FU >> sequence.size());
-  for (const char c : sequence.substr(1))
-    value = value << 6 | (static_cast<std::uint8_t>(c) & 0x3FU);
-  return value;
-}
+// Of an address in plain UTF-8, which is the usual form inside a notice, but needs a way back that
+// carries eight bits; nobody promised that. RFC 6533 §3
+constexpr std::string_view kUtf8 = "utf-8; ";
 
-std::size_t sequence_length(char first) {
-  const auto octet = static_cast<std::uint8_t>(first);
-  return octet < 0x80 ? 1 : octet < 0xE0 ? 2 : octet < 0xF0 ? 3 : 4;
-}
-
-/// utf-8-addr-xtext of RFC 6533 §3. The form in plain UTF-8 is the usual one inside a notice, but
-/// needs a way back that carries eight bits, which nobody promised. REQUIRES: valid UTF-8.
-std::string utf8_addr_xtext(std::string_view address) {
-  std::string result;
-  while (!address.empty()) {
-    const std::string_view character = address.substr(0, sequence_length(address.front()));
-    const char c = character.front();
-    if (is_printable(c) && c != ' ' && c != '\\' && c != '+' && c != '=') {
-      result += c;
-    } else {
-      result += fmt::format("\\x{{{:02X}}}", code_point(character));
-    }
-    address.remove_prefix(character.size());
-  }
-  return result;
-}
-
-bool is_ascii_address(const Mailbox& address) {
-  return is_ascii(address.local_part);
+/// What a client wrote, as one line that a field can hold.
+std::string one_line(std::string_view text) {
+  return ascii_words(sanitize_line(text, kMaxLine), kMaxLine);
 }
 
 std::string final_recipient(const Mailbox& address) {
   const std::string text = address.ascii_domain_form();
-  return is_ascii_address(address) ? "rfc822; " + text : "utf-8; " + utf8_addr_xtext(text);
+  if (is_ascii(address.local_part)) return "rfc822; " + text;
+  return std::string(kUtf8) + utf8_addr_xtext(text);
 }
 
-/// "mx1.b.example" of "mx1.b.example[192.0.2.7]:25", the literal when there is no name.
-std::string host_name(std::string_view host) {
-  const std::size_t bracket = host.find('[');
-  const std::size_t length = bracket == 0 ? host.find(']') + 1 : bracket;
-  return ascii_words(sanitize_line(host.substr(0, length), kMaxLine / 2), kMaxLine / 2);
+/// As it was before the sender's side put it into xtext (RFC 3464 §2.3.1). What is of type rfc822
+/// and UTF-8 gets the type of its own; an ORCPT of that type is in the form of seven bits, or
+/// nearly.
+std::string original_recipient(std::string_view orcpt) {
+  const std::size_t semicolon = orcpt.find(';');
+  const std::string_view type = orcpt.substr(0, semicolon);
+  const std::string_view written = orcpt.substr(semicolon + 1);
+  if (equals_ignoring_case(type, "utf-8")) return std::string(kUtf8) + seven_bit_form(written);
+  const std::string address = decode_xtext(written).value_or("");
+  const bool is_utf8 = !is_ascii(address) && is_valid_utf8(address);
+  if (is_utf8 && equals_ignoring_case(type, "rfc822")) {
+    return std::string(kUtf8) + utf8_addr_xtext(address);
+  }
+  return std::string(type) + "; " + one_line(address);
+}
+
+bool has_utf8_address(const NoticeRecipient& recipient) {
+  return final_recipient(recipient.address).starts_with(kUtf8) ||
+         original_recipient(recipient.original).starts_with(kUtf8);
 }
 
 EnhancedStatus status_of(const NoticeRecipient& recipient, NoticeKind kind) {
+  if (kind == NoticeKind::relayed) return {2, 0, 0};
   EnhancedStatus status = recipient.failure.status;
   // RFC 3464 §2.3.4 with RFC 3463 §2: what is only delayed is a persistent transient failure, even
   // where the cause would be permanent for one host.
@@ -78,7 +70,11 @@ std::string diagnosis(const NoticeRecipient& recipient, std::size_t allowance) {
 
 std::string recipient_group(const NoticeFacts& facts, const NoticeRecipient& recipient) {
   const std::size_t allowance = reply_allowance(facts.recipients.size());
-  std::string group = header_field("Final-Recipient", final_recipient(recipient.address));
+  std::string group;
+  if (!recipient.original.empty()) {
+    group += header_field("Original-Recipient", original_recipient(recipient.original));
+  }
+  group += header_field("Final-Recipient", final_recipient(recipient.address));
   group += header_field("Action", to_string(facts.kind));
   group += header_field("Status", to_string(status_of(recipient, facts.kind)));
   // RFC 3464 §2.3.5: absent when no other host took part in the decision.
@@ -97,19 +93,31 @@ std::string recipient_group(const NoticeFacts& facts, const NoticeRecipient& rec
 
 }  // namespace
 
+std::string host_name(std::string_view host) {
+  const std::size_t bracket = host.find('[');
+  const std::size_t length = bracket == 0 ? host.find(']') + 1 : bracket;
+  return ascii_words(sanitize_line(host.substr(0, length), kMaxLine / 2), kMaxLine / 2);
+}
+
 std::size_t reply_allowance(std::size_t recipients) {
   return std::clamp(kMaxReplies / std::max<std::size_t>(recipients, 1), kMinReply, kMaxReply);
 }
 
 Part delivery_status_part(const NoticeFacts& facts) {
-  std::string content = header_field("Reporting-MTA", "dns; " + facts.reporting_mta.str());
+  std::string content;
+  if (!facts.original.envelope_id.empty()) {  // RFC 3464 §2.2.1
+    const std::string id = decode_xtext(facts.original.envelope_id).value_or("");
+    content += header_field("Original-Envelope-Id", one_line(id));
+  }
+  content += header_field("Reporting-MTA", "dns; " + facts.reporting_mta.str());
   content += header_field("Arrival-Date", to_rfc5322(facts.original.arrived));
-  bool ascii = true;
+  bool global = false;
   for (const NoticeRecipient& recipient : facts.recipients) {
     content += "\r\n" + recipient_group(facts, recipient);
-    ascii = ascii && is_ascii_address(recipient.address);
+    global = global || has_utf8_address(recipient);
   }
-  return {ascii ? "message/delivery-status" : "message/global-delivery-status", std::move(content)};
+  return {global ? "message/global-delivery-status" : "message/delivery-status",
+          std::move(content)};
 }
 
 }  // namespace fulmar::notice

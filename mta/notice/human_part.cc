@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "base/ascii.h"
 #include "mta/notice/delivery_status.h"
@@ -29,21 +30,28 @@ std::string domain_of(const NoticeRecipient& recipient) {
   return address.text.substr(address.local_part.size() + 1);
 }
 
-std::string_view sent_sentence(const NoticeRecipient& recipient) {
-  return sent_sentence(words_for(recipient.failure), recipient.exposure);
+const Words& words_of(NoticeKind kind, const NoticeRecipient& recipient) {
+  return kind == NoticeKind::relayed ? words_for_relayed(recipient.exposure)
+                                     : words_for(recipient.failure);
 }
 
-bool same_cause(const NoticeRecipient& a, const NoticeRecipient& b) {
-  return words_for(a.failure).happened == words_for(b.failure).happened &&
-         sent_sentence(a) == sent_sentence(b) && a.expired == b.expired &&
+std::string_view sent_sentence(NoticeKind kind, const NoticeRecipient& recipient) {
+  return sent_sentence(words_of(kind, recipient), recipient.exposure);
+}
+
+bool same_block(NoticeKind kind, const NoticeRecipient& a, const NoticeRecipient& b) {
+  const bool same_server = kind != NoticeKind::relayed || a.host == b.host;
+  return words_of(kind, a).happened == words_of(kind, b).happened && same_server &&
+         sent_sentence(kind, a) == sent_sentence(kind, b) && a.expired == b.expired &&
          a.address.host == b.address.host;
 }
 
-std::vector<Group> group_by_cause(const std::vector<NoticeRecipient>& recipients) {
+std::vector<Group> group_by_cause(const NoticeFacts& facts) {
   std::vector<Group> groups;
-  for (const NoticeRecipient& recipient : recipients) {
-    const auto group = std::ranges::find_if(
-        groups, [&](const Group& each) { return same_cause(*each.front(), recipient); });
+  for (const NoticeRecipient& recipient : facts.recipients) {
+    const auto group = std::ranges::find_if(groups, [&](const Group& each) {
+      return same_block(facts.kind, *each.front(), recipient);
+    });
     if (group != groups.end()) {
       group->push_back(&recipient);
     } else if (groups.size() < kMaxCauses) {
@@ -61,6 +69,10 @@ std::string spoken_time(UtcTime time) {
 }
 
 std::string what_happens_next(const NoticeFacts& facts, bool expired) {
+  if (facts.kind == NoticeKind::relayed) {
+    return "That server does not promise to tell more: you may not hear whether the message "
+           "arrives.";
+  }
   if (facts.kind == NoticeKind::delayed) {
     std::string line = "We keep trying; you need not send it again";
     if (facts.next_attempt) line += ". Next attempt: " + spoken_time(*facts.next_attempt);
@@ -72,16 +84,28 @@ std::string what_happens_next(const NoticeFacts& facts, bool expired) {
                  : "We will not try again. Once the cause is mended, please send it again.";
 }
 
+std::string_view verdict_of(NoticeKind kind) {
+  switch (kind) {
+    case NoticeKind::failed:
+      return "was not delivered.";
+    case NoticeKind::delayed:
+      return "has not been delivered yet.";
+    case NoticeKind::relayed:
+      return "was handed over to the next server on its way.";
+  }
+  std::unreachable();
+}
+
 std::string cause_block(const NoticeFacts& facts, const Group& group) {
   const NoticeRecipient& first = *group.front();
-  const Words& words = words_for(first.failure);
+  const Words& words = words_of(facts.kind, first);
   const Values values{.domain = domain_of(first),
                       .postmaster = facts.postmaster,
-                      .reason = sanitize_line(first.failure.detail, kMaxReason)};
-  const std::string_view verdict =
-      facts.kind == NoticeKind::failed ? "was not delivered." : "has not been delivered yet.";
-  return fmt::format("Your message to {} {}\n{}\n{}\n{}\n{}\n", name_recipients(group), verdict,
-                     fill_in(words.happened, values), fill_in(sent_sentence(first), values),
+                      .reason = sanitize_line(first.failure.detail, kMaxReason),
+                      .server = host_name(first.host)};
+  return fmt::format("Your message to {} {}\n{}\n{}\n{}\n{}\n", name_recipients(group),
+                     verdict_of(facts.kind), fill_in(words.happened, values),
+                     fill_in(sent_sentence(facts.kind, first), values),
                      what_happens_next(facts, first.expired), fill_in(words.mend, values));
 }
 
@@ -103,20 +127,26 @@ std::string indented(std::string_view lines) {
   return "    " + result + "\n";
 }
 
-std::string technical_recipient(const NoticeRecipient& recipient, std::size_t allowance) {
-  std::string text = fmt::format("\nRecipient: {}\n", recipient.address.text);
-  text += fmt::format("Cause: {} (status {}){}\n", to_string(recipient.failure.code),
-                      to_string(recipient.failure.status),
-                      recipient.expired ? ", time limit reached" : "");
+std::string technical_failure(const NoticeRecipient& recipient) {
+  std::string text = fmt::format("Cause: {} (status {}){}\n", to_string(recipient.failure.code),
+                                 to_string(recipient.failure.status),
+                                 recipient.expired ? ", time limit reached" : "");
   if (!recipient.failure.detail.empty()) {
     text += "Detail: " + sanitize_line(recipient.failure.detail, kMaxTechnicalLine) + "\n";
   }
+  return text;
+}
+
+std::string technical_recipient(const NoticeFacts& facts, const NoticeRecipient& recipient) {
+  std::string text = fmt::format("\nRecipient: {}\n", recipient.address.text);
+  if (facts.kind != NoticeKind::relayed) text += technical_failure(recipient);
   if (!recipient.host.empty())
     text += "Host: " + sanitize_line(recipient.host, kMaxTechnicalLine) + "\n";
   if (recipient.reply.empty()) {
     text += "This was decided by our server.\n";
   } else {
-    text += "The other server said:\n" + indented(utf8_words(recipient.reply, allowance));
+    text += "The other server said:\n" +
+            indented(utf8_words(recipient.reply, reply_allowance(facts.recipients.size())));
   }
   return text;
 }
@@ -131,7 +161,7 @@ std::string technical_section(const NoticeFacts& facts) {
   if (facts.give_up_at) text += "Giving up: " + to_iso8601(*facts.give_up_at) + "\n";
   const std::size_t detailed = std::min(facts.recipients.size(), kMaxDetailed);
   for (std::size_t i = 0; i < detailed; ++i) {
-    text += technical_recipient(facts.recipients[i], reply_allowance(facts.recipients.size()));
+    text += technical_recipient(facts, facts.recipients[i]);
   }
   if (facts.recipients.size() > detailed) {
     text += fmt::format("\n{} more recipients stand in the delivery status attached.\n",
@@ -161,7 +191,7 @@ std::string name_recipients(const std::vector<const NoticeRecipient*>& recipient
 Part human_part(const NoticeFacts& facts) {
   std::string text;
   std::size_t told = 0;
-  for (const Group& group : group_by_cause(facts.recipients)) {
+  for (const Group& group : group_by_cause(facts)) {
     text += (text.empty() ? "" : "\n") + cause_block(facts, group);
     told += group.size();
   }

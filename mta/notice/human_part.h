@@ -7,7 +7,8 @@
 namespace fulmar::notice {
 
 /// Per cause five lines in plain words: which recipients, what happened, what was sent, what
-/// happens next, who can mend it. Then, under a line of dashes, everything an expert may want.
+/// happens next, who can mend it or, of what was handed over, who knows more. Then, under a line of
+/// dashes, everything an expert may want.
 [[nodiscard]] Part human_part(const NoticeFacts& facts);
 
 /// "bob@b.example", "a@b.example, c@b.example and 3 more". REQUIRES: not empty.

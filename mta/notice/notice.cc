@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "base/ascii.h"
 #include "base/check.h"
@@ -35,13 +36,24 @@ bool is_sane_message_id(std::string_view text) {
          at > 0 && at + 1 < inner.size() && std::ranges::all_of(inner, is_printable);
 }
 
+std::string_view verdict_of(NoticeKind kind) {
+  switch (kind) {
+    case NoticeKind::failed:
+      return "Not delivered";
+    case NoticeKind::delayed:
+      return "Delayed";
+    case NoticeKind::relayed:
+      return "Handed over";
+  }
+  std::unreachable();
+}
+
 std::string subject_of(const NoticeFacts& facts) {
   std::vector<const NoticeRecipient*> recipients;
   for (const NoticeRecipient& recipient : facts.recipients)
     recipients.push_back(&recipient);
-  const std::string_view verdict =
-      facts.kind == NoticeKind::failed ? "Not delivered: " : "Delayed: ";
-  return header_text(std::string(verdict) + "your message to " + name_recipients(recipients));
+  return header_text(std::string(verdict_of(facts.kind)) + ": your message to " +
+                     name_recipients(recipients));
 }
 
 std::string header_of(const NoticeFacts& facts) {
@@ -78,7 +90,15 @@ Part original_part(const NoticeFacts& facts) {
 }  // namespace
 
 std::string_view to_string(NoticeKind kind) {
-  return kind == NoticeKind::failed ? "failed" : "delayed";
+  switch (kind) {
+    case NoticeKind::failed:
+      return "failed";
+    case NoticeKind::delayed:
+      return "delayed";
+    case NoticeKind::relayed:
+      return "relayed";
+  }
+  std::unreachable();
 }
 
 std::string compose_notice(const NoticeFacts& facts) {

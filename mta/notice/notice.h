@@ -20,21 +20,28 @@
 
 namespace fulmar::notice {
 
-enum class NoticeKind : std::uint8_t { failed, delayed };
+/// Named as the Action of RFC 3464 §2.3.3.
+enum class NoticeKind : std::uint8_t {
+  failed,
+  delayed,
+  relayed,  ///< Handed over to a server that does not promise to tell more. RFC 3461 §5.2.2
+};
 [[nodiscard]] std::string_view to_string(NoticeKind kind);
 
 struct NoticeRecipient {
   Mailbox address;
+  std::string original;  ///< ORCPT as it came; empty without one.
   /// The relay that takes mail for this address by our operator's rule; empty without one. The
   /// words are about its servers then, not about those of the recipient's domain.
   std::string relay;
-  Error failure;         ///< The cause; for `failed` its status is the permanent form already.
+  Error failure;         ///< The cause; for `failed` its status is the permanent form already, and
+                         ///< for `relayed` it means nothing.
   bool expired = false;  ///< Waiting reached its limit: the text says so, the status is that of the
                          ///< last cause.
-  std::string
-      host;  ///< "mx1.b.example[192.0.2.7]:25"; empty when no host took part in the decision.
+  std::string host;      ///< "mx1.b.example[192.0.2.7]:25"; empty when no host took part in the
+                         ///< decision. For `relayed` never empty.
   std::string reply;  ///< The host's reply verbatim, lines separated by LF; empty when the decision
-                      ///< was ours (DSN-14).
+                      ///< was ours (DSN-14). For `relayed` never empty.
   /// What hosts were shown without TLS; the words must not claim more protection than that.
   queue::Exposure exposure = queue::Exposure::nothing;
 };
@@ -44,7 +51,8 @@ struct NoticeFacts {
   MessageId id;  ///< Of the notice itself; its Message-ID is made of it.
   Domain reporting_mta;
   std::string postmaster;   ///< From.
-  queue::Message original;  ///< REQUIRES: has a sender. TLS-Required: No is repeated in the notice.
+  queue::Message original;  ///< REQUIRES: has a sender. TLS-Required: No and ENVID are repeated in
+                            ///< the notice.
   std::vector<NoticeRecipient> recipients;  ///< Just those the notice is about; not empty.
   std::vector<std::string>
       technical;  ///< Lines about policy, host, check and both sides, for experts.
@@ -52,8 +60,8 @@ struct NoticeFacts {
   std::optional<UtcTime> last_attempt;  ///< Empty: none was made.
   std::optional<UtcTime> next_attempt;  ///< For `delayed`.
   std::optional<UtcTime> give_up_at;    ///< For `delayed`: Will-Retry-Until.
-  /// The original's content from its first octet, when [notify] return_content says full and it was
-  /// read; at most kMaxReturned octets, cut there. Empty: header fields only.
+  /// The original's content from its first octet, when it is to come back and was read; at most
+  /// kMaxReturned octets, cut there. Empty: header fields only.
   std::string original_content;
 };
 inline constexpr std::size_t kMaxReturned = 50 * 1024;

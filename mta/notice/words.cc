@@ -323,9 +323,10 @@ constexpr auto kRows = std::to_array<Row>({
     {Errc::smtputf8_unsupported,
      {},
      {},
-     {"The message uses an address with letters that the mail server of {domain} cannot handle.",
+     {"The message has letters in an address, a name or the subject that the mail server of "
+      "{domain} cannot handle.",
       kNothingLeft,
-      "You can mend this by using addresses in plain Latin letters; the operator of {domain} by "
+      "You can mend this by using plain Latin letters there; the operator of {domain} by "
       "renewing their server."}},
     {Errc::expired,
      {},
@@ -352,6 +353,24 @@ constexpr Words kOwnTrouble = {
     "Our own server had trouble and could not work on the message.", kNothingLeft,
     "Our operator ({postmaster}) can mend this; neither you nor {domain} did anything wrong."};
 
+// Whoever took it over: nothing is wrong yet, and nobody has anything to mend.
+constexpr std::string_view kTookItOver =
+    "The server {server} has taken it over from us, and with it the duty to deliver it.";
+constexpr std::string_view kWhoKnows =
+    "If it does not arrive, the operator of {domain} can tell what became of it.";
+constexpr Words kRelayed = {
+    kTookItOver, "The message was sent, encrypted on its way to that server.", kWhoKnows};
+constexpr Words kRelayedAndTold = {
+    kTookItOver,
+    "The message was sent, encrypted on its way; a server was told sender and recipient without "
+    "that before.",
+    kWhoKnows};
+constexpr Words kRelayedAndShown = {
+    kTookItOver,
+    "The message was sent; it was not proven to be protected on its way, now or in an earlier "
+    "attempt.",
+    kWhoKnows};
+
 bool fits(const Row& row, const Error& failure) {
   return row.code == failure.code && (!row.subject || *row.subject == failure.status.subject) &&
          (!row.detail || *row.detail == failure.status.detail);
@@ -363,6 +382,18 @@ const Words& words_for(const Error& failure) {
   const auto* found =
       std::ranges::find_if(kRows, [&](const Row& row) { return fits(row, failure); });
   return found == kRows.end() ? kOwnTrouble : found->words;
+}
+
+const Words& words_for_relayed(queue::Exposure exposure) {
+  switch (exposure) {
+    case queue::Exposure::nothing:
+      return kRelayed;
+    case queue::Exposure::envelope:
+      return kRelayedAndTold;
+    case queue::Exposure::content:
+      return kRelayedAndShown;
+  }
+  std::unreachable();
 }
 
 std::string_view sent_sentence(const Words& words, queue::Exposure exposure) {
@@ -388,6 +419,7 @@ std::string fill_in(std::string_view sentence, const Values& values) {
     const std::string_view name = sentence.substr(open + 1, close - open - 1);
     result += name == "domain"   ? values.domain
               : name == "reason" ? values.reason
+              : name == "server" ? values.server
                                  : values.postmaster;
     sentence.remove_prefix(close + 1);
   }

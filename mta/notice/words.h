@@ -1,9 +1,10 @@
 // What a person is told, per class of failure: a table of plain sentences. Pure data;
 // docs/notices.md has the rules.
+// And what they are told of a message that went on to a server which promises no more.
 //
 // The sentences know no codes and no names of protocols. Placeholders: {domain} is what stands
 // right of the @ of the recipient, {postmaster} our operator's address, {reason} our operator's
-// words, where a class has them for its detail.
+// words, where a class has them for its detail, {server} the server that took the message over.
 #pragma once
 
 #include <cstdint>
@@ -31,6 +32,10 @@ struct Words {
 /// Never fails: a class that has no sentences of its own is trouble of our own server.
 [[nodiscard]] const Words& words_for(const Error& failure);
 
+/// Of a message that was handed over. `exposure`: what hosts were shown without protection, this
+/// one included.
+[[nodiscard]] const Words& words_for_relayed(queue::Exposure exposure);
+
 /// `words.sent`, or what is true in its place when hosts were shown `exposure` without protection.
 [[nodiscard]] std::string_view sent_sentence(const Words& words, queue::Exposure exposure);
 
@@ -39,6 +44,7 @@ struct Values {
   std::string domain;
   std::string postmaster;
   std::string reason;
+  std::string server;
 };
 
 /// `sentence` with its placeholders filled in.

@@ -74,6 +74,101 @@ TEST(Notice, DSN_12_and_13_delivery_status_fields) {
   EXPECT_THAT(part, HasSubstr("Last-Attempt-Date: Sat, 21 Nov 2026 08:14:00 +0000\r\n"));
 }
 
+TEST(Notice, DSN_12_the_envelope_id_comes_back_decoded_where_there_was_one) {
+  struct Case {
+    std::string envelope_id;
+    std::string want;
+  };
+  for (const Case& c : {
+           Case{"QQ314159", "QQ314159"},
+           Case{"qQ+2BX+3DY", "qQ+X=Y"},
+           Case{"two+20words", "two words"},
+           Case{"a+0D+0AAction:+20delivered", "a??Action: delivered"},
+           Case{"a+00b+1B", "a?b?"},
+           Case{"+C3+BC", "??"},
+           Case{"+FF", "?"},
+           Case{"+20", ""},
+       }) {
+    NoticeFacts facts = sample_facts();
+    facts.original.envelope_id = c.envelope_id;
+    const std::string part = part_of(compose_notice(facts), "message/delivery-status");
+    EXPECT_THAT(part, HasSubstr("\r\n\r\nOriginal-Envelope-Id: " + c.want +
+                                "\r\nReporting-MTA: dns; relay.example.com\r\n"));
+  }
+  EXPECT_THAT(compose_notice(sample_facts()), Not(HasSubstr("Original-Envelope-Id")));
+}
+
+TEST(Notice, DSN_13_pitfall_78_the_original_recipient_comes_back_decoded_where_there_was_one) {
+  struct Case {
+    std::string original;
+    std::string want;
+    bool global = false;
+  };
+  for (const Case& c : {
+           Case{"rfc822;bob@old.example", "rfc822; bob@old.example"},
+           Case{"RFC822;a+2Bb+3Dc@x", "RFC822; a+b=c@x"},
+           Case{"x400;/C+3Dde/G+3DBob/", "x400; /C=de/G=Bob/"},
+           Case{"rfc822;+22two+20words+22@x", "rfc822; \"two words\"@x"},
+           Case{"rfc822;a+0D+0AAction:+20delivered", "rfc822; a??Action: delivered"},
+           Case{"rfc822;j+FCrgen@x", "rfc822; j?rgen@x"},
+           Case{"x400;j+C3+BCrgen", "x400; j??rgen"},
+           Case{"rfc822;j+C3+BCrgen+2Ba@x", "utf-8; j\\x{FC}rgen\\x{2B}a@x", true},
+           Case{"utf-8;j\\x{FC}rgen@x", "utf-8; j\\x{FC}rgen@x", true},
+           Case{"UTF-8;j\xC3\xBCrgen@x", "utf-8; j\\x{FC}rgen@x", true},
+       }) {
+    NoticeFacts facts = sample_facts();
+    facts.recipients[0].original = c.original;
+    const std::string notice = compose_notice(facts);
+    EXPECT_TRUE(is_ascii(notice));
+    EXPECT_THAT(
+        part_of(notice, c.global ? "message/global-delivery-status" : "message/delivery-status"),
+        HasSubstr("\r\n\r\nOriginal-Recipient: " + c.want +
+                  "\r\nFinal-Recipient: rfc822; bob@b.example\r\n"));
+  }
+  EXPECT_THAT(compose_notice(sample_facts()), Not(HasSubstr("Original-Recipient")));
+}
+
+TEST(Notice, DSN_05_relayed_says_who_took_it_over_and_that_this_may_be_all) {
+  const std::string notice = compose_notice(sample_facts(NoticeKind::relayed));
+  EXPECT_THAT(header_of_notice(notice),
+              HasSubstr("Subject: Handed over: your message to bob@b.example\r\n"));
+  EXPECT_THAT(part_of(notice, "message/delivery-status"),
+              HasSubstr("Action: relayed\r\nStatus: 2.0.0\r\nRemote-MTA: dns; mx1.b.example\r\n"
+                        "Diagnostic-Code: smtp; 250 2.0.0 queued as 4711\r\n"));
+  EXPECT_THAT(notice, Not(HasSubstr("Will-Retry-Until")));
+  EXPECT_THAT(notice, Not(HasSubstr("Cause:")));
+  const auto lines = first_lines(notice, 5);
+  EXPECT_EQ(lines[0],
+            "Your message to bob@b.example was handed over to the next server on its way.");
+  EXPECT_THAT(lines[1], StartsWith("The server mx1.b.example has taken it over"));
+  EXPECT_THAT(lines[2], StartsWith("The message was sent, encrypted"));
+  EXPECT_THAT(lines[3], StartsWith("That server does not promise to tell more"));
+  EXPECT_THAT(lines[4], HasSubstr("the operator of b.example"));
+}
+
+TEST(Notice, DSN_05_relayed_names_each_server_and_claims_no_more_protection_than_there_was) {
+  NoticeFacts facts = sample_facts(NoticeKind::relayed);
+  for (const char* host : {"[192.0.2.8]:25", "mx1.b.example[192.0.2.7]:25"}) {
+    facts.recipients.push_back(facts.recipients[0]);
+    facts.recipients.back().host = host;
+  }
+  std::string text = part_of(compose_notice(facts), "text/plain");
+  EXPECT_EQ(count(text, "Your message to "), 2U);
+  EXPECT_THAT(text, HasSubstr("The server [192.0.2.8] has taken it over"));
+  for (const auto exposure : {queue::Exposure::envelope, queue::Exposure::content}) {
+    facts.recipients[0].exposure = exposure;
+    EXPECT_EQ(count(part_of(compose_notice(facts), "text/plain"), "Your message to "), 3U);
+    EXPECT_THAT(first_lines(compose_notice(facts), 3)[2],
+                Not(HasSubstr("encrypted on its way to that server.")));
+  }
+}
+
+TEST(Notice, DSN_05_relayed_by_way_of_the_operators_relay_sends_to_its_operator) {
+  NoticeFacts facts = sample_facts(NoticeKind::relayed);
+  facts.recipients[0].relay = "smart.example";
+  EXPECT_THAT(first_lines(compose_notice(facts), 5)[4], HasSubstr("the operator of smart.example"));
+}
+
 TEST(Notice, DSN_14_our_own_decision_names_no_other_server) {
   for (const Errc code : classes_that_reach_a_sender()) {
     NoticeFacts facts = sample_facts(NoticeKind::failed, code);
@@ -242,7 +337,7 @@ TEST(Notice, pitfall_105_first_five_lines_are_for_a_person) {
   const std::regex code(R"(\d\.\d+\.\d)");
   const std::regex jargon(
       "TLSA|\\bMX\\b|DNS|STARTTLS|MTA-STS|DANE|SMTP|\\bTLS\\b|\\b[45]\\d\\d\\b");
-  for (const NoticeKind kind : {NoticeKind::failed, NoticeKind::delayed}) {
+  for (const NoticeKind kind : {NoticeKind::failed, NoticeKind::delayed, NoticeKind::relayed}) {
     for (const Errc code_of_failure : classes_that_reach_a_sender()) {
       SCOPED_TRACE(to_string(code_of_failure));
       for (const auto exposure :

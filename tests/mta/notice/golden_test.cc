@@ -84,5 +84,27 @@ TEST(NoticeGolden, suspended_by_the_operator) {
   }
 }
 
+TEST(NoticeGolden, DSN_05_relayed) {
+  NoticeFacts facts = sample_facts(NoticeKind::relayed);
+  expect_golden("relayed", facts);
+  facts.recipients[0].exposure = queue::Exposure::envelope;
+  expect_golden("relayed-envelope-shown", facts);
+  facts.recipients[0].exposure = queue::Exposure::content;
+  expect_golden("relayed-content-shown", facts);
+}
+
+TEST(NoticeGolden, DSN_12_and_13_what_the_sender_said_of_message_and_recipients) {
+  NoticeFacts facts = sample_facts(NoticeKind::relayed);
+  facts.original.envelope_id = "QQ+2B314159";
+  facts.recipients[0].original = "rfc822;Bob+2Bfigures@old.example";
+  facts.recipients.push_back(facts.recipients[0]);
+  facts.recipients[1].address = mailbox("j\xC3\xBCrgen@b.example");
+  facts.recipients[1].original = "utf-8;j\\x{FC}rgen@old.example";
+  facts.recipients.push_back(recipient(NoticeKind::relayed, Errc::internal));
+  facts.recipients[2].address = mailbox("carol@b.example");
+  facts.recipients[2].host = "mx2.b.example[192.0.2.8]:25";
+  expect_golden("relayed-with-envelope-id", facts);
+}
+
 }  // namespace
 }  // namespace fulmar::notice

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/ascii.h"
+#include "base/dsn.h"
 #include "mta/notice/mime.h"
 #include "tests/mta/notice/sample_facts.h"
 
@@ -55,6 +56,26 @@ TEST_P(PeersWords, DSN_19_cannot_break_the_notice_through_our_own_detail) {
   expect_well_formed(notice);
   EXPECT_THAT(notice, Not(HasSubstr("\r\nBcc:")));
   EXPECT_THAT(part_of(notice, "message/delivery-status"), Not(HasSubstr("\r\nAction: delivered")));
+}
+
+TEST_P(PeersWords, DSN_19_cannot_break_a_notice_of_handing_over) {
+  NoticeFacts facts = with_words(GetParam().words);
+  facts.kind = NoticeKind::relayed;
+  const std::string notice = compose_notice(facts);
+  expect_well_formed(notice);
+  EXPECT_THAT(notice, Not(HasSubstr("\r\nBcc:")));
+  EXPECT_THAT(part_of(notice, "message/delivery-status"), Not(HasSubstr("\r\nAction: delivered")));
+}
+
+TEST_P(PeersWords, DSN_19_a_clients_parameters_cannot_break_the_notice) {
+  NoticeFacts facts = sample_facts();
+  const std::string words = GetParam().words.substr(0, 400);
+  facts.original.envelope_id = encode_xtext(words);
+  facts.recipients[0].original = "rfc822;" + encode_xtext(words);
+  const std::string notice = compose_notice(facts);
+  expect_well_formed(notice);
+  EXPECT_THAT(notice, Not(HasSubstr("\r\nBcc:")));
+  EXPECT_THAT(notice, Not(HasSubstr("\r\nAction: delivered")));
 }
 
 INSTANTIATE_TEST_SUITE_P(

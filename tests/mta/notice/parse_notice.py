@@ -11,6 +11,7 @@ import pathlib
 import re
 import sys
 
+CLASSES = {"failed": "5", "delayed": "4", "relayed": "2"}
 HEADERS_TYPES = {"text/rfc822-headers", "message/rfc822", "message/global-headers"}
 STATUS_TYPES = {"message/delivery-status", "message/global-delivery-status"}
 JARGON = re.compile(r"TLSA|\bMX\b|DNSSEC|STARTTLS|MTA-STS|\d\.\d+\.\d")
@@ -49,6 +50,7 @@ def check_text(part, recipients):
 def decode_address(field):
     kind, _, address = field.partition(";")
     assert kind.strip() in ("rfc822", "utf-8"), field
+    assert field.isascii(), field
     return re.sub(r"\\x\{([0-9A-F]+)\}", lambda match: chr(int(match[1], 16)), address.strip())
 
 
@@ -60,14 +62,18 @@ def check_status(part):
     assert email.utils.parsedate_to_datetime(groups[0]["Arrival-Date"])
     for group in groups[1:]:
         action = group["Action"]
-        assert action in ("failed", "delayed"), action
-        assert re.fullmatch(("5" if action == "failed" else "4") + r"\.\d{1,3}\.\d{1,3}", group["Status"])
+        assert action in CLASSES, action
+        assert re.fullmatch(CLASSES[action] + r"\.\d{1,3}\.\d{1,3}", group["Status"])
+        if group["Original-Recipient"] is not None:
+            assert group.keys()[0] == "Original-Recipient"
+            assert decode_address(group["Original-Recipient"])
         if group["Last-Attempt-Date"]:  # not where nobody tried
             assert email.utils.parsedate_to_datetime(group["Last-Attempt-Date"])
         assert (group["Will-Retry-Until"] is not None) == (action == "delayed")
         kind = group["Diagnostic-Code"].partition(";")[0]
         assert (kind == "smtp") == (group["Remote-MTA"] is not None), "smtp needs a remote server, and it alone"
         assert kind in ("smtp", "x-fulmar")
+        assert action != "relayed" or kind == "smtp", "somebody took it over"
     return [decode_address(group["Final-Recipient"]) for group in groups[1:]]
 
 

@@ -34,6 +34,11 @@ Domain domain(const std::string& text) {
 }
 
 NoticeRecipient recipient(NoticeKind kind, Errc code) {
+  if (kind == NoticeKind::relayed) {
+    return {.address = mailbox("bob@b.example"),
+            .host = "mx1.b.example[192.0.2.7]:25",
+            .reply = "250 2.0.0 queued as 4711"};
+  }
   NoticeRecipient result{.address = mailbox("bob@b.example"),
                          .failure = make_error(code, detail_for(code)),
                          .expired = false,

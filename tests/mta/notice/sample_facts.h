@@ -11,7 +11,8 @@ namespace fulmar::notice {
 [[nodiscard]] Mailbox mailbox(const std::string& text);
 [[nodiscard]] Domain domain(const std::string& text);
 
-/// bob@b.example failed with `code`; with host and reply where a host's word decides.
+/// bob@b.example failed with `code`; with host and reply where a host's word decides. For a relayed
+/// one `code` means nothing.
 [[nodiscard]] NoticeRecipient recipient(NoticeKind kind, Errc code);
 
 /// A notice of `kind` to alice@a.example about recipient(kind, code).
