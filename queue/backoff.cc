@@ -74,7 +74,7 @@ std::optional<UtcTime> delay_notice_at(const Delivery& delivery, const conf::Not
   if (delivery.delay_notices > 0) return std::nullopt;
   std::optional<UtcTime> earliest;
   for (const Recipient& recipient : delivery.recipients) {
-    if (!recipient.last_failure) continue;
+    if (!recipient.last_failure || !recipient.notify.wants_delay()) continue;  // RFC 3461 §5.2.5
     const auto delay = is_security_failure(recipient.last_failure->code)
                            ? notify.security_delay_after
                            : notify.delay_after;

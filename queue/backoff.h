@@ -25,8 +25,9 @@ namespace fulmar::queue {
 [[nodiscard]] UtcTime expires_at(const Delivery& delivery, const conf::Retry& retry);
 
 /// When the next notice of delay is due: security_delay_after or delay_after past arrival, by the
-/// class of the last failure; once per delivery in this version. Empty when none is due any more or
-/// nothing has failed yet.
+/// class of the last failure; once per delivery in this version. Empty when none is due any more,
+/// nothing has failed yet, or the sender asked for none about any recipient that has (NOTIFY, RFC
+/// 3461 §5.2.5).
 [[nodiscard]] std::optional<UtcTime> delay_notice_at(const Delivery& delivery,
                                                      const conf::Notify& notify);
 

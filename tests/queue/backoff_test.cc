@@ -21,6 +21,16 @@ Recipient failed_with(Errc code) {
   return recipient;
 }
 
+Recipient failed_with(Errc code, DsnNotify notify) {
+  Recipient recipient = failed_with(code);
+  recipient.notify = notify;
+  return recipient;
+}
+
+constexpr DsnNotify kTellNothing{.stated = true};
+constexpr DsnNotify kFailureAlone{.stated = true, .success = true, .failure = true};
+constexpr DsnNotify kDelay{.stated = true, .delay = true};
+
 /// Deferred once by an ordinary failure, next attempt after five minutes.
 Delivery deferred() {
   Delivery delivery;
@@ -134,6 +144,16 @@ TEST(Backoff, when_a_notice_of_delay_is_due) {
        15min},
       {"nothing has failed yet", {{}, {}}, 0, std::nullopt},
       {"one was sent", {failed_with(Errc::dane_mismatch)}, 1, std::nullopt},
+      {"DSN-07: NEVER", {failed_with(Errc::dane_mismatch, kTellNothing)}, 0, std::nullopt},
+      {"DSN-07: without DELAY",
+       {failed_with(Errc::connect_failed, kFailureAlone)},
+       0,
+       std::nullopt},
+      {"DSN-07: DELAY", {failed_with(Errc::connect_failed, kDelay)}, 0, 4h},
+      {"DSN-07: only those count whose sender wants to hear of it",
+       {failed_with(Errc::dane_mismatch, kTellNothing), failed_with(Errc::connect_failed)},
+       0,
+       4h},
   };
   for (const NoticeCase& row : cases) {
     Delivery delivery = deferred();
@@ -412,6 +432,21 @@ TEST(Backoff, for_a_held_delivery_nothing_is_ever_due) {
               kNever);
     EXPECT_EQ(next_event_while_suspended(delivery, kRetry, kNotify, Notifiable::yes), kNever);
   }
+}
+
+TEST(Backoff, DSN_07_nothing_wakes_for_a_notice_of_delay_that_nobody_wants) {
+  Delivery delivery = deferred();
+  delivery.recipients = {failed_with(Errc::dane_mismatch, kTellNothing),
+                         failed_with(Errc::dane_mismatch, kFailureAlone)};
+  const UtcTime next = kArrived + 20h;
+  delivery.next_attempt = next;
+  const UtcTime now = kArrived + 5h;
+  EXPECT_EQ(what_is_due(delivery, now, kRetry, kNotify, Notifiable::yes, Room::yes, kArrived),
+            Due::nothing);
+  EXPECT_EQ(first_of(times_of(delivery, kRetry, kNotify, Notifiable::yes, kArrived, now)), next);
+  EXPECT_EQ(due_while_suspended(delivery, now, kRetry, kNotify, Notifiable::yes), Due::nothing);
+  EXPECT_EQ(next_event_while_suspended(delivery, kRetry, kNotify, Notifiable::yes),
+            expires_at(delivery, kRetry));
 }
 
 TEST(Backoff, pitfall_84_a_suspended_delivery_expires_on_time_without_a_last_attempt) {
