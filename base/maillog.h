@@ -48,7 +48,7 @@ struct DeliveryEvent {
 struct NoticeEvent {
   MessageId original;
   MessageId notice;
-  std::string kind;  ///< "failed" or "delayed".
+  std::string kind;  ///< "failed", "delayed" or "relayed".
 };
 
 void maillog(const QueuedEvent& event);

@@ -93,12 +93,6 @@ void take_back(queue::Delivery& delivery, Counted counted) {
   }
 }
 
-bool is_all_delivered(const AttemptResult& result) {
-  return std::ranges::all_of(result.recipients, [](const RecipientResult& recipient) {
-    return recipient.state == RecipientState::delivered;
-  });
-}
-
 /// Null when there is no room.
 std::shared_ptr<const queue::BodyChunks> keep_in_memory(Budget& budget, std::string only_chunk) {
   struct Kept {
@@ -115,16 +109,6 @@ std::shared_ptr<const queue::BodyChunks> keep_in_memory(Budget& budget, std::str
 std::string log_text(const notice::NoticeRecipient& told) {
   return told.expired ? "time limit reached; last cause: " + told.failure.detail
                       : "ended by the operator: " + told.failure.detail;
-}
-
-notice::NoticeRecipient as_notice(const queue::Recipient& recipient) {
-  const Error cause =
-      recipient.last_failure.value_or(make_error(Errc::expired, "no attempt could be finished"));
-  return {.address = recipient.address,
-          .failure = cause,
-          .host = recipient.last_host,
-          .reply = recipient.last_reply,
-          .exposure = recipient.exposure};
 }
 
 }  // namespace
@@ -273,9 +257,6 @@ asio::awaitable<void> Courier::attempt(Job job) {
     take_back(job.delivery, std::move(counted));
     co_return co_await give_way(std::move(job), otherwise);
   }
-  if (!is_all_delivered(result)) {
-    job.delivery.history.back().decision = serialize_record(to_json(result.trace));
-  }
   job.delivery.first_host = result.next_host;
   job.ending = result.ending;
   log_results(job, result, std::min(counted.due, started));
@@ -285,8 +266,10 @@ asio::awaitable<void> Courier::attempt(Job job) {
   job.delivery.next_attempt =
       std::max(job.delivery.next_attempt,
                queue::next_attempt(job.delivery.attempts, ended, settings_.retry, parts_.random));
-  auto bounced = apply(job, result);
-  co_await settle(std::move(job), std::move(bounced));
+  apply(job, result);
+  const bool is_read = !job.delivery.recipients.empty() || !job.tidings.empty();
+  if (is_read) job.delivery.history.back().decision = serialize_record(to_json(result.trace));
+  co_await settle(std::move(job));
 }
 
 /// The attempt was none: the record is as it was before. What cannot be put right in the spool has
@@ -329,16 +312,34 @@ void Courier::log_results(const Job& job, const AttemptResult& result, UtcTime d
   }
 }
 
-std::vector<notice::NoticeRecipient> Courier::apply(Job& job, const AttemptResult& result) {
+/// Its sender may want to hear nothing of it. RFC 3461 §5.2.6
+void Courier::tell_of_failure(Job& job, const queue::Recipient& recipient,
+                              notice::NoticeRecipient told) {
+  if (counts_as_failed(job.message, recipient)) {
+    job.tidings.failed.push_back(std::move(told));
+    return;
+  }
+  log_info("failed without a notice: the sender asked for none",
+           {{"id", job.id().str()}, {"recipient", recipient.address.text}});
+}
+
+void Courier::note_delivered(Job& job, const queue::Recipient& recipient,
+                             const RecipientResult& outcome) const {
+  parts_.metrics.recipients_delivered.add();
+  delivered_counter(parts_.metrics, outcome.tls).add();
+  if (is_owed_relayed(job.message, recipient, outcome)) {
+    job.tidings.relayed.push_back(as_relayed(recipient, outcome));
+  }
+}
+
+void Courier::apply(Job& job, const AttemptResult& result) {
   std::vector<queue::Recipient> waiting;
-  std::vector<notice::NoticeRecipient> bounced;
   const UtcTime began = job.delivery.history.back().at;
   for (std::size_t i = 0; i < result.recipients.size(); ++i) {
     const RecipientResult& outcome = result.recipients[i];
-    queue::Recipient recipient = job.delivery.recipients[i];
+    queue::Recipient& recipient = job.delivery.recipients[i];
     if (outcome.state == RecipientState::delivered) {
-      parts_.metrics.recipients_delivered.add();
-      delivered_counter(parts_.metrics, outcome.tls).add();
+      note_delivered(job, recipient, outcome);
       continue;
     }
     if (is_security_failure(outcome.failure.error.code)) parts_.metrics.security_failures.add();
@@ -349,7 +350,7 @@ std::vector<notice::NoticeRecipient> Courier::apply(Job& job, const AttemptResul
     recipient.exposure = std::max(recipient.exposure, outcome.exposure);
     if (outcome.state == RecipientState::bounced) {
       parts_.metrics.recipients_bounced.add();
-      bounced.push_back(as_notice(recipient));
+      tell_of_failure(job, recipient, as_failing(recipient));
     } else {
       parts_.metrics.recipients_deferred.add();
       waiting.push_back(std::move(recipient));
@@ -357,12 +358,13 @@ std::vector<notice::NoticeRecipient> Courier::apply(Job& job, const AttemptResul
   }
   job.delivery.recipients = std::move(waiting);
   queue::bound_texts(job.delivery);
-  return bounced;
 }
 
 asio::awaitable<void> Courier::announce_delay(Job job) {
   std::vector<notice::NoticeRecipient> recipients;
-  std::ranges::transform(job.delivery.recipients, std::back_inserter(recipients), as_notice);
+  for (const queue::Recipient& recipient : job.delivery.recipients) {
+    if (recipient.notify.wants_delay()) recipients.push_back(as_failing(recipient));
+  }
   queue::Delivery told = job.delivery;
   told.next_attempt = std::max(told.next_attempt, job.not_before);
   auto notice = co_await parts_.report_back.make(notice::NoticeKind::delayed, job.message,
@@ -372,19 +374,14 @@ asio::awaitable<void> Courier::announce_delay(Job job) {
   if (notice) std::ranges::move(notice->operations, std::back_inserter(batch));
   const bool stored = co_await commit(job.id(), std::move(batch), Durability::synced);
   if (stored) job.claim.note_written();
-  if (stored && notice) {
-    parts_.metrics.notices_sent.add();
-    maillog(NoticeEvent{.original = job.id(), .notice = notice->message.id, .kind = "delayed"});
-    parts_.line.add({notice->message.id, notice->delivery.destination},
-                    {.attempt = notice->delivery.next_attempt});
-  }
+  if (stored && notice) announce(job.id(), *notice);
   give_back(job);
 }
 
 asio::awaitable<void> Courier::expire(Job job) {
   std::vector<notice::NoticeRecipient> bounced;
   for (const queue::Recipient& recipient : job.delivery.recipients) {
-    notice::NoticeRecipient& told = bounced.emplace_back(as_notice(recipient));
+    notice::NoticeRecipient& told = bounced.emplace_back(as_failing(recipient));
     told.expired = true;
     told.failure.status = as_permanent(told.failure.status);
     told.failure.retry = Retry::never;
@@ -395,7 +392,8 @@ asio::awaitable<void> Courier::expire(Job job) {
 /// For all of its recipients; `told` is in their order.
 asio::awaitable<void> Courier::end(Job job, std::vector<notice::NoticeRecipient> told) {
   const UtcTime now = parts_.clock.utc_now();
-  for (const notice::NoticeRecipient& recipient : told) {
+  for (std::size_t i = 0; i < told.size(); ++i) {
+    notice::NoticeRecipient& recipient = told[i];
     parts_.metrics.recipients_bounced.add();
     maillog(DeliveryEvent{.id = job.id(),
                           .recipient = recipient.address.text,
@@ -406,9 +404,10 @@ asio::awaitable<void> Courier::end(Job job, std::vector<notice::NoticeRecipient>
                           .dsn = recipient.failure.status,
                           .status = DeliveryStatus::bounced,
                           .text = log_text(recipient)});
+    tell_of_failure(job, job.delivery.recipients[i], std::move(recipient));
   }
   job.delivery.recipients.clear();
-  co_await settle(std::move(job), std::move(told));
+  co_await settle(std::move(job));
 }
 
 }  // namespace fulmar::delivery

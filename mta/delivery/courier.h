@@ -74,7 +74,8 @@ class Courier {
   boost::asio::awaitable<Result<Changed>> hold(queue::DeliveryKey key);
   /// A held one is due now.
   boost::asio::awaitable<Result<Changed>> release(queue::DeliveryKey key);
-  /// Ends it with a notice to its sender that gives the reason, one line of text.
+  /// Ends it with a notice to its sender that gives the reason, one line of text; about recipients
+  /// whose failure the sender wants to hear of.
   boost::asio::awaitable<Result<Changed>> bounce(queue::DeliveryKey key, std::string reason);
   /// Ends it, and nobody is told.
   boost::asio::awaitable<Result<Changed>> remove(queue::DeliveryKey key);
@@ -89,7 +90,9 @@ class Courier {
   boost::asio::awaitable<void> expire(Job job);
   boost::asio::awaitable<void> end(Job job, std::vector<notice::NoticeRecipient> told);
 
-  boost::asio::awaitable<void> settle(Job job, std::vector<notice::NoticeRecipient> bounced);
+  boost::asio::awaitable<void> settle(Job job);
+  boost::asio::awaitable<std::vector<SpooledNotice>> make_notices(Job& job);
+  void announce(const MessageId& original, const SpooledNotice& notice);
   enum class Durability : std::uint8_t { relaxed, synced };
   boost::asio::awaitable<bool> commit(MessageId id, queue::Batch batch, Durability durability);
   void finish(Job job);
@@ -103,7 +106,11 @@ class Courier {
                                                   Durability durability);
   void unreadable(Claim claim, const Error& why);
   void log_results(const Job& job, const AttemptResult& result, UtcTime started) const;
-  std::vector<notice::NoticeRecipient> apply(Job& job, const AttemptResult& result);
+  void apply(Job& job, const AttemptResult& result);
+  static void tell_of_failure(Job& job, const queue::Recipient& recipient,
+                              notice::NoticeRecipient told);
+  void note_delivered(Job& job, const queue::Recipient& recipient,
+                      const RecipientResult& outcome) const;
 
   CourierParts parts_;
   CourierSettings settings_;

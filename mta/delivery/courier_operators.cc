@@ -76,6 +76,7 @@ asio::awaitable<Result<Changed>> Courier::bounce(DeliveryKey key, std::string re
   std::vector<notice::NoticeRecipient> told;
   for (const queue::Recipient& recipient : delivery->recipients) {
     told.push_back({.address = recipient.address,
+                    .original = recipient.original,
                     .failure = make_error(Errc::administrative, reason),
                     .exposure = recipient.exposure});
   }

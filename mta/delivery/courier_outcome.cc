@@ -60,12 +60,40 @@ void Courier::finish(Job job) {
   if (job.claim.remove(job.ending) == WaitingLine::Siblings::none) note_gone(job.message, last);
 }
 
-/// Stores the delivery's new state, with the notice about `bounced` in the same batch. What costs
-/// nothing but an attempt or a duplicate when the machine dies is not waited for until it is on the
-/// disk; a notice is, and so is the word that something was shown in clear.
-asio::awaitable<void> Courier::settle(Job job, std::vector<notice::NoticeRecipient> bounced) {
+/// One notice of failure and one of handing over at most, each in words of its own. `job` is held
+/// by the caller, which gives its tidings away.
+asio::awaitable<std::vector<SpooledNotice>> Courier::make_notices(Job& job) {
+  using notice::NoticeKind;
+  std::vector<SpooledNotice> notices;
+  if (!job.tidings.failed.empty()) {
+    auto failed = co_await parts_.report_back.make(NoticeKind::failed, job.message, job.delivery,
+                                                   std::move(job.tidings.failed));
+    if (failed) notices.push_back(*std::move(failed));
+  }
+  if (!job.tidings.relayed.empty()) {
+    auto relayed = co_await parts_.report_back.make(NoticeKind::relayed, job.message, job.delivery,
+                                                    std::move(job.tidings.relayed));
+    if (relayed) notices.push_back(*std::move(relayed));
+  }
+  co_return notices;
+}
+
+/// REQUIRES: the spool has it.
+void Courier::announce(const MessageId& original, const SpooledNotice& notice) {
+  parts_.metrics.notices_sent.add();
+  maillog(NoticeEvent{.original = original,
+                      .notice = notice.message.id,
+                      .kind = std::string(notice::to_string(notice.kind))});
+  parts_.line.add({notice.message.id, notice.delivery.destination},
+                  {.attempt = notice.delivery.next_attempt});
+}
+
+/// Stores the delivery's new state, with the notices its sender is owed in the same batch. What
+/// costs nothing but an attempt or a duplicate when the machine dies is not waited for until it is
+/// on the disk; a notice is, and so is the word that something was shown in clear.
+asio::awaitable<void> Courier::settle(Job job) {
   const bool done = job.delivery.recipients.empty();
-  const bool owes_notice = !bounced.empty();
+  const bool owes_notice = !job.tidings.empty();
   if (done && !owes_notice) {
     finish(std::move(job));
     co_return;
@@ -78,9 +106,10 @@ asio::awaitable<void> Courier::settle(Job job, std::vector<notice::NoticeRecipie
     batch.emplace_back(queue::PutDelivery{job.delivery});
   }
   if (last) batch.emplace_back(queue::RemoveMessage{job.id(), job.message.chunks});
-  auto notice = co_await parts_.report_back.make(notice::NoticeKind::failed, job.message,
-                                                 job.delivery, std::move(bounced));
-  if (notice) std::ranges::move(notice->operations, std::back_inserter(batch));
+  std::vector<SpooledNotice> notices;
+  if (owes_notice) notices = co_await make_notices(job);
+  for (SpooledNotice& notice : notices)
+    std::ranges::move(notice.operations, std::back_inserter(batch));
   const bool costs_little = !owes_notice && !job.shown_more;
   const bool stored = co_await commit(job.id(), std::move(batch),
                                       costs_little ? Durability::relaxed : Durability::synced);
@@ -90,12 +119,9 @@ asio::awaitable<void> Courier::settle(Job job, std::vector<notice::NoticeRecipie
     job.claim.put_back({.attempt = job.delivery.next_attempt}, job.ending);
     co_return;
   }
-  if (notice) {
-    parts_.metrics.notices_sent.add();
-    maillog(NoticeEvent{.original = job.id(), .notice = notice->message.id, .kind = "failed"});
-    parts_.line.add({notice->message.id, notice->delivery.destination},
-                    {.attempt = notice->delivery.next_attempt});
-  } else if (owes_notice) {
+  for (const SpooledNotice& notice : notices)
+    announce(job.id(), notice);
+  if (owes_notice && notices.empty()) {
     log_error("undeliverable notice dropped: it has the null reverse-path",
               {{"id", job.id().str()}});
   }

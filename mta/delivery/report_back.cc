@@ -13,9 +13,19 @@ namespace asio = boost::asio;
 
 namespace {
 
+/// Stated, and nothing wanted. RFC 3461 §6.1: what a notice may say, or else nothing.
+constexpr DsnNotify kNever{.stated = true};
+
 std::string header_section(std::string_view text) {
   const std::size_t end = text.find("\r\n\r\n");
   return std::string(text.substr(0, end == std::string_view::npos ? text.size() : end + 2));
+}
+
+/// RFC 3461 §4.3: the sender's word, or else our operator's.
+bool returns_content(const queue::Message& original, conf::ReturnContent otherwise) {
+  if (original.requiretls) return false;  // RFC 8689 §5: as if RET=HDRS had been asked for
+  if (original.ret == DsnReturn::unstated) return otherwise == conf::ReturnContent::full;
+  return original.ret == DsnReturn::full;
 }
 
 }  // namespace
@@ -63,8 +73,8 @@ asio::awaitable<std::optional<SpooledNotice>> ReportBack::make(
   if (kind == notice::NoticeKind::delayed) {
     facts.next_attempt = std::max(delivery.next_attempt, now);
     facts.give_up_at = queue::expires_at(delivery, settings_.retry);
-  } else if (settings_.notify.return_content == conf::ReturnContent::full &&
-             !original.requiretls) {  // RFC 8689 §5: as if RET=HDRS had been asked for
+  } else if (kind == notice::NoticeKind::failed &&
+             returns_content(original, settings_.notify.return_content)) {
     facts.original_content = co_await read_content(original);
   }
   co_return spool(notice::compose_notice(facts), facts);
@@ -73,7 +83,7 @@ asio::awaitable<std::optional<SpooledNotice>> ReportBack::make(
 SpooledNotice ReportBack::spool(std::string text, const notice::NoticeFacts& facts) const {
   const MessageId id = facts.id;
   const Mailbox& to = *facts.original.sender;
-  SpooledNotice notice;
+  SpooledNotice notice{.kind = facts.kind};
   notice.message = {.id = id,
                     .sender = std::nullopt,
                     .arrived = facts.now,
@@ -83,11 +93,12 @@ SpooledNotice ReportBack::spool(std::string text, const notice::NoticeFacts& fac
                     .eight_bit = !is_ascii(text),
                     .requiretls = facts.original.requiretls,  // RFC 8689 §5
                     .tls_optional = facts.original.tls_optional,
+                    .smtputf8 = !is_ascii(text),  // in the header: the body is 7-bit
                     .helo = settings_.hostname.str(),
                     .header = header_section(text)};
   notice.delivery = {.message = id,
                      .destination = to.host,
-                     .recipients = {{.address = to}},
+                     .recipients = {{.address = to, .notify = kNever}},
                      .arrived = facts.now,
                      .next_attempt = facts.now};
   for (std::uint32_t index = 0; index < notice.message.chunks; ++index) {

@@ -19,6 +19,7 @@ namespace fulmar::delivery {
 /// A notice ready for the spool: `operations` belong into the same batch as the outcome it tells
 /// about, so that neither is ever stored without the other.
 struct SpooledNotice {
+  notice::NoticeKind kind = notice::NoticeKind::failed;
   queue::Batch operations;
   queue::Message message;
   queue::Delivery delivery;
@@ -38,7 +39,9 @@ class ReportBack {
 
   /// Empty when nobody can be told: the null reverse-path (RFC 5321 §6.1), or no recipient. What
   /// the sender asked for the message holds for the notice too: REQUIRETLS, for which no content
-  /// comes back, and TLS-Required: No.
+  /// comes back, and TLS-Required: No. RET goes before [notify] return_content, for failures; other
+  /// notices return header fields only (RFC 3461 §4.3). Nobody is to be told of the notice itself:
+  /// NOTIFY=NEVER.
   boost::asio::awaitable<std::optional<SpooledNotice>> make(
       notice::NoticeKind kind, queue::Message original, queue::Delivery delivery,
       std::vector<notice::NoticeRecipient> recipients);

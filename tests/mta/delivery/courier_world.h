@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <functional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -75,6 +76,22 @@ class CourierWorld : public ::testing::Test {
     for (const queue::Delivery& delivery : deliveries)
       line_.add({delivery.message, delivery.destination}, {delivery.next_attempt});
     return deliveries.front().message;
+  }
+  /// The same, after `edit` has changed what the spool holds of it.
+  using Edit = std::function<void(queue::Message&, queue::Delivery&)>;
+  MessageId accept(std::string_view sender, const Strings& recipients, const Edit& edit) {
+    const MessageId id = store_message(sender, recipients).front().message;
+    queue::Message message = run(store_.memory().read_message(id)).value();
+    queue::Batch batch;
+    for (queue::Delivery delivery : store_.memory().deliveries()) {
+      if (delivery.message != id) continue;
+      edit(message, delivery);
+      batch.emplace_back(queue::PutMessage{message});
+      batch.emplace_back(queue::PutDelivery{delivery});
+      line_.add({id, delivery.destination}, {delivery.next_attempt});
+    }
+    EXPECT_TRUE(run(store_.memory().commit(std::move(batch))).has_value());
+    return id;
   }
   /// Into the spool alone.
   std::vector<queue::Delivery> store_message(std::string_view sender, const Strings& recipients) {

@@ -46,6 +46,16 @@ TEST(Ledger, each_recipient_has_its_own_end) {
   EXPECT_EQ(results[2].host, "mx2");
 }
 
+TEST(Ledger, DSN_05_keeps_who_owes_the_sender_word_of_a_delivery) {
+  for (const auto duty : {smtp::DutyToTell::ours, smtp::DutyToTell::theirs}) {
+    smtp::RecipientOutcome taken = outcome(std::nullopt);
+    taken.duty_to_tell = duty;
+    Ledger ledger(1);
+    ledger.merge({.label = "mx1", .tls = "dane"}, session_of({taken}));
+    EXPECT_EQ(std::move(ledger).conclude({})[0].duty_to_tell, duty);
+  }
+}
+
 TEST(Ledger, another_policy_takes_back_what_rested_on_the_old_one_at_any_host) {
   Ledger ledger(1);
   ledger.note_failure(0, Basis::policy, failed(Errc::sts_mx_mismatch));

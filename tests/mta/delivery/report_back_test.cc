@@ -43,6 +43,12 @@ class ReportBackTest : public ::testing::Test {
             .host = {},
             .reply = {}};
   }
+  static notice::NoticeRecipient relayed(const std::string& address) {
+    notice::NoticeRecipient result = recipient(address);
+    result.host = "mx1.b.example[192.0.2.7]:25";
+    result.reply = "250 ok";
+    return result;
+  }
   std::optional<SpooledNotice> make(NoticeKind kind,
                                     std::vector<notice::NoticeRecipient> recipients) {
     ReportBack report_back(store_, clock_, *random_, settings_);
@@ -106,6 +112,76 @@ TEST_F(ReportBackTest, header_fields_are_returned_and_content_only_on_demand) {
   const auto full = make(NoticeKind::failed, {recipient("you@b.example")});
   ASSERT_TRUE(full.has_value());
   EXPECT_THAT(spooled(*full), HasSubstr("first part, second part"));
+}
+
+TEST_F(ReportBackTest, DSN_11_RET_goes_before_the_setting_and_REQUIRETLS_before_both) {
+  using conf::ReturnContent;
+  struct Case {
+    const char* name;
+    DsnReturn ret;
+    ReturnContent setting;
+    bool requiretls;
+    bool want;
+  };
+  for (const Case& c : {
+           Case{"HDRS against the setting", DsnReturn::headers, ReturnContent::full, false, false},
+           Case{"FULL against the setting", DsnReturn::full, ReturnContent::headers, false, true},
+           Case{"unstated, headers", DsnReturn::unstated, ReturnContent::headers, false, false},
+           Case{"unstated, full", DsnReturn::unstated, ReturnContent::full, false, true},
+           Case{"REQUIRETLS", DsnReturn::full, ReturnContent::full, true, false},
+       }) {
+    SCOPED_TRACE(c.name);
+    message_.ret = c.ret;
+    message_.requiretls = c.requiretls;
+    settings_.notify.return_content = c.setting;
+    const auto made = make(NoticeKind::failed, {recipient("you@b.example")});
+    ASSERT_TRUE(made.has_value());
+    EXPECT_EQ(spooled(*made).find("first part") != std::string::npos, c.want);
+    for (const NoticeKind kind : {NoticeKind::delayed, NoticeKind::relayed}) {
+      const auto other = make(kind, {relayed("you@b.example")});
+      ASSERT_TRUE(other.has_value());
+      EXPECT_THAT(spooled(*other), Not(HasSubstr("first part")));
+    }
+  }
+}
+
+TEST_F(ReportBackTest, DSN_09_nobody_is_to_be_told_of_a_notice) {
+  message_.ret = DsnReturn::full;
+  message_.envelope_id = "QQ314159";
+  for (const NoticeKind kind : {NoticeKind::failed, NoticeKind::delayed, NoticeKind::relayed}) {
+    const auto made = make(kind, {relayed("you@b.example")});
+    ASSERT_TRUE(made.has_value());
+    EXPECT_EQ(made->kind, kind);
+    EXPECT_EQ(made->delivery.recipients[0].notify, DsnNotify{.stated = true}) << "NEVER";
+    EXPECT_EQ(made->delivery.recipients[0].original, "");
+    EXPECT_EQ(made->message.ret, DsnReturn::unstated);
+    EXPECT_EQ(made->message.envelope_id, "");
+  }
+}
+
+TEST_F(ReportBackTest, DSN_12_and_13_what_the_sender_said_comes_back_in_the_notice) {
+  message_.envelope_id = "QQ+2B314159";
+  auto told = relayed("you@b.example");
+  told.original = "rfc822;You+2Bme@old.example";
+  const auto made = make(NoticeKind::relayed, {told});
+  ASSERT_TRUE(made.has_value());
+  const std::string text = spooled(*made);
+  EXPECT_THAT(text, HasSubstr("Action: relayed"));
+  EXPECT_THAT(text, HasSubstr("Original-Envelope-Id: QQ+314159\r\n"));
+  EXPECT_THAT(text, HasSubstr("Original-Recipient: rfc822; You+me@old.example\r\n"));
+  EXPECT_THAT(text, Not(HasSubstr("Will-Retry-Until")));
+}
+
+TEST_F(ReportBackTest, EAI_04_a_notice_needs_SMTPUTF8_where_its_recipient_does) {
+  const auto plain = make(NoticeKind::failed, {recipient("j\xC3\xBCrgen@b.example")});
+  ASSERT_TRUE(plain.has_value());
+  EXPECT_FALSE(plain->message.smtputf8);
+  EXPECT_FALSE(plain->message.eight_bit);
+  message_.sender = Mailbox::parse("j\xC3\xBCrgen@a.example").value();
+  const auto made = make(NoticeKind::failed, {recipient("you@b.example")});
+  ASSERT_TRUE(made.has_value());
+  EXPECT_TRUE(made->message.smtputf8);
+  EXPECT_TRUE(made->message.eight_bit);
 }
 
 TEST_F(ReportBackTest, REQ_10_a_notice_about_REQUIRETLS_demands_it_and_returns_no_content) {
