@@ -44,8 +44,10 @@ void write(const std::string& line, std::vector<LogField> fields) {
 }  // namespace
 
 std::string format(const QueuedEvent& event) {
-  return fmt::format("{}: client={}, from=<{}>, size={}, nrcpt={} (queued)", event.id.str(),
-                     event.client.empty() ? "local" : sanitize_line(event.client, kMaxText),
+  const std::string user =
+      event.user.empty() ? "" : ", sasl_username=" + sanitize_line(event.user, kMaxText);
+  return fmt::format("{}: client={}{}, from=<{}>, size={}, nrcpt={} (queued)", event.id.str(),
+                     event.client.empty() ? "local" : sanitize_line(event.client, kMaxText), user,
                      sanitize_line(event.sender, kMaxText), event.size, event.recipients);
 }
 

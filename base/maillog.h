@@ -22,6 +22,7 @@ namespace fulmar {
 struct QueuedEvent {
   MessageId id;
   std::string client;  ///< "name[address]"; empty for our own notices.
+  std::string user;    ///< Who was authenticated; empty: nobody, and not shown.
   std::string sender;  ///< Empty for the null reverse-path.
   std::uint64_t size = 0;
   std::size_t recipients = 0;

@@ -177,6 +177,7 @@ asio::awaitable<Result<json::value>> DaemonOperations::queue_show(MessageId id) 
   json::object answer = message_json(message);
   answer["client"] = message.client;
   answer["helo"] = message.helo;
+  answer["user"] = message.user;
   answer["header"] = is_valid_utf8(message.header)
                          ? message.header
                          : sanitize_line(message.header, message.header.size());

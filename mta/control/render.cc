@@ -149,7 +149,8 @@ std::string render_queue_show(const json::value& message) {
                                     {"arrived", view["arrived"].time() + " UTC"},
                                     {"size", spoken_size(view["size"])},
                                     {"client", view["client"].text()},
-                                    {"helo", view["helo"].text()}});
+                                    {"helo", view["helo"].text()},
+                                    {"user", view["user"].text()}});
   for (const JsonView& recipient : view["recipients"].items())
     show_recipient(text, recipient);
   for (const JsonView& attempt : view["history"].items())

@@ -256,6 +256,7 @@ asio::awaitable<Connection::Event> Connection::answer(smtp::CommitMessage action
     recipients += delivery.recipients.size();
   maillog(QueuedEvent{.id = message.id,
                       .client = client_name_,
+                      .user = message.user,
                       .sender = message.sender ? message.sender->text : "",
                       .size = message.size,
                       .recipients = recipients});

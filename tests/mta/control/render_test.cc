@@ -128,7 +128,7 @@ TEST(Render, explain_says_that_a_destination_is_suspended) {
 TEST(Render, queue_show) {
   EXPECT_EQ(
       render_queue_show(parse(R"({"id":"01JD0000000000000010","sender":"alice@a.example","size":900,
-      "arrived":"2026-11-21T23:09:00.125Z","client":"app.example[192.0.2.9]","helo":"app","header":"Subject: x\r\n",
+      "arrived":"2026-11-21T23:09:00.125Z","client":"app.example[192.0.2.9]","helo":"app","user":"shop","header":"Subject: x\r\n",
       "recipients":[{"address":"bob@b.example","domain":"b.example","state":"deferred","attempts":1,
         "next_attempt":"2026-11-21T23:39:00.000Z","host":"mx1.b.example[192.0.2.7]:25","reply":"450-not\n450 now",
         "reason":{"class":"remote-temporary","status":"4.2.0","detail":"450 not now"}}],
@@ -140,6 +140,7 @@ TEST(Render, queue_show) {
       "size     900 B\n"
       "client   app.example[192.0.2.9]\n"
       "helo     app\n"
+      "user     shop\n"
       "\n"
       "to bob@b.example\n"
       "  destination  b.example\n"
