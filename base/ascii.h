@@ -23,6 +23,11 @@ namespace fulmar {
 [[nodiscard]] constexpr bool is_utf8_octet(char c) {
   return (static_cast<unsigned char>(c) & 0x80) != 0;
 }
+/// RFC 5322 §3.2.3, with UTF-8: RFC 6532 §3.2
+[[nodiscard]] constexpr bool is_atext(char c) {
+  return is_alnum(c) || is_utf8_octet(c) ||
+         std::string_view("!#$%&'*+-/=?^_`{|}~").find(c) != std::string_view::npos;
+}
 [[nodiscard]] constexpr char to_lower(char c) {
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
 }

@@ -49,11 +49,6 @@ Result<std::string> to_a_labels(std::string_view text) {
   return to_lower(owned.get());
 }
 
-bool is_atext(char c) {
-  return is_alnum(c) || is_utf8_octet(c) ||
-         std::string_view("!#$%&'*+-/=?^_`{|}~").find(c) != std::string_view::npos;
-}
-
 bool is_dot_string(std::string_view text) {
   if (text.empty() || text.front() == '.' || text.back() == '.') return false;
   if (text.find("..") != std::string_view::npos) return false;
@@ -141,7 +136,12 @@ Result<Mailbox> Mailbox::parse(std::string_view text) {
   }
   if (!is_valid_utf8(local)) return fail(Errc::syntax, "local part is not valid UTF-8");
   FULMAR_TRY(MailHost host, parse_mail_host(text.substr(at + 1)));
-  return Mailbox{std::string(local), std::move(host), std::string(text)};
+  Mailbox mailbox{std::string(local), std::move(host), std::string(text)};
+  // A-labels are longer than what they stand for, and it is they that travel.
+  if (mailbox.ascii_domain_form().size() > kMaxPath) {
+    return fail(Errc::syntax, "address over 254 octets");
+  }
+  return mailbox;
 }
 
 std::string Mailbox::ascii_domain_form() const {

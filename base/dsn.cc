@@ -23,8 +23,8 @@ std::optional<unsigned> hex_value(char c) {
 }
 
 /// RFC 5322 §3.2.3, which RFC 3461 §4.2 refers to.
-bool is_atom_character(char c) {
-  return is_alnum(c) || std::string_view("!#$%&'*+-/=?^_`{|}~").find(c) != std::string_view::npos;
+bool is_atom(std::string_view text) {
+  return is_ascii(text) && std::ranges::all_of(text, is_atext);
 }
 
 /// RFC 6533 §3: what stands for itself in utf-8-addr-xtext is xchar, with backslash for "\x{…}"; in
@@ -106,7 +106,7 @@ bool is_original_recipient(std::string_view text) {
   if (semicolon == std::string_view::npos || semicolon == 0) return false;
   const std::string_view type = text.substr(0, semicolon);
   const std::string_view address = text.substr(semicolon + 1);
-  if (address.empty() || !std::ranges::all_of(type, is_atom_character)) return false;
+  if (address.empty() || !is_atom(type)) return false;
   return equals_ignoring_case(type, "utf-8") ? is_utf8_address(address) : is_xtext(address);
 }
 

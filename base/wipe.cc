@@ -6,8 +6,12 @@ namespace fulmar {
 
 void wipe(std::string& secret) {
   secret.resize(secret.capacity());  // what was longer once is overwritten as well
-  explicit_bzero(secret.data(), secret.size());
+  wipe(std::span<char>(secret));
   secret.clear();
+}
+
+void wipe(std::span<char> secret) {
+  explicit_bzero(secret.data(), secret.size());
 }
 
 }  // namespace fulmar

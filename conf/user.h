@@ -39,8 +39,8 @@ struct SenderPattern {
 struct User {
   std::string name;                                     ///< As in the users file, case and all.
   std::vector<SenderPattern> from = {SenderPattern{}};  ///< Any of them. Default: every sender.
-  std::optional<Rate> max_message_rate;                 ///< Messages begun; empty: no limit.
-  std::uint32_t max_recipients = 0;  ///< Of one message; 0: limits.recipients_per_message.
+  std::optional<Rate> max_message_rate;  ///< Messages begun; empty: limits.messages_per_client.
+  std::uint32_t max_recipients = 0;      ///< Of one message; 0: limits.recipients_per_message.
   friend bool operator==(const User&, const User&) = default;
 };
 

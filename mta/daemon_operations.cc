@@ -218,9 +218,12 @@ asio::awaitable<void> DaemonOperations::make_changes(Changes& changes) {
   while (changes.next < changes.candidates.size() && changes.meant < control::kMaxListed &&
          !changes.failure) {
     const DeliveryKey& key = changes.candidates[changes.next++];
+    ++changes.meant;  // until the records say otherwise, so that no more than allowed are
     const bool meant = co_await is_meant(changes.filter, key);
-    if (!meant) continue;
-    ++changes.meant;
+    if (!meant) {
+      --changes.meant;
+      continue;
+    }
     if (!parts_.line.claim(key)) {
       ++changes.running;
       continue;

@@ -1,6 +1,5 @@
 #include "mta/passwd.h"
 
-#include <openssl/crypto.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -10,6 +9,7 @@
 #include <cstring>
 #include <istream>
 
+#include "base/wipe.h"
 #include "conf/user.h"
 
 namespace fulmar::mta {
@@ -22,8 +22,8 @@ static_assert(kMaxInput > intake::kMaxPassword);
 /// A text that does not outlive its use. The string it is taken from keeps nothing.
 class Secret {
  public:
-  explicit Secret(std::string& text) : text_(text) { OPENSSL_cleanse(text.data(), text.size()); }
-  ~Secret() { OPENSSL_cleanse(text_.data(), text_.size()); }
+  explicit Secret(std::string& text) : text_(text) { wipe(text); }
+  ~Secret() { wipe(text_); }
   Secret(const Secret&) = delete;
   Secret& operator=(const Secret&) = delete;
   [[nodiscard]] const std::string& text() const { return text_; }
@@ -87,7 +87,7 @@ Result<std::string> ask_twice(const PasswdRequest& request, const AskForPassword
   FULMAR_TRY(std::string again, ask("Once more: "));
   const Secret second(again);
   if (first != second.text()) {
-    OPENSSL_cleanse(first.data(), first.size());
+    wipe(first);
     return fail(Errc::invalid_argument, "the two passwords differ");
   }
   return first;
@@ -114,7 +114,7 @@ Result<std::string> ask_at_terminal(const std::string& prompt) {
   if (got < 0) return fail(Errc::io, std::string("no password: ") + std::strerror(errno));
   if (got == 0) return fail(Errc::invalid_argument, "no password was typed");
   std::string line(typed.data(), static_cast<std::size_t>(got));
-  OPENSSL_cleanse(typed.data(), typed.size());
+  wipe(typed);
   drop_end_of_line(line);
   return line;
 }

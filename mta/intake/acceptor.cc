@@ -87,6 +87,7 @@ struct Intake::Shared : std::enable_shared_from_this<Intake::Shared> {
   void admit(const std::shared_ptr<Listener>& listener, tcp::socket socket,
              const Endpoint& endpoint);
   void refuse(const Listener& listener, tcp::socket socket, ClientCounts::Verdict verdict);
+  void note_bad_proxy(const Listener& listener, const Endpoint& proxy, const Error& why);
   void note_trouble(Listener& listener, const std::string& what);
   [[nodiscard]] std::vector<std::shared_ptr<Connection>> present();
   [[nodiscard]] std::string users_file() const;
@@ -102,9 +103,10 @@ struct Intake::Shared : std::enable_shared_from_this<Intake::Shared> {
   std::vector<std::shared_ptr<Listener>> listeners;
   std::atomic<bool> stopping{false};
   std::atomic<int> being_turned_away{0};
-  std::atomic<std::size_t> heard_out{0};  // proxies whose header is awaited
+  std::atomic<std::size_t> proxy_headers_awaited{0};
   std::mutex mutex;
   std::map<const Connection*, std::weak_ptr<Connection>> connections;  // guarded by mutex
+  std::optional<SteadyTime> logged_proxy;                              // guarded by mutex
 };
 
 asio::awaitable<void> Intake::Shared::accept(std::shared_ptr<Shared> shared,
@@ -143,8 +145,10 @@ void Intake::Shared::take(const std::shared_ptr<Listener>& listener, tcp::socket
   if (!listener->is_proxy(peer.address.unmapped())) {
     return admit(listener, std::move(socket), peer);
   }
-  if (heard_out >= settings.limits.connections) return parts.metrics.sessions_refused.add();
-  ++heard_out;
+  if (proxy_headers_awaited >= settings.limits.connections) {
+    return parts.metrics.sessions_refused.add();
+  }
+  ++proxy_headers_awaited;
   const asio::any_io_executor home = socket.get_executor();
   tasks.spawn(home, hear_proxy(shared_from_this(), listener, std::move(socket), peer),
               "hearing a proxy");
@@ -155,15 +159,26 @@ asio::awaitable<void> Intake::Shared::hear_proxy(std::shared_ptr<Shared> shared,
                                                  std::shared_ptr<Listener> listener,
                                                  tcp::socket socket, Endpoint proxy) {
   const auto client = co_await net::read_proxy_header(socket, kProxyHeaderLimit);
-  --shared->heard_out;
+  --shared->proxy_headers_awaited;
   if (!client) {
-    log_warn("connection refused: its proxy sent no good header",
-             {{"listener", listener->bound.str()},
-              {"proxy", proxy.str()},
-              {"reason", client.error().detail}});
+    shared->parts.metrics.sessions_refused.add();
+    shared->note_bad_proxy(*listener, proxy, client.error());
     co_return;
   }
   if (!shared->stopping) shared->admit(listener, std::move(socket), client->value_or(proxy));
+}
+
+/// A balancer that looks whether we are alive does this every few seconds.
+void Intake::Shared::note_bad_proxy(const Listener& listener, const Endpoint& proxy,
+                                    const Error& why) {
+  const SteadyTime now = parts.clock.steady_now();
+  {
+    const std::lock_guard lock(mutex);
+    if (logged_proxy && now - *logged_proxy < kTroubleLogEvery) return;
+    logged_proxy = now;
+  }
+  log_warn("connection refused: its proxy sent no good header",
+           {{"listener", listener.bound.str()}, {"proxy", proxy.str()}, {"reason", why.detail}});
 }
 
 void Intake::Shared::admit(const std::shared_ptr<Listener>& listener, tcp::socket socket,

@@ -1,6 +1,5 @@
 #include "mta/intake/authenticator.h"
 
-#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <openssl/rand.h>
@@ -13,6 +12,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "base/wipe.h"
 #include "mta/intake/password_hash.h"
 
 namespace fulmar::intake {
@@ -20,11 +20,6 @@ namespace fulmar::intake {
 namespace asio = boost::asio;
 
 namespace {
-
-void wipe(std::string& secret) {
-  OPENSSL_cleanse(secret.data(), secret.size());
-  secret.clear();
-}
 
 /// Its length first, so that no two lists of parts make the same text.
 void append_part(std::string& text, const std::string& part) {

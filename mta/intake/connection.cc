@@ -50,7 +50,7 @@ Connection::Connection(ConnectionParts parts, ConnectionTerms terms, asio::ip::t
       spoke_first_(has_octets(socket)),
       stream_(std::move(socket)),
       idle_timer_(executor_),
-      client_((terms_.client ? *terms_.client : stream_.remote()).address.unmapped()),
+      client_(terms_.client.address.unmapped()),
       client_name_(name_of(client_)),
       session_(terms_.options) {}
 
@@ -191,11 +191,11 @@ Result<> Connection::take_of_rate(const std::string& user) {
 }
 
 /// A right to the envelope's sender is worth little when anybody may stand in From.
-Result<> Connection::check_authors(const std::vector<Mailbox>& authors) const {
+Result<> Connection::check_originators(const std::vector<Mailbox>& originators) const {
   const std::string& user = session_.tally().user;
   if (user.empty()) return {};
-  for (const Mailbox& author : authors) {
-    FULMAR_TRY_VOID(parts_.users.may_send_as(user, author));
+  for (const Mailbox& originator : originators) {
+    FULMAR_TRY_VOID(parts_.users.may_send_as(user, originator));
   }
   return {};
 }
@@ -244,7 +244,7 @@ asio::awaitable<Connection::Event> Connection::answer(smtp::StoreData action) {
 
 asio::awaitable<Connection::Event> Connection::answer(smtp::CommitMessage action) {
   if (!terms_.honor_tls_required_no) action.facts.tls_required_no = false;
-  const auto permitted = check_authors(action.authors);
+  const auto permitted = check_originators(action.originators);
   if (!permitted) co_return co_await refuse_message(permitted.error());
   auto accepted = co_await incoming().commit(action.facts);
   if (!accepted) co_return co_await refuse_message(accepted.error());
@@ -268,7 +268,7 @@ asio::awaitable<Connection::Event> Connection::answer(smtp::CommitMessage action
 /// The store said no, or the user may not.
 asio::awaitable<Connection::Event> Connection::refuse_message(Error why) {
   const bool ours = why.status.klass == 4;
-  log(ours ? LogLevel::error : LogLevel::info, "message not stored",
+  log(ours ? LogLevel::error : LogLevel::info, ours ? "message not stored" : "message refused",
       {{"id", incoming().message().id.str()},
        {"client", client_name_},
        {"reason", to_string(why)}});

@@ -48,7 +48,7 @@ struct ConnectionParts {
 struct ConnectionTerms {
   smtp::ServerOptions options;
   std::shared_ptr<const tls::ServerContext> tls;  ///< Set unless options.tls is none.
-  std::optional<Endpoint> client;                 ///< As a proxy says; empty: the socket's peer.
+  Endpoint client;                                ///< The socket's peer, or whom its proxy names.
   std::optional<conf::Rate> message_rate;         ///< Of a client, and of users without their own.
   bool honor_tls_required_no = false;             ///< The header field TLS-Required: No counts.
   std::chrono::milliseconds command_timeout{};
@@ -92,7 +92,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   [[nodiscard]] smtp::ServerUser certified_user() const;
   [[nodiscard]] Result<> may_send(const smtp::MayAccept& question);
   [[nodiscard]] Result<> take_of_rate(const std::string& user);
-  [[nodiscard]] Result<> check_authors(const std::vector<Mailbox>& authors) const;
+  [[nodiscard]] Result<> check_originators(const std::vector<Mailbox>& originators) const;
   awaitable<Event> refuse_message(Error why);
   [[nodiscard]] SteadyTime::duration patience(SteadyTime now) const;
   void note_reading();

@@ -13,8 +13,8 @@
 namespace fulmar::net {
 
 /// The client that the proxy names; empty when it speaks for itself. Errors: those of
-/// parse_proxy_header(); connection_lost; timeout. After an error the caller closes the socket,
-/// which must outlive this, without a word.
+/// parse_proxy_header(); connection_lost; timeout. `socket` must outlive this; after an
+/// error the caller closes it and says nothing.
 boost::asio::awaitable<Result<std::optional<Endpoint>>> read_proxy_header(
     boost::asio::ip::tcp::socket& socket, std::chrono::milliseconds limit);
 

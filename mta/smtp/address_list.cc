@@ -14,15 +14,14 @@ bool is_white_space(char c) {
 }
 
 /// Neither in a header field nor in any part of one; CR and LF that do not fold are among them.
-bool is_control(char c) {
+bool is_forbidden(char c) {
   return !is_printable(c) && !is_utf8_octet(c) && c != '\t';
 }
 
 /// RFC 5322 §3.2.3 atext with UTF-8, and the dot: what atoms, dot-atoms and the words of a display
 /// name consist of.
 bool is_word_octet(char c) {
-  return is_alnum(c) || is_utf8_octet(c) ||
-         std::string_view("!#$%&'*+-/=?^_`{|}~.").find(c) != std::string_view::npos;
+  return is_atext(c) || c == '.';
 }
 
 /// The octets of the quoted form that `text` begins with, both ends included; 0 when it stays open.
@@ -172,7 +171,7 @@ class AddressListReader {
 
 Result<std::vector<Mailbox>> parse_address_list(std::string_view body) {
   const std::string line = unfold(body);
-  if (std::ranges::any_of(line, is_control)) {
+  if (std::ranges::any_of(line, is_forbidden)) {
     return fail(Errc::syntax, "control character in address list");
   }
   return AddressListReader(line).read();

@@ -20,7 +20,7 @@ namespace fulmar::smtp {
 /// RET and ENVID, 500 for AUTH; RCPT: 536 for NOTIFY and ORCPT), all of which fits. RFC 5321
 /// §4.5.3.1.4, RFC 1870 §3, RFC 6152 §2, RFC 8689 §2, RFC 6531 §3.4, RFC 3461 §5.4, RFC 4954 §3
 inline constexpr std::size_t kMaxCommandLine = 2048;
-/// The same for AUTH, and for what a client answers to its challenges. RFC 4954 §4.5
+/// The same for AUTH, and for what a client answers to its challenges. RFC 4954 §4
 inline constexpr std::size_t kMaxAuthLine = 12'288;
 
 struct Ehlo {

@@ -20,7 +20,10 @@ bool is_name(std::string_view user) {
 SaslExchange::Step finish(std::string user, std::string password) {
   const bool sound = is_name(user) && !password.empty() && password.size() <= kMaxPassword &&
                      password.find('\0') == std::string::npos;
-  if (!sound) return SaslExchange::Refusal::malformed;
+  if (!sound) {
+    wipe(password);
+    return SaslExchange::Refusal::malformed;
+  }
   return Credentials(std::move(user), std::move(password));
 }
 

@@ -11,7 +11,8 @@
 
 namespace fulmar::smtp {
 
-/// What the client says who it is. Wiped when it is destroyed.
+/// What the client says who it is. The password is wiped when this is destroyed; its base64 form
+/// may outlive it in buffers of the connection.
 class Credentials {
  public:
   Credentials(std::string user, std::string password)

@@ -71,8 +71,8 @@ std::size_t ServerData::longest_allowed() const {
   return submission_ ? SubmissionHeader::kMaxLine : kMaxLine;
 }
 
-std::vector<Mailbox> ServerData::authors() const {
-  return submission_ ? submission_->from_addresses() : std::vector<Mailbox>();
+std::vector<Mailbox> ServerData::originators() const {
+  return submission_ ? submission_->originators() : std::vector<Mailbox>();
 }
 
 bool ServerData::is_hopeless() const {

@@ -52,7 +52,7 @@ class ServerData {
   /// Octets as they came, without what was stuffed or is added.
   [[nodiscard]] std::uint64_t size() const { return size_; }
   /// Of a submission: whom it claims to be from. REQUIRES: complete().
-  [[nodiscard]] std::vector<Mailbox> authors() const;
+  [[nodiscard]] std::vector<Mailbox> originators() const;
   [[nodiscard]] bool saw_eight_bit() const { return reader_.saw_eight_bit(); }
   /// In the header section. REQUIRES: complete().
   [[nodiscard]] bool saw_eight_bit_header() const { return header_.saw_eight_bit(); }

@@ -110,8 +110,9 @@ struct CredentialsRefused {  ///< Answers CheckCredentials.
   } why = Why::wrong;
 };
 struct EnvelopeAccepted {};  ///< Answers MayAccept.
-struct EnvelopeRefused {     ///< Answers MayAccept: a reply to MAIL by the error's status, see
-                             ///< server_replies.h; 4.3.2 ends the session with 421.
+/// Answers MayAccept: a reply to MAIL by the error's status. 5.7.1: 550, and 4.7.1: 450, both with
+/// the error's words; any other 5yz: 554; 4.3.1: 452; 4.3.2: 421, which ends the session; else 451.
+struct EnvelopeRefused {
   Error why;
 };
 struct MessageBegun {      ///< Answers BeginMessage. What a submission listener adds where it is
@@ -158,7 +159,7 @@ struct StoreData {
 };
 struct CommitMessage {
   DataFacts facts;
-  std::vector<Mailbox> authors;  ///< Of a submission: From and Sender.
+  std::vector<Mailbox> originators;  ///< Of a submission: From and Sender.
 };
 struct AbandonMessage {  ///< What was begun will not be committed (too big, loop, bare newline,
                          ///< RSET…).

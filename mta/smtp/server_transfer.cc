@@ -180,7 +180,7 @@ void ServerSession::State::end_of_data() {
                               .eight_bit = eight_bit,
                               .eight_bit_header = message.saw_eight_bit_header(),
                               .tls_required_no = message.says_tls_required_no()},
-                    .authors = message.authors()},
+                    .originators = message.originators()},
       Phase::committing);
 }
 

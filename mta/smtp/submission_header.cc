@@ -148,7 +148,7 @@ void SubmissionHeader::read_addresses(std::string_view name, std::string_view bo
     return refuse_syntax("Sender field is not one address");
   }
   if (name == kFrom) from_count_ = addresses->size();
-  from_addresses_.insert(from_addresses_.end(), addresses->begin(), addresses->end());
+  originators_.insert(originators_.end(), addresses->begin(), addresses->end());
 }
 
 /// `empty_line` is empty when the message ends without it.

@@ -22,9 +22,9 @@ namespace fulmar::smtp {
 
 /// Withholds the header section until it is known whole, then lets it out with these edits, and all
 /// that follows as it is:
-/// - Bcc, Resent-Bcc (RFC 5322 §3.6.3: who was blind-copied stays unknown) and Return-Path (RFC
-/// 5321
-///   §4.4: only final delivery writes it) go, with the lines they are folded over;
+/// - Bcc and Resent-Bcc go, with the lines they are folded over: who was blind-copied stays unknown
+///   (RFC 5322 §3.6.3);
+/// - so does Return-Path, which only final delivery writes (RFC 5321 §4.4);
 /// - a Message-ID that is none goes (RFC 6409 §8.3);
 /// - Date and Message-ID come at the end of the section where there is none.
 /// Every other octet stays, in its place.
@@ -61,10 +61,11 @@ class SubmissionHeader {
   /// - 552 5.3.4 Errc::limit: a header section over kMaxOctets octets.
   [[nodiscard]] const std::optional<DataRefusal>& refusal() const { return refusal_; }
 
-  /// Whom the message claims to be from: the addresses in From and Sender, in the order of the
-  /// message. Whether the user who submits it may is for the caller to judge. Final once something
-  /// was let out or finish() has been called; not all of them when the message is refused.
-  [[nodiscard]] const std::vector<Mailbox>& from_addresses() const { return from_addresses_; }
+  /// Whom the message claims to be from (RFC 5322 §3.6.2): the addresses in From and Sender, in the
+  /// order of the message. Whether the user who submits it may is for the caller to judge. Final
+  /// once something was let out or finish() has been called; not all of them when the message is
+  /// refused.
+  [[nodiscard]] const std::vector<Mailbox>& originators() const { return originators_; }
 
  private:
   enum class At : std::uint8_t { header, body, refused };
@@ -88,7 +89,7 @@ class SubmissionHeader {
   std::vector<std::string_view> present_;  ///< Which of the fields that may stand once there are.
   bool has_message_id_ = false;            ///< A usable one.
   std::size_t from_count_ = 0;             ///< Addresses in From.
-  std::vector<Mailbox> from_addresses_;
+  std::vector<Mailbox> originators_;
   std::optional<DataRefusal> refusal_;
 };
 

@@ -157,5 +157,15 @@ TEST(AddressGuard, exceptions_are_what_the_operator_lists) {
   EXPECT_TRUE(may_be_dialed(*IpAddress::parse("8.8.8.8"), {}));
 }
 
+// Found by the fuzzer `command`: 254 octets of U-labels were accepted and grew to 260 of A-labels.
+TEST(Mailbox, an_address_is_measured_as_it_travels) {
+  std::string domain = "b\xC3\xBC.example";
+  while (domain.size() < 240)
+    domain.insert(0, "label.");
+  EXPECT_TRUE(Mailbox::parse("x@" + domain).has_value());
+  const std::string local(254 - 1 - domain.size(), 'x');
+  EXPECT_FALSE(Mailbox::parse(local + '@' + domain).has_value());
+}
+
 }  // namespace
 }  // namespace fulmar

@@ -108,14 +108,15 @@ TEST(MailLog, pitfall_124_lines_have_the_shape_postfix_users_know) {
                          .size = 7,
                          .recipients = 2}),
       fixed_id().str() + ": client=app[192.0.2.9], from=<a@b.example>, size=7, nrcpt=2 (queued)");
-  EXPECT_EQ(format(QueuedEvent{.id = fixed_id(),
-                               .client = "app[192.0.2.9]",
-                               .user = "shop\r\nx",
-                               .sender = "",
-                               .size = 7,
-                               .recipients = 1}),
-            fixed_id().str() +
-                ": client=app[192.0.2.9], sasl_username=shop??x, from=<>, size=7, nrcpt=1 (queued)");
+  EXPECT_EQ(
+      format(QueuedEvent{.id = fixed_id(),
+                         .client = "app[192.0.2.9]",
+                         .user = "shop\r\nx",
+                         .sender = "",
+                         .size = 7,
+                         .recipients = 1}),
+      fixed_id().str() +
+          ": client=app[192.0.2.9], sasl_username=shop??x, from=<>, size=7, nrcpt=1 (queued)");
   DeliveryEvent sent{.id = fixed_id(),
                      .recipient = "a@b.example",
                      .relay = "mx1.b.example[192.0.2.7]:25",

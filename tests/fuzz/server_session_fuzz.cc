@@ -129,7 +129,7 @@ class Driver {
   }
   std::optional<ServerEvent> answer(const CommitMessage& commit) {
     FULMAR_CHECK(begun_ && (submission_ || commit.facts.size == body_.size()));
-    FULMAR_CHECK(submission_ != commit.authors.empty());
+    FULMAR_CHECK(submission_ != commit.originators.empty());
     begun_ = false;
     FULMAR_CHECK(body_.find('\0') == std::string::npos);
     HeaderScan scan;

@@ -35,7 +35,7 @@ Submitted submit(std::string_view message, std::size_t piece) {
     header.add(message.substr(i, piece), result.out);
   header.finish(result.out);
   result.refusal = header.refusal();
-  result.from = header.from_addresses();
+  result.from = header.originators();
   return result;
 }
 

@@ -41,6 +41,33 @@ TEST_F(IntakeTest, SMTP_29_message_is_stored_byte_by_byte_with_Received_on_top) 
   EXPECT_TRUE(client.is_closed());
 }
 
+TEST_F(IntakeTest, EAI_02_SMTPUTF8_that_is_not_needed_is_forgotten) {
+  start();
+  struct Row {
+    std::string sender;
+    std::string recipient;
+    std::string content;
+    bool needed;
+  };
+  const std::string u = "\xC3\xBC";
+  const Row rows[] = {
+      {"a@b.example", "c@d.example", "Subject: x\r\n\r\nx\r\n", false},
+      {"a@b.example", "c@d.example", "Subject: x\r\n\r\n" + u + "\r\n", false},
+      {"a@b" + u + ".example", "c@d.example", "x\r\n", false},
+      {"a@b.example", "c@d.example", "Subject: " + u + "\r\n\r\nx\r\n", true},
+      {u + "@b.example", "c@d.example", "x\r\n", true},
+      {"a@b.example", u + "@d.example", "x\r\n", true},
+  };
+  for (const Row& row : rows) {
+    SmtpClient client = greeted();
+    client.say("MAIL FROM:<" + row.sender + "> SMTPUTF8\r\n");
+    client.say("RCPT TO:<" + row.recipient + ">\r\n");
+    client.say("DATA\r\n");
+    ASSERT_THAT(client.say(row.content + ".\r\n"), StartsWith("250 "));
+    EXPECT_EQ(queued_.back().first.smtputf8, row.needed) << row.sender << row.content;
+  }
+}
+
 TEST_F(IntakeTest, one_delivery_for_each_domain) {
   start();
   SmtpClient client = greeted();

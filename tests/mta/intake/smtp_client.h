@@ -38,8 +38,14 @@ class SmtpClient {
     return ec == boost::asio::error::connection_refused;
   }
 
-  void start_tls() {
+  /// `certificate_and_key`: a PEM file to show; empty: nothing is shown.
+  void start_tls(const std::string& certificate_and_key = "") {
     context_.reset(SSL_CTX_new(TLS_client_method()));
+    if (!certificate_and_key.empty()) {
+      const char* file = certificate_and_key.c_str();
+      ASSERT_EQ(SSL_CTX_use_certificate_chain_file(context_.get(), file), 1);
+      ASSERT_EQ(SSL_CTX_use_PrivateKey_file(context_.get(), file, SSL_FILETYPE_PEM), 1);
+    }
     ssl_.reset(SSL_new(context_.get()));
     SSL_set_fd(ssl_.get(), fd());
     ASSERT_EQ(SSL_connect(ssl_.get()), 1);

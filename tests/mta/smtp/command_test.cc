@@ -63,6 +63,7 @@ TEST(Command, SMTP_31_verdicts) {
       {"QUITE", "500 5.5.1"},
       {"MAILFROM:<a@b.example>", "500 5.5.1"},
       {"EXPN list", "502 5.5.1"},
+      {"ETRN b.example", "502 5.5.1"},
       {"BDAT 10", "ok"},
       {"bdat 0 last", "ok"},
       {"BDAT", "501 5.5.4"},

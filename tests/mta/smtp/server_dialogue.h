@@ -70,9 +70,9 @@ class Dialogue {
   std::vector<Error> abandoned;
   std::optional<DataFacts> facts;
   std::vector<std::uint64_t> declared;
-  std::vector<std::string> senders;  ///< "user as address", of each MAIL that was asked about.
-  std::vector<std::string> logins;   ///< "user:password"
-  std::vector<std::string> authors;  ///< Of the last message.
+  std::vector<std::string> senders;      ///< "user as address", of each MAIL that was asked about.
+  std::vector<std::string> logins;       ///< "user:password"
+  std::vector<std::string> originators;  ///< Of the last message.
   int handshakes = 0;
   // What the program answers.
   ServerUser certified;
@@ -140,9 +140,9 @@ class Dialogue {
   std::optional<ServerEvent> answer(CommitMessage& commit) {
     if (refuse_commit) return StoreRefused{*refuse_commit};
     facts = commit.facts;
-    authors.clear();
-    for (const Mailbox& author : commit.authors)
-      authors.push_back(author.text);
+    originators.clear();
+    for (const Mailbox& originator : commit.originators)
+      originators.push_back(originator.text);
     committed.push_back(body_);
     return MessageSafe{"ID" + std::to_string(committed.size())};
   }

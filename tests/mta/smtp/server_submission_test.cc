@@ -26,7 +26,7 @@ TEST(ServerSubmission, SUB_04_IMF_03_completed_by_DATA_and_by_BDAT) {
   Dialogue dialogue(submission());
   dialogue.with_envelope();
   EXPECT_THAT(dialogue.send(std::string(kBare) + ".\r\n"), StartsWith("250 "));
-  EXPECT_THAT(dialogue.authors, ElementsAre("me@b.example"));
+  EXPECT_THAT(dialogue.originators, ElementsAre("me@b.example"));
   dialogue.with_envelope();
   dialogue.say("BDAT 9\r\n" + std::string(kBare.substr(0, 9)));
   EXPECT_THAT(dialogue.say("BDAT " + std::to_string(kBare.size() - 9) + " LAST\r\n" +
@@ -40,7 +40,7 @@ TEST(ServerSubmission, SUB_04_a_relay_listener_adds_nothing) {
   dialogue.with_envelope();
   dialogue.send(std::string(kBare) + ".\r\n");
   EXPECT_THAT(dialogue.committed, ElementsAre(kBare));
-  EXPECT_THAT(dialogue.authors, IsEmpty());
+  EXPECT_THAT(dialogue.originators, IsEmpty());
 }
 
 TEST(ServerSubmission, IMF_01_IMF_02_refused_at_the_end_of_data) {

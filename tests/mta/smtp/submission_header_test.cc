@@ -39,7 +39,7 @@ Submitted submit(std::string_view message, std::size_t first, std::size_t piece)
     result.refusal = std::to_string(refusal->code) + ' ' + to_string(refusal->why.status) + ' ' +
                      refusal->why.detail;
   }
-  for (const Mailbox& each : header.from_addresses())
+  for (const Mailbox& each : header.originators())
     result.from += (result.from.empty() ? "" : " ") + each.ascii_domain_form();
   return result;
 }
@@ -173,9 +173,9 @@ TEST(SubmissionHeader, IMF_01_refusals) {
       {"malformed From", "From: Ann <ann@a.example\r\n\r\n", "malformed From field"},
       {"malformed continuation", "From: ann@a.example\r\n bob@b.example\r\n\r\n",
        "malformed From field"},
-      {"several authors", "From: ann@a.example, bob@b.example\r\n\r\n",
+      {"several originators", "From: ann@a.example, bob@b.example\r\n\r\n",
        "several addresses in From and no Sender field"},
-      {"several authors in a group", "From: Us: ann@a.example, bob@b.example;\r\n\r\n",
+      {"several originators in a group", "From: Us: ann@a.example, bob@b.example;\r\n\r\n",
        "several addresses in From and no Sender field"},
       {"malformed Sender", from + "Sender: Ann\r\n\r\n", "malformed Sender field"},
       {"two senders in one field", from + "Sender: ann@a.example, bob@b.example\r\n\r\n",
@@ -224,7 +224,7 @@ TEST(SubmissionHeader, who_it_claims_to_be_from) {
        "ann@a.example bob@b.example"},
       {"the sender first", "Sender: bob@b.example\r\nFrom: ann@a.example\r\n\r\n",
        "bob@b.example ann@a.example"},
-      {"several authors", "From: ann@a.example, bob@b.example\r\nSender: cy@c.example\r\n\r\n",
+      {"several originators", "From: ann@a.example, bob@b.example\r\nSender: cy@c.example\r\n\r\n",
        "ann@a.example bob@b.example cy@c.example"},
       {"IDN and UTF-8",
        "From: j\xC3\xBCrgen@b\xC3\xBC"
