@@ -22,15 +22,20 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.append(str(ROOT / "tests" / "lab"))
 
 # pylint: disable=wrong-import-position
+import authentication  # noqa: E402
+import client_certificates  # noqa: E402
 import early_talk  # noqa: E402
+import limits  # noqa: E402
 import network  # noqa: E402
+import programs  # noqa: E402
 import smuggling  # noqa: E402
+import submission  # noqa: E402
 from case import Case, Failed, Skipped  # noqa: E402
 from processes import run_to_the_end  # noqa: E402
 from trial import Trial  # noqa: E402
 
 DEFAULT_PROGRAM = ROOT / "build" / "dev" / "mta" / "fulmar"
-MODULES = (smuggling, early_talk)
+MODULES = (smuggling, early_talk, programs, submission, authentication, client_certificates, limits)
 CASES: tuple[Case, ...] = tuple(case for module in MODULES for case in module.CASES)
 
 
