@@ -27,6 +27,8 @@ import client_certificates  # noqa: E402
 import early_talk  # noqa: E402
 import limits  # noqa: E402
 import network  # noqa: E402
+import notices  # noqa: E402
+import parameters  # noqa: E402
 import programs  # noqa: E402
 import smuggling  # noqa: E402
 import submission  # noqa: E402
@@ -35,7 +37,8 @@ from processes import run_to_the_end  # noqa: E402
 from trial import Trial  # noqa: E402
 
 DEFAULT_PROGRAM = ROOT / "build" / "dev" / "mta" / "fulmar"
-MODULES = (smuggling, early_talk, programs, submission, authentication, client_certificates, limits)
+MODULES = (smuggling, early_talk, programs, submission, authentication, client_certificates, limits, parameters,
+           notices)
 CASES: tuple[Case, ...] = tuple(case for module in MODULES for case in module.CASES)
 
 
