@@ -30,7 +30,10 @@ import network  # noqa: E402
 import notices  # noqa: E402
 import parameters  # noqa: E402
 import programs  # noqa: E402
+import proxy  # noqa: E402
+import reload  # noqa: E402
 import smuggling  # noqa: E402
+import stopping  # noqa: E402
 import submission  # noqa: E402
 from case import Case, Failed, Skipped  # noqa: E402
 from processes import run_to_the_end  # noqa: E402
@@ -38,7 +41,7 @@ from trial import Trial  # noqa: E402
 
 DEFAULT_PROGRAM = ROOT / "build" / "dev" / "mta" / "fulmar"
 MODULES = (smuggling, early_talk, programs, submission, authentication, client_certificates, limits, parameters,
-           notices)
+           notices, proxy, reload, stopping)
 CASES: tuple[Case, ...] = tuple(case for module in MODULES for case in module.CASES)
 
 
