@@ -22,9 +22,12 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.append(str(ROOT / "tests" / "lab"))
 
 # pylint: disable=wrong-import-position
+import abuse  # noqa: E402
 import authentication  # noqa: E402
 import client_certificates  # noqa: E402
 import early_talk  # noqa: E402
+import idle  # noqa: E402
+import large  # noqa: E402
 import limits  # noqa: E402
 import network  # noqa: E402
 import notices  # noqa: E402
@@ -41,7 +44,7 @@ from trial import Trial  # noqa: E402
 
 DEFAULT_PROGRAM = ROOT / "build" / "dev" / "mta" / "fulmar"
 MODULES = (smuggling, early_talk, programs, submission, authentication, client_certificates, limits, parameters,
-           notices, proxy, reload, stopping)
+           notices, proxy, reload, stopping, large, idle, abuse)
 CASES: tuple[Case, ...] = tuple(case for module in MODULES for case in module.CASES)
 
 
