@@ -295,14 +295,17 @@ void Daemon::reload() {
 }
 
 asio::awaitable<void> Daemon::stop() {
-  if (intake_) co_await intake_->stop(kIntakeGrace);
+  if (intake_) {
+    const bool ended = co_await intake_->stop(kIntakeGrace);
+    cut_off_ = !ended;
+  }
   if (dispatcher_) {
     dispatcher_->stop();
     // What is cut off here is attempted again after the next start; its next attempt's time is in
     // the spool.
     const bool ended = co_await dispatcher_->join(kDeliveryGrace);
-    cut_off_ = !ended;
-    if (cut_off_) log_warn("stopping while deliveries are running");
+    cut_off_ = cut_off_ || !ended;
+    if (!ended) log_warn("stopping while deliveries are running");
   }
   co_await pool_.close();
   if (dnssec_) dnssec_->stop();

@@ -91,7 +91,7 @@ class Daemon {
   std::unique_ptr<control::ControlServer> control_;
   TaskGroup background_;
   UtcTime started_at_{};
-  bool cut_off_ = false;  // deliveries were still running when time was up
+  bool cut_off_ = false;  // something was still running when time was up
   int exit_code_ = 0;
 };
 

@@ -149,6 +149,8 @@ std::optional<std::string> client_identity(SSL* session) {
   if (certificate == nullptr || SSL_get_verify_result(session) != X509_V_OK) return std::nullopt;
   auto name = alternative_name(certificate, GEN_EMAIL);
   if (!name) name = alternative_name(certificate, GEN_DNS);
+  // Names of domains have no case, so two spellings are one user.
+  if (name) name = to_lower(*name);
   if (!name) name = common_name(certificate);
   if (!name || !could_be_a_user(*name)) return std::nullopt;
   return name;

@@ -34,9 +34,10 @@ class ServerContext {
 };
 
 /// Whom the client's certificate names, if it verifies up to the authority that the listener trusts
-/// for clients: the first mail address among its alternative names, else the first DNS name, else
-/// its common name. RFC 5280 §4.2.1.6. The authority is the operator's own, so its names are his
-/// words. Empty for a name that could not be a user's: over 255 octets, control characters, ':'.
+/// for clients: the first mail address among its alternative names, else the first DNS name, both
+/// in lower case, else its common name. RFC 5280 §4.2.1.6. The authority is the operator's own, so
+/// its names are his words. Empty for a name that could not be a user's: over 255 octets, control
+/// characters, ':'.
 [[nodiscard]] std::optional<std::string> client_identity(SSL* session);
 
 /// "TLS_AES_256_GCM_SHA384": the cipher suite in use, as IANA names it.

@@ -14,10 +14,12 @@ constexpr std::size_t kPerRecipient = 256;
 constexpr std::chrono::seconds kLongest{30};
 
 std::size_t cost(const queue::Message& message, const std::vector<queue::Delivery>& deliveries) {
-  std::size_t recipients = 0;
-  for (const queue::Delivery& delivery : deliveries)
-    recipients += delivery.recipients.size();
-  return kOverhead + message.header.size() + recipients * kPerRecipient;
+  std::size_t octets = kOverhead + message.header.size();
+  for (const queue::Delivery& delivery : deliveries) {
+    for (const queue::Recipient& recipient : delivery.recipients)
+      octets += kPerRecipient + recipient.original.size();
+  }
+  return octets;
 }
 
 }  // namespace

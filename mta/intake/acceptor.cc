@@ -36,6 +36,8 @@ constexpr auto kAcceptPause = 100ms;
 constexpr auto kTroubleLogEvery = 5s;
 constexpr auto kTurnAwayLimit = 5s;
 constexpr auto kProxyHeaderLimit = 5s;
+// Proxies send theirs at once; these descriptors are not counted among those of sessions.
+constexpr std::size_t kProxyHeadersAwaited = 128;
 constexpr auto kCutOffLimit = 2s;
 // Beyond the limits so many clients at once are told why; the others find the door shut.
 constexpr int kTurnedAwayAtOnce = 64;
@@ -145,7 +147,7 @@ void Intake::Shared::take(const std::shared_ptr<Listener>& listener, tcp::socket
   if (!listener->is_proxy(peer.address.unmapped())) {
     return admit(listener, std::move(socket), peer);
   }
-  if (proxy_headers_awaited >= settings.limits.connections) {
+  if (proxy_headers_awaited >= kProxyHeadersAwaited) {
     return parts.metrics.sessions_refused.add();
   }
   ++proxy_headers_awaited;
@@ -309,7 +311,7 @@ void Intake::start() {
   }
 }
 
-asio::awaitable<void> Intake::stop(std::chrono::milliseconds grace) {
+asio::awaitable<bool> Intake::stop(std::chrono::milliseconds grace) {
   const std::shared_ptr<Shared> shared = shared_;
   shared->stopping = true;
   for (const auto& listener : shared->listeners) {
@@ -323,12 +325,13 @@ asio::awaitable<void> Intake::stop(std::chrono::milliseconds grace) {
   }
   if (shared->authenticator) shared->authenticator->stop();
   const bool in_time = co_await shared->tasks.join(grace);
-  if (in_time) co_return;
+  if (in_time) co_return true;
   for (const auto& connection : shared->present()) {
     asio::post(connection->executor(), [connection] { connection->close(); });
   }
   const bool ended = co_await shared->tasks.join(kCutOffLimit);
   if (!ended) log_warn("client sessions did not end");
+  co_return ended;
 }
 
 std::vector<Endpoint> Intake::endpoints() const {

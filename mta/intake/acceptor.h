@@ -67,8 +67,9 @@ class Intake {
   void start();
 
   /// Accepts no more, says 421 to those who are not sending a message, waits at most `grace` for
-  /// those who are, then cuts them off. From any thread.
-  boost::asio::awaitable<void> stop(std::chrono::milliseconds grace);
+  /// those who are, then cuts them off. From any thread. False: some did not even end then, because
+  /// what they wait for does not; the threads they live on must not be torn down under them.
+  [[nodiscard]] boost::asio::awaitable<bool> stop(std::chrono::milliseconds grace);
 
   /// What the sockets are bound to, in the order of the settings; for tests, which ask for port 0.
   [[nodiscard]] std::vector<Endpoint> endpoints() const;

@@ -3,12 +3,16 @@
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <openssl/rand.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <boost/asio/associated_executor.hpp>
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <thread>
 #include <utility>
 
 #include "base/log.h"
@@ -20,6 +24,16 @@ namespace fulmar::intake {
 namespace asio = boost::asio;
 
 namespace {
+
+constexpr int kLowestPriority = 19;
+
+/// Hashing waits for everything else that this machine has to do. Where the system does not allow
+/// that, it costs as much as anything.
+void yield_to_others() {
+  static thread_local const int result =
+      setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kLowestPriority);
+  static_cast<void>(result);
+}
 
 /// Its length first, so that no two lists of parts make the same text.
 void append_part(std::string& text, const std::string& part) {
@@ -41,6 +55,7 @@ struct Authenticator::Attempt {
   Attempt& operator=(const Attempt&) = delete;
 
   IpAddress client;
+  std::string user;
   std::string password;
   std::shared_ptr<const Users> users;
   const std::string* hash = nullptr;       ///< Of `users`; of others when the user does not exist.
@@ -58,12 +73,17 @@ Result<std::unique_ptr<Authenticator>> Authenticator::create(const std::string& 
   return std::unique_ptr<Authenticator>(new Authenticator(std::move(users), key, clock));
 }
 
+/// A quarter of the cores: a crowd of guessers must leave the rest to those who send mail.
+std::size_t Authenticator::threads() {
+  return std::clamp<std::size_t>(std::thread::hardware_concurrency() / 4, 1, kMaxThreads);
+}
+
 Authenticator::Authenticator(Users users, const Key& key, const Clock& clock)
     : key_(key),
       clock_(clock),
       users_(std::make_shared<const Users>(std::move(users))),
       remembered_(kMaxRemembered),
-      pool_(kThreads) {}
+      pool_(threads()) {}
 
 Authenticator::~Authenticator() {
   stop();
@@ -99,6 +119,7 @@ std::shared_ptr<Authenticator::Attempt> Authenticator::make_attempt(const IpAddr
                                                                     const std::string& password) {
   auto attempt = std::make_shared<Attempt>();
   attempt->client = client;
+  attempt->user = user;
   attempt->password = password;
   {
     const std::lock_guard lock(mutex_);
@@ -132,14 +153,14 @@ std::optional<Authenticator::Fingerprint> Authenticator::fingerprint(
 std::optional<Authenticator::Verdict> Authenticator::judge_at_once(const Attempt& attempt) {
   const SteadyTime now = clock_.steady_now();
   const std::lock_guard lock(mutex_);
-  if (stopped_ || throttle_.must_wait(attempt.client, now)) return Verdict::try_later;
+  if (stopped_ || throttle_.must_wait(attempt.client, attempt.user, now)) return Verdict::try_later;
   if (is_remembered(attempt, now)) {
-    throttle_.note_success(attempt.client);
+    throttle_.note_success(attempt.client, attempt.user);
     return Verdict::accepted;
   }
   const bool is_possible = check_password(attempt.password).has_value() && !attempt.hash->empty();
   if (is_possible) return std::nullopt;
-  throttle_.note_failure(attempt.client, now);
+  throttle_.note_failure(attempt.client, attempt.user, now);
   return Verdict::refused;
 }
 
@@ -165,6 +186,7 @@ asio::awaitable<Authenticator::Verdict> Authenticator::queue(std::shared_ptr<Att
     auto work = asio::make_work_guard(asio::get_associated_executor(handler));
     auto job = [this, given = std::move(given), handler = std::move(handler),
                 work = std::move(work)]() mutable {
+      yield_to_others();
       const Verdict verdict = judge(*given);
       given.reset();
       auto executor = work.get_executor();
@@ -200,8 +222,9 @@ Authenticator::Verdict Authenticator::judge(const Attempt& attempt) {
 void Authenticator::note(const Attempt& attempt, Verdict verdict) {
   const SteadyTime now = clock_.steady_now();
   const std::lock_guard lock(mutex_);
-  if (verdict != Verdict::accepted) return throttle_.note_failure(attempt.client, now);
-  throttle_.note_success(attempt.client);
+  if (verdict != Verdict::accepted)
+    return throttle_.note_failure(attempt.client, attempt.user, now);
+  throttle_.note_success(attempt.client, attempt.user);
   if (attempt.fingerprint) remembered_.renew(*attempt.fingerprint) = now + kRemembered;
 }
 

@@ -2,10 +2,10 @@
 // SMTP, nor about what the user may send (conf/user.h).
 //
 // A check costs what its hash was made to cost, so it never runs on a thread of the network. The
-// two threads that do it, and the 64 checks that may wait for them, are all that guessers can get
-// of this machine, and bound the guesses against any one user (auth_throttle.h). A client that logs
-// in for each message does not pay each time: what was right is remembered for five minutes, and
-// passes by whoever waits.
+// one to four threads that do it, a quarter of the cores, have the lowest priority; they and the 64
+// checks that may wait for them are all that guessers can get of this machine, and bound the
+// guesses against any one user (auth_throttle.h). A client that logs in for each message does not
+// pay each time: what was right is remembered for five minutes, and passes by whoever waits.
 //
 // Time tells little: a user that does not exist costs what the file's users cost, and digests are
 // compared in constant time. Names and passwords are compared octet by octet, without SASLprep
@@ -34,7 +34,7 @@ namespace fulmar::intake {
 
 class Authenticator {
  public:
-  static constexpr std::size_t kThreads = 2;
+  static constexpr std::size_t kMaxThreads = 4;
   static constexpr std::size_t kMaxWaiting = 64;
   static constexpr std::chrono::minutes kRemembered{5};
   static constexpr std::size_t kMaxRemembered = 10'000;
@@ -70,6 +70,7 @@ class Authenticator {
 
  private:
   struct Attempt;
+  [[nodiscard]] static std::size_t threads();
   /// Under a key of this process, so it is of no use outside it: user, hash and password.
   using Fingerprint = std::array<std::uint8_t, 32>;
   using Key = std::array<std::uint8_t, 32>;

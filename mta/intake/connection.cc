@@ -88,6 +88,7 @@ asio::awaitable<Connection::Event> Connection::answer(smtp::ServerRead) {
   note_reading();
   const auto bytes = co_await stream_.read(terms_.command_timeout + kReadMargin);
   reading_ = false;
+  read_at_ = parts_.clock.steady_now();
   if (farewell_) co_return std::nullopt;
   if (!bytes) {
     lost_ = bytes.error().detail;
@@ -102,11 +103,14 @@ void Connection::note_reading() {
   reading_since_ = parts_.clock.steady_now();
   reading_ = true;
   const std::uint64_t answered = session_.tally().commands;
-  const bool in_message = session_.in_message();
-  if (answered == answered_ && in_message == asked_in_message_ && asked_at_ != SteadyTime{}) return;
+  const bool receiving = session_.is_receiving();
+  if (answered == answered_ && receiving == receiving_ && asked_at_ != SteadyTime{}) {
+    asked_at_ += reading_since_ - read_at_;  // what we needed is not the client's time
+    return;
+  }
   asked_at_ = reading_since_;
   answered_ = answered;
-  asked_in_message_ = in_message;
+  receiving_ = receiving;
   octets_since_ = 0;
 }
 
@@ -154,10 +158,11 @@ asio::awaitable<Connection::Event> Connection::answer(smtp::CheckCredentials act
     co_return smtp::CredentialsAccepted{parts_.users.session_user(user)};
   }
   const bool wrong = verdict == Authenticator::Verdict::refused;
-  log_warn("login refused",
-           {{"client", client_name_},
-            {"user", sanitize_line(user, user.size())},
-            {"reason", wrong ? "wrong user name or password" : "not checked; try later"}});
+  // What was not even looked at costs nothing, and must not cost a line of the log each time.
+  if (wrong) {
+    log_warn("login refused: wrong user name or password",
+             {{"client", client_name_}, {"user", sanitize_line(user, user.size())}});
+  }
   co_return smtp::CredentialsRefused{wrong ? Why::wrong : Why::try_later};
 }
 
@@ -316,7 +321,7 @@ SteadyTime::duration Connection::patience(SteadyTime now) const {
   if (!reading_) return terms_.command_timeout;
   const SteadyTime::duration silence = terms_.command_timeout - (now - reading_since_);
   SteadyTime::duration whole = terms_.command_timeout;
-  if (asked_in_message_) whole += std::chrono::seconds(octets_since_ / kSlowestOctets);
+  if (receiving_) whole += std::chrono::seconds(octets_since_ / kSlowestOctets);
   return std::min(silence, whole - (now - asked_at_));
 }
 

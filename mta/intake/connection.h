@@ -123,7 +123,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   SteadyTime reading_since_{};
   SteadyTime asked_at_{};
   std::uint64_t answered_ = 0;  ///< ServerTally::commands at `asked_at_`.
-  bool asked_in_message_ = false;
+  bool receiving_ = false;      ///< A message, be it one that will be refused.
+  SteadyTime read_at_{};        ///< When the latest read ended.
   std::uint64_t octets_since_ = 0;
   std::string lost_;  ///< Why the connection broke; empty if it did not.
 };

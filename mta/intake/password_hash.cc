@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <cstring>
 #include <memory>
 #include <optional>
@@ -126,6 +127,22 @@ Salting salting_of(HashMethod method) {
   std::unreachable();
 }
 
+/// Nobody else could log in meanwhile, nor the program stop in time.
+bool is_too_costly(std::string_view hash, const Method& method) {
+  constexpr unsigned kMostRounds = 5'000'000;
+  constexpr unsigned kMostBcrypt = 16;
+  std::string_view parameter = hash.substr(method.prefix.size());
+  const bool rounds = method.parameters == Parameters::rounds;
+  const bool bcrypt = method.prefix.starts_with("$2");
+  if (rounds && !parameter.starts_with(kRounds)) return false;
+  if (rounds) parameter.remove_prefix(kRounds.size());
+  if (!rounds && !bcrypt) return false;
+  unsigned cost = 0;
+  const auto [end, ec] =
+      std::from_chars(parameter.data(), parameter.data() + parameter.size(), cost);
+  return ec != std::errc() || cost > (rounds ? kMostRounds : kMostBcrypt);
+}
+
 }  // namespace
 
 Result<> check_hash(std::string_view hash) {
@@ -141,6 +158,9 @@ Result<> check_hash(std::string_view hash) {
   const int known = crypt_checksalt(std::string(hash).c_str());
   if (known == CRYPT_SALT_INVALID || known == CRYPT_SALT_METHOD_DISABLED) {
     return fail(Errc::syntax, "libcrypt does not know the method of this password hash");
+  }
+  if (is_too_costly(hash, *method)) {
+    return fail(Errc::syntax, "each check of this password hash would take many seconds");
   }
   return {};
 }

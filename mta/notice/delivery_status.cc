@@ -11,6 +11,8 @@
 namespace fulmar::notice {
 namespace {
 
+constexpr std::size_t kMaxOriginalLine = 900;
+
 constexpr std::size_t kMaxReply = 10'000;
 constexpr std::size_t kMinReply = 200;
 constexpr std::size_t kMaxReplies = 100'000;
@@ -33,7 +35,7 @@ std::string final_recipient(const Mailbox& address) {
 /// As it was before the sender's side put it into xtext (RFC 3464 §2.3.1). What is of type rfc822
 /// and UTF-8 gets the type of its own; an ORCPT of that type is in the form of seven bits, or
 /// nearly.
-std::string original_recipient(std::string_view orcpt) {
+std::string decoded_original_recipient(std::string_view orcpt) {
   const std::size_t semicolon = orcpt.find(';');
   const std::string_view type = orcpt.substr(0, semicolon);
   const std::string_view written = orcpt.substr(semicolon + 1);
@@ -43,7 +45,13 @@ std::string original_recipient(std::string_view orcpt) {
   if (is_utf8 && equals_ignoring_case(type, "rfc822")) {
     return std::string(kUtf8) + utf8_addr_xtext(address);
   }
-  return std::string(type) + "; " + one_line(address);
+  return address.empty() ? "" : std::string(type) + "; " + one_line(address);
+}
+
+/// Empty where there is none, or none that a line can hold: folded, it would be another address.
+std::string original_recipient(std::string_view orcpt) {
+  const std::string whole = decoded_original_recipient(orcpt);
+  return whole.size() <= kMaxOriginalLine ? whole : "";
 }
 
 bool has_utf8_address(const NoticeRecipient& recipient) {
@@ -71,9 +79,8 @@ std::string diagnosis(const NoticeRecipient& recipient, std::size_t allowance) {
 std::string recipient_group(const NoticeFacts& facts, const NoticeRecipient& recipient) {
   const std::size_t allowance = reply_allowance(facts.recipients.size());
   std::string group;
-  if (!recipient.original.empty()) {
-    group += header_field("Original-Recipient", original_recipient(recipient.original));
-  }
+  const std::string original = original_recipient(recipient.original);
+  if (!original.empty()) group += header_field("Original-Recipient", original);
   group += header_field("Final-Recipient", final_recipient(recipient.address));
   group += header_field("Action", to_string(facts.kind));
   group += header_field("Status", to_string(status_of(recipient, facts.kind)));

@@ -19,6 +19,7 @@ std::unexpected<CommandError> refuse(std::uint16_t code, EnhancedStatus status, 
 
 constexpr std::size_t kMaxHelloName = 255;  // RFC 5321 §4.5.3.1.2
 constexpr std::string_view kLineEnd = "\r\n";
+constexpr std::string_view kBdat = "BDAT";
 
 bool is_control(char c) {
   return static_cast<unsigned char>(c) < 0x20 || c == 0x7F;
@@ -272,13 +273,15 @@ Parsed<Command> parse_auth(std::string_view argument) {
   return auth;
 }
 
-/// RFC 3030 §2
+/// `argument` is all behind the verb. RFC 3030 §2
 Parsed<Command> parse_bdat(std::string_view argument) {
+  const bool separated = argument.starts_with(' ');
+  argument = trim(argument);
   const auto space = std::min(argument.find(' '), argument.size());
   const auto octets = parse_size(argument.substr(0, space));
   const std::string_view rest = trim(argument.substr(space));
   const bool last = equals_ignoring_case(rest, "LAST");
-  if (!octets || (!rest.empty() && !last)) {
+  if (!separated || !octets || (!rest.empty() && !last)) {
     return std::unexpected(CommandError{
         .code = 501, .status = {5, 5, 4}, .text = "malformed BDAT", .loses_count = true});
   }
@@ -301,13 +304,15 @@ bool is_known_elsewhere(std::string_view verb) {
 
 }  // namespace
 
+bool is_bdat(std::string_view line) {
+  return equals_ignoring_case(line.substr(0, kBdat.size()), kBdat);
+}
+
 std::expected<Command, CommandError> parse_command(std::string_view line, const Domain& own_name) {
   // RFC 5321 §4.1.1: white space at the end is tolerated.
   line = line.substr(0, line.find_last_not_of(" \t") + 1);
   // Before all that could refuse it: what follows it is no command, however malformed it is.
-  if (equals_ignoring_case(split_verb(line).verb, "BDAT")) {
-    return parse_bdat(split_verb(line).argument);
-  }
+  if (is_bdat(line)) return parse_bdat(line.substr(kBdat.size()));
   if (std::ranges::any_of(line, is_control)) {
     return refuse(500, {5, 5, 2}, "control character in command");
   }

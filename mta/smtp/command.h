@@ -89,6 +89,9 @@ struct CommandError {
 [[nodiscard]] std::expected<Command, CommandError> parse_command(std::string_view line,
                                                                  const Domain& own_name);
 
+/// Octets follow the line, or so its sender believes, whatever is wrong with it.
+[[nodiscard]] bool is_bdat(std::string_view line);
+
 /// "MAIL FROM:<a@b> SIZE=10 BODY=8BITMIME", without CRLF. Errc::invalid_argument when an argument
 /// holds CR, LF, NUL or anything that could end the path (SMU-05).
 struct MailParameters {

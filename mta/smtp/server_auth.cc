@@ -74,9 +74,10 @@ void ServerSession::State::on(const CredentialsRefused& event) {
   FULMAR_CHECK(phase == Phase::checking);
   phase = Phase::command;
   if (event.why == CredentialsRefused::Why::try_later) {
-    return decline(454, {4, 7, 0}, "cannot check passwords now; try again later");
+    decline(454, {4, 7, 0}, "cannot check passwords now; try again later");
+  } else {
+    complain(535, {5, 7, 8}, "wrong user name or password");
   }
-  complain(535, {5, 7, 8}, "wrong user name or password");
   if (++failed_logins >= kFailedLogins) goodbye(421, {4, 7, 0}, "too many failed logins");
 }
 

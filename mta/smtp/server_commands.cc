@@ -11,12 +11,17 @@ namespace {
 
 constexpr std::uint32_t kErrorsInARow = 20;
 constexpr std::uint32_t kErrorsInAll = 50;
+/// Octets of a chunk that is worth a command.
+constexpr std::uint64_t kSmallChunk = 512;
 /// Commands that bring no message nearer; whoever sends so many of them between two messages never
 /// meant to send one.
 constexpr std::uint32_t kIdleCommands = 10'000;
 
+/// RCPT is counted where it adds nobody.
 bool brings_a_message_nearer(const Command& command) {
-  return std::holds_alternative<Rcpt>(command) || std::holds_alternative<Bdat>(command);
+  const auto* chunk = std::get_if<Bdat>(&command);
+  return std::holds_alternative<Rcpt>(command) ||
+         (chunk != nullptr && (chunk->last || chunk->octets >= kSmallChunk));
 }
 
 bool is_hello(std::string_view line) {
@@ -46,7 +51,11 @@ std::optional<std::string> ServerSession::State::take_line(EnhancedStatus too_lo
       goodbye(550, {5, 5, 2}, "bare LF; lines end in CRLF");
       break;
     case ServerInput::Fault::too_long:
-      complain(500, too_long, "line too long");
+      if (is_bdat(line.text)) {
+        goodbye(500, too_long, "line too long");
+      } else {
+        complain(500, too_long, "line too long");
+      }
       break;
     case ServerInput::Fault::endless:
       goodbye(500, too_long, "line without end");
@@ -62,9 +71,7 @@ void ServerSession::State::read_line() {
 void ServerSession::State::obey(const std::string& line) {
   const auto command = parse_command(line, options.hostname);
   if (command) {
-    if (!brings_a_message_nearer(*command) && ++idle_commands > kIdleCommands) {
-      return goodbye(421, {4, 7, 0}, "too many commands without a message");
-    }
+    if (!brings_a_message_nearer(*command) && !may_idle()) return;
     std::visit([this](const auto& parsed) { run(parsed); }, *command);
     return;
   }
@@ -162,6 +169,19 @@ void ServerSession::State::note_refusal(std::uint16_t code, EnhancedStatus statu
                                         std::string_view text) {
   ++tally.refusals;
   tally.last_refusal = std::to_string(code) + ' ' + to_string(status) + ' ' + std::string(text);
+}
+
+bool ServerSession::State::may_idle() {
+  if (++idle_commands <= kIdleCommands) return true;
+  goodbye(421, {4, 7, 0}, "too many commands without a message");
+  return false;
+}
+
+/// As many as a client may have sent before it could know are forgiven.
+void ServerSession::State::refuse_out_of_transaction(std::string_view text) {
+  const bool may_be_pipelined = mail_refused && ++forgiven <= options.recipients_per_message + 2;
+  if (may_be_pipelined) return decline(503, {5, 5, 1}, "MAIL was refused");
+  complain(503, {5, 5, 1}, text);
 }
 
 void ServerSession::State::complain(const CommandError& error) {

@@ -21,6 +21,17 @@ CommandError needs_smtputf8() {
   return refuse(553, {5, 6, 7}, "an address beyond ASCII needs SMTPUTF8");
 }
 
+/// One who is named twice gets one copy, and its sender every notice that either command asks for.
+void merge(IncomingRecipient& recipient, const Rcpt& again) {
+  DsnNotify& notify = recipient.notify;
+  const bool either = notify.stated || again.notify.stated;
+  notify = {.stated = either,
+            .success = either && (notify.wants_success() || again.notify.wants_success()),
+            .failure = either && (notify.wants_failure() || again.notify.wants_failure()),
+            .delay = either && (notify.wants_delay() || again.notify.wants_delay())};
+  if (recipient.original.empty()) recipient.original = again.original;
+}
+
 /// RFC 6409 §4.2: a name that means something elsewhere too.
 bool is_fully_qualified(const Mailbox& mailbox) {
   const auto* domain = std::get_if<Domain>(&mailbox.host);
@@ -65,6 +76,7 @@ void ServerSession::State::run(const Mail& command) {
   if (const auto error = check(command)) return complain(*error);
   if (command.size && options.message_size != 0 && *command.size > options.message_size) {
     mail_refused = true;
+    forgiven = 0;
     return decline(552, {5, 3, 4}, "message over the size limit");  // RFC 1870 §6.2
   }
   asked_mail = command;
@@ -90,18 +102,19 @@ std::optional<CommandError> ServerSession::State::check(const Rcpt& command) con
 }
 
 void ServerSession::State::run(const Rcpt& command) {
-  if (!transaction) {
-    if (mail_refused) return decline(503, {5, 5, 1}, "MAIL was refused");
-    return complain(503, {5, 5, 1}, "MAIL comes first");
-  }
+  if (!transaction) return refuse_out_of_transaction("MAIL comes first");
   if (const auto error = check(command)) return complain(*error);
-  std::string key = command.recipient.ascii_domain_form();
-  if (!transaction->known.contains(key)) {
-    if (transaction->recipients.size() >= recipient_limit()) {
-      return decline(452, {4, 5, 3}, "too many recipients");  // RFC 5321 §4.5.3.1.10
-    }
-    transaction->known.insert(std::move(key));
-    transaction->recipients.push_back(
+  std::vector<IncomingRecipient>& recipients = transaction->recipients;
+  const auto [place, added] =
+      transaction->known.try_emplace(command.recipient.ascii_domain_form(), recipients.size());
+  if (!added) {
+    if (!may_idle()) return;
+    merge(recipients[place->second], command);
+  } else if (recipients.size() >= recipient_limit()) {
+    transaction->known.erase(place);
+    return decline(452, {4, 5, 3}, "too many recipients");  // RFC 5321 §4.5.3.1.10
+  } else {
+    recipients.push_back(
         {.address = command.recipient, .notify = command.notify, .original = command.original});
   }
   agree(250, {2, 1, 5}, "recipient ok");

@@ -13,7 +13,7 @@ class ServerInput {
   enum class Fault : std::uint8_t {
     none,
     bare_newline,  ///< Ended by LF alone.
-    too_long,      ///< Over the longest line; its text is gone.
+    too_long,      ///< Over the longest line; of its text the first kHead octets are there.
     endless,       ///< Over kHardLine without an end: the client does not speak SMTP.
   };
   struct Line {
@@ -25,6 +25,9 @@ class ServerInput {
 
   /// `longest_line`: octets that a line may have, CRLF included.
   explicit ServerInput(std::size_t longest_line) : longest_line_(longest_line) {}
+
+  /// What is kept of a line that is too long: enough to tell its verb.
+  static constexpr std::size_t kHead = 8;
 
   void feed(std::string_view bytes);
 
@@ -43,6 +46,7 @@ class ServerInput {
   std::size_t longest_line_;
   std::string bytes_;
   std::size_t taken_ = 0;
+  std::string head_;         ///< Of the line that is too long.
   std::size_t dropped_ = 0;  ///< Octets thrown away of the line that is too long.
 };
 

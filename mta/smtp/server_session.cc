@@ -104,6 +104,7 @@ void ServerSession::State::on(const EnvelopeRefused& event) {
   FULMAR_CHECK(phase == Phase::accepting);
   phase = Phase::command;
   mail_refused = true;
+  forgiven = 0;
   // RFC 5321 §3.8: a connection costs what is short.
   if (event.why.status == EnhancedStatus{4, 3, 2}) {
     return goodbye(421, {4, 3, 2}, "busy; try again later");
@@ -128,6 +129,13 @@ ServerSession& ServerSession::operator=(ServerSession&&) noexcept = default;
 ServerAction ServerSession::resume(const ServerEvent& event) {
   std::visit([this](const auto& happened) { state_->on(happened); }, event);
   return state_->next();
+}
+
+bool ServerSession::is_receiving() const {
+  using Phase = State::Phase;
+  const Phase phase = state_->phase;
+  return phase == Phase::data || phase == Phase::draining || phase == Phase::storing ||
+         phase == Phase::abandoning;
 }
 
 bool ServerSession::in_message() const {

@@ -194,6 +194,9 @@ class ServerSession {
   /// True between BeginMessage and its end: on a lost connection the driver discards the body.
   [[nodiscard]] bool in_message() const;
 
+  /// Octets of a message are what is awaited, whether it is wanted or not.
+  [[nodiscard]] bool is_receiving() const;
+
   [[nodiscard]] const ServerTally& tally() const;
 
  private:

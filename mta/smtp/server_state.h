@@ -6,7 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_set>
+#include <unordered_map>
 #include <vector>
 
 #include "mta/smtp/command.h"
@@ -38,7 +38,7 @@ struct ServerSession::State {
   struct Transaction {
     Mail mail;
     std::vector<IncomingRecipient> recipients;
-    std::unordered_set<std::string> known;  ///< ascii_domain_form() of each.
+    std::unordered_map<std::string, std::size_t> known;  ///< Their places, by ascii_domain_form().
   };
 
   /// A BDAT command while its octets come.
@@ -115,6 +115,10 @@ struct ServerSession::State {
   void agree(std::uint16_t code, EnhancedStatus status, std::string_view text);
   /// A refusal that is the client's fault; too many end the session.
   void complain(std::uint16_t code, EnhancedStatus status, std::string_view text);
+  /// RCPT, DATA or BDAT outside a transaction.
+  void refuse_out_of_transaction(std::string_view text);
+  /// A command that brings no message nearer. False: it was one too many, and the session ends.
+  [[nodiscard]] bool may_idle();
   void note_refusal(std::uint16_t code, EnhancedStatus status, std::string_view text);
   void count_error();
   /// A refusal that is not: our store, a limit it could not know.
@@ -167,8 +171,10 @@ struct ServerSession::State {
   std::uint32_t failed_logins = 0;
   std::uint32_t idle_commands = 0;  ///< Since the last message that was taken.
   Mail asked_mail;                  ///< While accepting.
-  /// What was pipelined behind a refused MAIL or chunk is not held against the client.
+  /// What was pipelined behind a refused MAIL or chunk is not held against the client, as long as
+  /// it could have been.
   bool mail_refused = false;
+  std::size_t forgiven = 0;  ///< Since then.
   std::optional<Transaction> transaction;
   std::optional<ServerData> data;
   std::optional<Chunk>

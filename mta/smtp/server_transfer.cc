@@ -16,10 +16,7 @@ void ServerSession::State::run(const Data&) {
   // Refused or not, what follows would be taken for commands or for a message that nobody asked
   // for.
   if (is_followed_by_more()) return;
-  if (!transaction) {
-    if (mail_refused) return decline(503, {5, 5, 1}, "MAIL was refused");
-    return complain(503, {5, 5, 1}, "MAIL comes first");
-  }
+  if (!transaction) return refuse_out_of_transaction("MAIL comes first");
   if (data) return complain(503, {5, 5, 1}, "BDAT goes on");  // RFC 3030 §2, CHK-02
   if (transaction->recipients.empty()) return complain(554, {5, 5, 1}, "no valid recipients");
   begin_message();
@@ -47,8 +44,7 @@ void ServerSession::State::drain() {
   if (!chunk->is_over()) return;
   chunk.reset();
   phase = Phase::command;
-  if (mail_refused) return decline(503, {5, 5, 1}, "the message was refused");
-  complain(503, {5, 5, 1}, "MAIL and RCPT come first");
+  refuse_out_of_transaction("MAIL and RCPT come first");
 }
 
 void ServerSession::State::begin_message() {
@@ -163,6 +159,7 @@ bool ServerSession::State::refuse_data() {
   const bool more_may_follow = chunk && !chunk->last;
   end_transaction();
   mail_refused = more_may_follow;
+  forgiven = 0;
   if (refusal) {
     complain(refusal->code, refusal->why.status, refusal->why.detail);
   } else {

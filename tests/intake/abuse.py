@@ -25,6 +25,7 @@ SHARE = 0.2             # of one processor, for the abusers themselves
 WARM_UP_SECONDS, QUIET_SECONDS, ABUSE_SECONDS = 1.0, 1.5, 2.5
 ROUNDS_AT_LEAST, ROUNDS_AT_MOST = 3, 6
 MAY_FALL_TO = 2 / 3
+GUESSERS_MAY_MAKE_IT_FALL_TO = 1 / 2
 MEMORY_AT_MOST = 384 << 20          # the budgets of all parts together are some 300 MB (docs/performance.md)
 MORE_AT_LAST = 32 << 20             # after some rounds: 1,000 clients that each leave 32 KiB behind
 PATIENCE_SECONDS = 30
@@ -67,10 +68,10 @@ class Abusers:
             return await self._process.stdout.readline()
 
 
-async def _play(trial: Trial, kinds: list[str]) -> None:
+async def _play(trial: Trial, kinds: list[str], may_fall_to: float) -> None:
     trial.sink.keep = False
     async with HonestLoad(trial) as load:
-        rounds = Rounds(trial, load, kinds)
+        rounds = Rounds(trial, load, kinds, may_fall_to)
         await rounds.run()
     await trial.drained()
     trial.facts |= rounds.facts
@@ -83,11 +84,12 @@ class Rounds:
     """Seconds without the abusers and seconds with them, in turn, so that a machine that is busy with something else
     disturbs both alike. More rounds where the first do not show that all is well."""
 
-    def __init__(self, trial: Trial, load: HonestLoad, kinds: list[str]) -> None:
+    def __init__(self, trial: Trial, load: HonestLoad, kinds: list[str], may_fall_to: float) -> None:
         self.facts: dict[str, object] = {}
         self._trial = trial
         self._load = load
         self._kinds = kinds
+        self._may_fall_to = may_fall_to
         self._quiet: list[Phase] = []
         self._amid: list[Phase] = []
         self._memory: list[int] = []        # before, and after each round
@@ -99,7 +101,7 @@ class Rounds:
         self._memory.append(process_facts.resident(pid))
         sockets = process_facts.sockets(pid)
         process_facts.reset_peak(pid)
-        while len(self._amid) < ROUNDS_AT_LEAST or (self.left < MAY_FALL_TO and len(self._amid) < ROUNDS_AT_MOST):
+        while len(self._amid) < ROUNDS_AT_LEAST or (self.left < self._may_fall_to and len(self._amid) < ROUNDS_AT_MOST):
             async with Abusers(self._trial, self._kinds) as abusers:
                 self._amid.append(await self._load.measure(ABUSE_SECONDS))
             await _sockets_fall_to(self._trial, sockets)
@@ -119,7 +121,7 @@ class Rounds:
         grown = self._memory[-1] - self._memory[-2]
         check(grown < MORE_AT_LAST, f"memory: the last round of abuse leaves {process_facts.mib(grown)} behind")
         check(self._memory[-1] < MEMORY_AT_MOST, f"memory: {process_facts.mib(self._memory[-1])}")
-        check(self.left > MAY_FALL_TO, f"honest mail fell to {100 * self.left:.0f} %")
+        check(self.left > self._may_fall_to, f"honest mail fell to {100 * self.left:.0f} %")
 
 
 async def _sockets_fall_to(trial: Trial, wanted: int) -> None:
@@ -135,14 +137,15 @@ async def _sockets_fall_to(trial: Trial, wanted: int) -> None:
 
 
 async def of_all_kinds(trial: Trial) -> None:
-    await _play(trial, OTHERS)
+    await _play(trial, OTHERS, MAY_FALL_TO)
 
 
 async def of_guessers(trial: Trial) -> None:
-    """Each guess costs what the program's own hashes cost."""
+    """Each guess costs what the program's own hashes cost, and a handshake on both sides, which the abusers make on
+    the same processors: honest mail may fall further than by what costs nothing."""
     trial.write_users_file(await trial.program.passwd("shop", "secret"))
     await trial.hang_up("users file read again")
-    await _play(trial, GUESSERS)
+    await _play(trial, GUESSERS, GUESSERS_MAY_MAKE_IT_FALL_TO)
 
 
 CASES = (

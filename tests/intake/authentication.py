@@ -115,6 +115,7 @@ class _Guesser:
                 break
             check(reply.begins("454 4.7.0"), f"wanted 454 4.7.0, got {reply}")
             self.held_back_after = self.held_back_after or self.wrong
+            await self.leave()          # a session in which nothing is looked at ends too
             await self._trial.pulse.let_pass(PAUSE_SECONDS)
         self.wrong += 1
 

@@ -17,10 +17,12 @@ IpAddress address(std::string_view text) {
 
 class Throttle : public testing::Test {
  protected:
-  bool must_wait(const IpAddress& client) { return throttle_.must_wait(client, now()); }
-  void fail(const IpAddress& client, unsigned times = 1) {
+  bool must_wait(const IpAddress& client, const std::string& user = "shop") {
+    return throttle_.must_wait(client, user, now());
+  }
+  void fail(const IpAddress& client, unsigned times = 1, const std::string& user = "shop") {
     for (unsigned i = 0; i < times; ++i)
-      throttle_.note_failure(client, now());
+      throttle_.note_failure(client, user, now());
   }
   [[nodiscard]] SteadyTime now() const { return clock_.steady_now(); }
 
@@ -58,11 +60,29 @@ TEST_F(Throttle, each_further_failure_doubles_the_wait_up_to_a_quarter_of_an_hou
 
 TEST_F(Throttle, a_success_starts_anew) {
   fail(client_, 7);
-  throttle_.note_success(client_);
+  throttle_.note_success(client_, "shop");
   EXPECT_FALSE(must_wait(client_));
   fail(client_, 4);
   EXPECT_FALSE(must_wait(client_));
-  throttle_.note_success(address("192.0.2.9"));
+  throttle_.note_success(address("192.0.2.9"), "shop");
+}
+
+TEST_F(Throttle, redteam_35_one_good_password_does_not_wash_away_guesses_at_another) {
+  fail(client_, 4, "alice");
+  throttle_.note_success(client_, "shop");
+  fail(client_, 1, "alice");
+  EXPECT_TRUE(must_wait(client_, "alice"));
+  EXPECT_FALSE(must_wait(client_, "shop")) << "whom a neighbour's wrong password does not keep out";
+}
+
+TEST_F(Throttle, many_names_one_after_the_other_make_a_client_wait_for_all) {
+  for (int i = 0; i < 49; ++i)
+    fail(client_, 1, "user" + std::to_string(i));
+  EXPECT_FALSE(must_wait(client_, "another"));
+  fail(client_, 1, "user49");
+  EXPECT_TRUE(must_wait(client_, "another"));
+  throttle_.note_success(client_, "another");
+  EXPECT_TRUE(must_wait(client_, "another"));
 }
 
 TEST_F(Throttle, a_run_ends_when_its_client_is_quiet_for_ten_minutes) {
@@ -93,16 +113,16 @@ TEST_F(Throttle, IPv6_clients_are_their_64) {
 }
 
 TEST_F(Throttle, pitfall_89_the_table_is_bounded_and_the_oldest_go) {
-  fail(client_, 5);
+  fail(client_, 50);
   const auto nth = [](std::size_t n) {
     return IpAddress::from_v4({10, static_cast<std::uint8_t>(n >> 16),
                                static_cast<std::uint8_t>(n >> 8), static_cast<std::uint8_t>(n)});
   };
   for (std::size_t i = 1; i < AuthThrottle::kMaxClients; ++i)
     fail(nth(i));
-  EXPECT_TRUE(must_wait(client_));
+  EXPECT_TRUE(must_wait(client_, "another"));
   fail(nth(AuthThrottle::kMaxClients));
-  EXPECT_FALSE(must_wait(client_));
+  EXPECT_FALSE(must_wait(client_, "another"));
 }
 
 TEST(ClientNetwork, what_counts_of_an_address) {

@@ -79,7 +79,7 @@ class IntakeTest : public ::testing::Test {
   void stop(std::chrono::milliseconds grace) {
     if (intake_ && threads_[0].thread.joinable()) begin_stop(grace).get();
   }
-  std::future<void> begin_stop(std::chrono::milliseconds grace) {
+  std::future<bool> begin_stop(std::chrono::milliseconds grace) {
     return boost::asio::co_spawn(threads_[0].context, intake_->stop(grace),
                                  boost::asio::use_future);
   }

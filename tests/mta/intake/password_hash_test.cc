@@ -136,5 +136,18 @@ TEST(PasswordHash, passwords_that_no_client_could_use_are_refused) {
   EXPECT_TRUE(check_password(std::string(511, 'x')));
 }
 
+TEST(PasswordHash, redteam_40_one_whose_check_keeps_everybody_waiting_is_refused) {
+  const auto refusal = [](const std::string& hash) {
+    const auto checked = check_hash(hash);
+    return checked ? "" : checked.error().detail;
+  };
+  const std::string sha = "$salt$" + std::string(86, 'a');
+  EXPECT_EQ(refusal("$6$rounds=5000000" + sha), "");
+  EXPECT_THAT(refusal("$6$rounds=5000001" + sha), HasSubstr("many seconds"));
+  EXPECT_THAT(refusal("$6$rounds=99999999999" + sha), HasSubstr("many seconds"));
+  EXPECT_EQ(refusal("$2b$16$" + std::string(53, 'a')), "");
+  EXPECT_THAT(refusal("$2b$17$" + std::string(53, 'a')), HasSubstr("many seconds"));
+}
+
 }  // namespace
 }  // namespace fulmar::intake

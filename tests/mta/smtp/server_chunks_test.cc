@@ -160,7 +160,7 @@ TEST(ServerChunks, SIZ_03_too_much_in_all) {
   const std::string half(60'000, 'x');
   EXPECT_THAT(dialogue.say(bdat(half.substr(2) + "\r\n", false)), StartsWith("250 "));
   EXPECT_EQ(dialogue.say(bdat(half, false) + bdat("more", true) + "NOOP\r\n"),
-            "552 5.3.4 message over the size limit\r\n503 5.5.1 the message was refused\r\n"
+            "552 5.3.4 message over the size limit\r\n503 5.5.1 MAIL was refused\r\n"
             "250 2.0.0 ok\r\n");
   EXPECT_EQ(dialogue.abandoned.size(), 1U);
 }
@@ -177,6 +177,39 @@ TEST(ServerChunks, a_chunk_that_nobody_could_want_ends_the_session) {
   EXPECT_TRUE(countless.over());
 }
 
+TEST(ServerChunks, redteam_37_no_line_that_means_BDAT_lets_its_octets_become_commands) {
+  for (const std::string& line : {std::string("BDAT\t20 LAST"), std::string("bdat20"),
+                                  "BDAT 20" + std::string(3000, ' ') + "LAST"}) {
+    Dialogue dialogue;
+    dialogue.with_envelope();
+    EXPECT_THAT(dialogue.say(line + "\r\nRSET\r\n"), StartsWith("50"));
+    EXPECT_TRUE(dialogue.over()) << line.substr(0, 10);
+  }
+}
+
+TEST(ServerChunks, redteam_38_what_is_forgiven_behind_a_refused_MAIL_has_a_bound) {
+  Dialogue dialogue;
+  dialogue.say("EHLO c\r\n");
+  dialogue.say("MAIL FROM:<a@b.example> SIZE=100000000\r\n");
+  for (int i = 0; i < 102; ++i)
+    EXPECT_THAT(dialogue.say("RCPT TO:<c@d.example>\r\n"),
+                StartsWith("503 5.5.1 MAIL was refused"));
+  for (int i = 0; i < 19; ++i)
+    EXPECT_THAT(dialogue.say(bdat("x", true)), StartsWith("503 5.5.1 MAIL and RCPT come first"));
+  EXPECT_THAT(dialogue.say(bdat("x", true)), HasSubstr("421 4.7.0 "));
+}
+
+TEST(ServerChunks, redteam_38_chunks_of_nothing_and_recipients_who_are_known_are_idle) {
+  Dialogue dialogue;
+  dialogue.with_envelope();
+  std::string said;
+  for (int i = 0; i < 5000; ++i)
+    dialogue.say("RCPT TO:<c@d.example>\r\n");
+  for (int i = 0; i < 5001 && !dialogue.over(); ++i)
+    said = dialogue.say("BDAT 0\r\n");
+  EXPECT_THAT(said, HasSubstr("421 4.7.0 "));
+}
+
 TEST(ServerChunks, pitfall_87_what_the_store_says) {
   const Error full = make_error(Errc::store_full, "x");
   Dialogue beginning;
@@ -184,7 +217,7 @@ TEST(ServerChunks, pitfall_87_what_the_store_says) {
   beginning.with_envelope();
   EXPECT_EQ(beginning.say(bdat("RSET\r\n", false) + bdat("x\r\n", true) + "NOOP\r\n"),
             "452 4.3.1 insufficient storage; try again later\r\n"
-            "503 5.5.1 the message was refused\r\n250 2.0.0 ok\r\n");
+            "503 5.5.1 MAIL was refused\r\n250 2.0.0 ok\r\n");
   Dialogue storing;
   storing.refuse_data = full;
   storing.with_envelope();

@@ -43,6 +43,19 @@ TEST(ServerSession, pitfall_72_pieces_make_no_difference) {
     EXPECT_EQ(run(piece), whole) << piece;
 }
 
+TEST(ServerSession, redteam_41_a_message_that_is_refused_is_still_received) {
+  Dialogue dialogue;
+  dialogue.with_envelope();
+  EXPECT_FALSE(dialogue.session().is_receiving());
+  dialogue.say("DATA\r\n");
+  EXPECT_TRUE(dialogue.session().is_receiving());
+  dialogue.say("bare\nnewline\r\n");
+  EXPECT_FALSE(dialogue.session().in_message());
+  EXPECT_TRUE(dialogue.session().is_receiving()) << "it has as much time as another";
+  EXPECT_THAT(dialogue.say(".\r\n"), StartsWith("550 5.5.2 "));
+  EXPECT_FALSE(dialogue.session().is_receiving());
+}
+
 TEST(ServerSession, SIZ_03_declared_size) {
   Dialogue dialogue;
   dialogue.say("EHLO c\r\n");

@@ -107,9 +107,36 @@ TEST(ServerEnvelope, DSN_01_what_is_asked_about_notices_comes_along) {
   EXPECT_EQ(envelope.ret, DsnReturn::headers);
   EXPECT_EQ(envelope.envelope_id, "a+2Bb");
   ASSERT_EQ(envelope.recipients.size(), 2U);
-  EXPECT_EQ(to_string(envelope.recipients[0].notify), "SUCCESS,DELAY") << "the first one counts";
+  EXPECT_EQ(to_string(envelope.recipients[0].notify), "SUCCESS,DELAY");
   EXPECT_EQ(envelope.recipients[0].original, "rfc822;C+2Bx@d.example");
   EXPECT_FALSE(envelope.recipients[1].notify.stated);
+}
+
+TEST(ServerEnvelope, redteam_39_a_recipient_who_is_named_twice_loses_no_notice) {
+  struct Row {
+    std::string first;
+    std::string second;
+    std::string want;  // empty: nothing stated
+  };
+  const Row rows[] = {
+      {" NOTIFY=NEVER", " NOTIFY=FAILURE,SUCCESS", "SUCCESS,FAILURE"},
+      {" NOTIFY=NEVER", "", "FAILURE,DELAY"},
+      {"", " NOTIFY=SUCCESS", "SUCCESS,FAILURE,DELAY"},
+      {" NOTIFY=NEVER", " NOTIFY=NEVER", "NEVER"},
+      {"", "", ""},
+  };
+  for (const Row& row : rows) {
+    Dialogue dialogue;
+    dialogue.say("EHLO c\r\n");
+    dialogue.say("MAIL FROM:<a@b.example>\r\n");
+    dialogue.say("RCPT TO:<c@d.example>" + row.first + "\r\n");
+    dialogue.say("RCPT TO:<c@D.example>" + row.second + " ORCPT=rfc822;x@y.example\r\n");
+    dialogue.send("x\r\n.\r\n");
+    const auto& recipients = dialogue.envelopes.at(0).recipients;
+    ASSERT_EQ(recipients.size(), 1U);
+    EXPECT_EQ(recipients[0].notify.stated ? to_string(recipients[0].notify) : "", row.want);
+    EXPECT_EQ(recipients[0].original, "rfc822;x@y.example");
+  }
 }
 
 TEST(ServerEnvelope, EAI_01_addresses_beyond_ascii_need_the_parameter) {
