@@ -150,7 +150,7 @@ async def of_guessers(trial: Trial) -> None:
 
 CASES = (
     Case("1,000 abusive clients of 15 kinds beside 20 honest ones", "pitfall 82 pitfall 89 pitfall 93", of_all_kinds,
-         LISTENERS, SETTINGS),
+         LISTENERS, SETTINGS, measures=True),
     Case("1,000 clients that guess passwords beside 20 honest ones", "AUTH pitfall 82", of_guessers, AUTH_LISTENERS,
-         SETTINGS, users={"shop": "secret"}),
+         SETTINGS, users={"shop": "secret"}, measures=True),
 )

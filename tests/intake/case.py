@@ -47,6 +47,7 @@ class Case:
     extensions: tuple[str, ...] = ("8BITMIME", "SMTPUTF8", "DSN")       # of the sink
     expected: str = "nothing"                   # of lines of level error in the log
     seconds: float = CASE_SECONDS
+    measures: bool = False                      # memory or speed, which a sanitizer changes
 
     def but(self, **changes: Any) -> Case:
         return dataclasses.replace(self, **changes)

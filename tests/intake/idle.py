@@ -95,6 +95,6 @@ async def under_tls(trial: Trial) -> None:
 
 
 CASES = (
-    Case("10,000 idle connections: 32 KiB each", "pitfall 89", in_clear, LISTENERS, SETTINGS),
-    Case("1,000 idle connections under TLS, for the record", "pitfall 89", under_tls, LISTENERS, SETTINGS),
+    Case("10,000 idle connections: 32 KiB each", "pitfall 89", in_clear, LISTENERS, SETTINGS, measures=True),
+    Case("1,000 idle connections under TLS, for the record", "pitfall 89", under_tls, LISTENERS, SETTINGS, measures=True),
 )

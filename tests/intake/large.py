@@ -81,8 +81,8 @@ async def arrives_whole(trial: Trial) -> None:
 
 SETTINGS = {"limits": {"message_size": "60MB"}}
 CASES = (
-    Case("50 MB to 100 recipients by DATA: 16 MiB of memory", "pitfall 93 SMTP-28", by_data, settings=SETTINGS),
-    Case("50 MB to 100 recipients by BDAT: 16 MiB of memory", "pitfall 93 CHK-04", by_bdat, settings=SETTINGS,
+    Case("50 MB to 100 recipients by DATA: 16 MiB of memory", "pitfall 93 SMTP-28", by_data, settings=SETTINGS, measures=True),
+    Case("50 MB to 100 recipients by BDAT: 16 MiB of memory", "pitfall 93 CHK-04", by_bdat, settings=SETTINGS, measures=True,
          extensions=("8BITMIME", "CHUNKING")),
     Case("a large message arrives octet by octet", "SMTP-29 CHK-01", arrives_whole, settings=SETTINGS),
     Case("a large message arrives octet by octet, in chunks", "SMTP-29 CHK-01", arrives_whole, settings=SETTINGS,

@@ -1,8 +1,8 @@
 """The front door of the program, from outside: hostile and ordinary clients on one side, a catching host on the other.
 
-    scripts/in-namespace python3 tests/intake/run.py                    against build/dev
-    scripts/in-namespace python3 tests/intake/run.py --only smuggl tls  cases whose title or ids have one of the words
-    python3 tests/intake/run.py --list
+    scripts/intake                      against the release build; memory and speed are measured
+    scripts/intake --only smuggl tls    cases whose title or ids have one of the words
+    scripts/intake --list
 
 One line for each case. Exit status 0 when none failed; else the directories with logs and spools are kept.
 """
@@ -57,6 +57,7 @@ class Runner:
     def __init__(self, program: Path, directory: Path) -> None:
         self._program = program
         self._directory = directory
+        self._sanitized = any(mark in program.read_bytes() for mark in (b"__asan_init", b"__tsan_init"))
 
     async def run(self, cases: list[Case]) -> int:
         results = [await self._one(number, case) for number, case in enumerate(cases)]
@@ -71,6 +72,8 @@ class Runner:
         problems: list[str] = []
         skipped = ""
         try:
+            if case.measures and self._sanitized:
+                raise Skipped("a sanitizer is measured along")
             async with asyncio.timeout(case.seconds):
                 await trial.start()
                 await case.play(trial)
