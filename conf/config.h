@@ -3,8 +3,8 @@
 // message_size` is Config::limits.message_size. Defaults stand here; conf/fulmar.toml shows them,
 // and a test holds the two together.
 //
-// Not yet in this version, and refused by the loader with a line that says so: notify.repeat_after,
-// notify.cleared, notify.templates_dir, [tls_report], [[dkim]], [http].
+// Not yet in this version, and refused by the loader with a line that says so: [tls_report],
+// [[dkim]], [http].
 #pragma once
 
 #include <chrono>
@@ -146,6 +146,11 @@ enum class ReturnContent : std::uint8_t { headers, full };
 struct Notify {
   milliseconds delay_after{4 * 3'600'000};     ///< Ordinary delays; 1 s .. 5 d.
   milliseconds security_delay_after{900'000};  ///< Delays caused by DANE or MTA-STS; 1 s .. 5 d.
+  /// From arrival, ascending, each 1 s .. 30 d: the sender is told of the delay again.
+  std::vector<milliseconds> repeat_after{milliseconds(86'400'000), milliseconds(259'200'000)};
+  bool cleared = true;          ///< Who was told of a delay is told of its end.
+  std::string language = "en";  ///< A tag of RFC 5646, where the message does not tell another.
+  std::string templates_dir;    ///< Texts of the operator's own; empty: none.
   ReturnContent return_content = ReturnContent::headers;
 };
 

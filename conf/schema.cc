@@ -261,22 +261,27 @@ Table failure_table() {
 }
 
 Table notify_table() {
-  return section<Notify>(
-      "notify", &Config::notify,
-      {
-          key("delay_after", &Notify::delay_after, duration({seconds(1), days(5)}),
-              "when a sender hears of a delay"),
-          key("security_delay_after", &Notify::security_delay_after,
-              duration({seconds(1), days(5)}),
-              "when a sender hears of a delay caused by DANE or MTA-STS"),
-          missing_key<Notify>("repeat_after", "repeated delay notices are"),
-          missing_key<Notify>("cleared", "notices that a delay has ended are"),
-          missing_key<Notify>("templates_dir", "notices in the operator's own words are"),
-          key("return_content", &Notify::return_content,
-              choice<ReturnContent>(
-                  {{"headers", ReturnContent::headers}, {"full", ReturnContent::full}}),
-              "how much of the message a notice returns"),
-      });
+  return section<Notify>("notify", &Config::notify,
+                         {
+                             key("delay_after", &Notify::delay_after,
+                                 duration({seconds(1), days(5)}), "when a sender hears of a delay"),
+                             key("security_delay_after", &Notify::security_delay_after,
+                                 duration({seconds(1), days(5)}),
+                                 "when a sender hears of a delay caused by DANE or MTA-STS"),
+                             key("repeat_after", &Notify::repeat_after,
+                                 ascending_list(duration({seconds(1), days(30)})),
+                                 "when a sender hears of a delay again"),
+                             key("cleared", &Notify::cleared, boolean(),
+                                 "whether a sender hears that a delay is over"),
+                             key("language", &Notify::language, language_tag(),
+                                 "of notices, where the message does not tell"),
+                             key("templates_dir", &Notify::templates_dir, text(),
+                                 "a directory with notices in words of your own"),
+                             key("return_content", &Notify::return_content,
+                                 choice<ReturnContent>({{"headers", ReturnContent::headers},
+                                                        {"full", ReturnContent::full}}),
+                                 "how much of the message a notice returns"),
+                         });
 }
 
 Table control_table() {

@@ -7,6 +7,7 @@
 #include <charconv>
 
 #include "base/ascii.h"
+#include "base/language_tag.h"
 #include "base/result.h"
 #include "conf/nearest.h"
 #include "conf/units.h"
@@ -152,6 +153,16 @@ Type<std::chrono::milliseconds> duration(Bounds<std::chrono::milliseconds> bound
 
 Type<std::string> text() {
   return {[](const Value& value) { return read_string("a string", value); }, quote};
+}
+
+Type<std::string> language_tag() {
+  return parsed<std::string>(
+      "a language such as \"en\" or \"pt-BR\"",
+      [](std::string_view text) -> Result<std::string> {
+        if (!is_language_tag(text)) return fail(Errc::syntax, "it is no language tag");
+        return std::string(text);
+      },
+      quote, [](const std::string&) -> std::string { return ""; });
 }
 
 Type<std::string> text_not_empty() {

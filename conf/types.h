@@ -2,6 +2,7 @@
 // rows from these.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <expected>
@@ -46,6 +47,8 @@ struct Bounds {
     const std::vector<std::string_view>& names, const Value& value);
 
 [[nodiscard]] Type<bool> boolean();
+/// "en", "de", "pt-BR": a language of two or three letters, perhaps a region of two. RFC 5646 §2.1
+[[nodiscard]] Type<std::string> language_tag();
 [[nodiscard]] Type<std::uint32_t> count(Bounds<std::uint32_t> bounds);
 [[nodiscard]] Type<std::uint64_t> size(Bounds<std::uint64_t> bounds);
 [[nodiscard]] Type<std::chrono::milliseconds> duration(Bounds<std::chrono::milliseconds> bounds);
@@ -122,6 +125,20 @@ template <class T>
   type.read = [read = std::move(type.read)](const Value& value) -> Reading<std::vector<T>> {
     auto result = read(value);
     if (result && result->empty()) return must_be("a list of one or more", value, "it is empty");
+    return result;
+  };
+  return type;
+}
+
+/// Each longer than the one before.
+template <class T>
+[[nodiscard]] Type<std::vector<T>> ascending_list(Type<T> item) {
+  Type<std::vector<T>> type = list(std::move(item));
+  type.read = [read = std::move(type.read)](const Value& value) -> Reading<std::vector<T>> {
+    auto result = read(value);
+    if (result &&
+        std::ranges::adjacent_find(*result, std::ranges::greater_equal{}) != result->end())
+      return must_be("a list in which each is longer than the one before", value);
     return result;
   };
   return type;

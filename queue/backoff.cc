@@ -5,12 +5,32 @@
 #include "base/check.h"
 
 namespace fulmar::queue {
+
+using std::chrono::milliseconds;
+
 namespace {
 
 // Enough that messages deferred together do not come back together (pitfall 84).
 constexpr unsigned kJitterPercent = 10;
 
 constexpr std::chrono::hours kLongestPatience{1};
+
+milliseconds interval_after(std::uint32_t attempts, const conf::Retry& retry) {
+  FULMAR_CHECK(!retry.intervals.empty());
+  const std::size_t row = attempts == 0 ? 0 : attempts - 1;
+  const std::size_t last = retry.intervals.size() - 1;
+  return retry.intervals[std::min(row, last)];
+}
+
+/// From arrival, when `made` are made; empty when there are no more.
+std::optional<milliseconds> delay_until_notice(const Error& failure, std::uint32_t made,
+                                               const conf::Notify& notify) {
+  if (made == 0) {
+    return is_security_failure(failure.code) ? notify.security_delay_after : notify.delay_after;
+  }
+  if (made > notify.repeat_after.size()) return std::nullopt;
+  return notify.repeat_after[made - 1];
+}
 
 UtcTime attempt_due(const Delivery& delivery, const conf::Retry& retry) {
   // A first attempt must not wait past the end of the delivery's time: only after it can the
@@ -55,10 +75,7 @@ UtcTime end_without_room(const Delivery& delivery, const conf::Retry& retry, Utc
 
 UtcTime next_attempt(std::uint32_t attempts, UtcTime now, const conf::Retry& retry,
                      Random& random) {
-  FULMAR_CHECK(!retry.intervals.empty());
-  const std::size_t row = attempts == 0 ? 0 : attempts - 1;
-  const std::size_t last = retry.intervals.size() - 1;
-  return now + random.jitter(retry.intervals[std::min(row, last)], kJitterPercent);
+  return now + random.jitter(interval_after(attempts, retry), kJitterPercent);
 }
 
 UtcTime expires_at(const Delivery& delivery, const conf::Retry& retry) {
@@ -70,18 +87,34 @@ UtcTime expires_at(const Delivery& delivery, const conf::Retry& retry) {
   return latest.value_or(delivery.arrived + retry.give_up_after);
 }
 
+std::vector<UtcTime> next_attempts(const Delivery& delivery, UtcTime now, const conf::Retry& retry,
+                                   std::size_t count) {
+  const UtcTime end = expires_at(delivery, retry);
+  std::vector<UtcTime> attempts;
+  UtcTime at = std::max(delivery.next_attempt, now);
+  for (std::uint32_t made = delivery.attempts; attempts.size() < count; ++made) {
+    attempts.push_back(at);
+    if (at >= end) break;  // the last one
+    at = std::min(at + interval_after(made + 1, retry), end);
+  }
+  return attempts;
+}
+
 std::optional<UtcTime> delay_notice_at(const Delivery& delivery, const conf::Notify& notify) {
-  if (delivery.delay_notices > 0) return std::nullopt;
-  std::optional<UtcTime> earliest;
+  std::optional<milliseconds> earliest;
   for (const Recipient& recipient : delivery.recipients) {
     if (!recipient.last_failure || !recipient.notify.wants_delay()) continue;  // RFC 3461 §5.2.5
-    const auto delay = is_security_failure(recipient.last_failure->code)
-                           ? notify.security_delay_after
-                           : notify.delay_after;
-    const UtcTime at = delivery.arrived + delay;
-    earliest = earliest ? std::min(*earliest, at) : at;
+    const auto after = delay_until_notice(*recipient.last_failure, delivery.delay_notices, notify);
+    if (after) earliest = std::min(earliest.value_or(*after), *after);
   }
-  return earliest;
+  if (!earliest) return std::nullopt;
+  return delivery.arrived + *earliest;
+}
+
+std::uint32_t delay_notices_by(const Delivery& delivery, UtcTime now, const conf::Notify& notify) {
+  const auto due = std::ranges::count_if(
+      notify.repeat_after, [&](milliseconds after) { return delivery.arrived + after <= now; });
+  return std::max(delivery.delay_notices, static_cast<std::uint32_t>(due)) + 1;
 }
 
 std::chrono::milliseconds patience_for_room(const conf::Retry& retry) {

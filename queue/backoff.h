@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/random.h"
@@ -24,12 +25,23 @@ namespace fulmar::queue {
 /// then bounced with its last cause.
 [[nodiscard]] UtcTime expires_at(const Delivery& delivery, const conf::Retry& retry);
 
-/// When the next notice of delay is due: security_delay_after or delay_after past arrival, by the
-/// class of the last failure; once per delivery in this version. Empty when none is due any more,
-/// nothing has failed yet, or the sender asked for none about any recipient that has (NOTIFY, RFC
-/// 3461 §5.2.5).
+/// When the attempts to come are made, the soonest first, at most `count` of them and none past
+/// expires_at() but the last one: the first as planned, though not before `now`, the others without
+/// their jitter.
+[[nodiscard]] std::vector<UtcTime> next_attempts(const Delivery& delivery, UtcTime now,
+                                                 const conf::Retry& retry, std::size_t count);
+
+/// When the next notice of delay is due: the first one security_delay_after or delay_after past
+/// arrival, by the class of the last failure, the others repeat_after past arrival. Empty when none
+/// is due any more, nothing has failed yet, or the sender asked for none about any recipient that
+/// has (NOTIFY, RFC 3461 §5.2.5).
 [[nodiscard]] std::optional<UtcTime> delay_notice_at(const Delivery& delivery,
                                                      const conf::Notify& notify);
+
+/// `delivery.delay_notices` once a notice of delay is made at `now`: times for one that went by
+/// unused do not bring another.
+[[nodiscard]] std::uint32_t delay_notices_by(const Delivery& delivery, UtcTime now,
+                                             const conf::Notify& notify);
 
 /// Whether somebody can be told: nothing is ever sent to the null reverse-path (RFC 5321 §6.1).
 enum class Notifiable : std::uint8_t { yes, no };

@@ -134,7 +134,7 @@ void put_recipient(Writer& out, const Recipient& recipient) {
   out.time(recipient.failing_since);
   out.flag(recipient.one_cause);
   put_notify(out, recipient.notify);
-  out.text(recipient.original);
+  out.text(recipient.original_recipient);
 }
 
 Result<Recipient> get_recipient_v1(Reader& in) {
@@ -165,8 +165,9 @@ Result<Recipient> get_recipient_v2(Reader& in) {
 Result<Recipient> get_recipient(Reader& in) {
   FULMAR_TRY(Recipient recipient, get_recipient_v2(in));
   FULMAR_TRY(recipient.notify, get_notify(in));
-  FULMAR_TRY(recipient.original, in.text());
-  if (!recipient.original.empty() && !is_original_recipient(recipient.original)) {
+  FULMAR_TRY(recipient.original_recipient, in.text());
+  if (!recipient.original_recipient.empty() &&
+      !is_original_recipient(recipient.original_recipient)) {
     return fail(Errc::corrupt, "malformed ORCPT");
   }
   return recipient;

@@ -62,8 +62,8 @@ enum class Exposure : std::uint8_t {
 
 struct Recipient {
   Mailbox address;
-  DsnNotify notify;      ///< RFC 3461 §4.1
-  std::string original;  ///< ORCPT as it came, "rfc822;bob@b.example"; empty without one.
+  DsnNotify notify;                ///< RFC 3461 §4.1
+  std::string original_recipient;  ///< ORCPT as it came, "rfc822;bob@b.example"; empty without one.
   /// The last word about this recipient while it waits; empty before the first attempt.
   std::optional<Error> last_failure;
   /// When the first of the attempts began that have failed since then with failures of this class,

@@ -308,7 +308,7 @@ class Attempt {
       const queue::Recipient& recipient = delivery_.recipients[i];
       envelope.recipients.push_back({.address = recipient.address.ascii_domain_form(),
                                      .notify = recipient.notify,
-                                     .original = recipient.original});
+                                     .original_recipient = recipient.original_recipient});
     }
     return envelope;
   }

@@ -1,7 +1,9 @@
 #include "mta/delivery/courier.h"
 
 #include <algorithm>
+#include <iterator>
 #include <memory>
+#include <optional>
 #include <utility>
 #include <variant>
 
@@ -14,6 +16,7 @@
 namespace fulmar::delivery {
 
 namespace asio = boost::asio;
+using notice::NoticeKind;
 using queue::DeliveryKey;
 using std::chrono::milliseconds;
 
@@ -106,9 +109,9 @@ std::shared_ptr<const queue::BodyChunks> keep_in_memory(Budget& budget, std::str
 }
 
 /// Of a delivery that ends without another attempt.
-std::string log_text(const notice::NoticeRecipient& told) {
-  return told.expired ? "time limit reached; last cause: " + told.failure.detail
-                      : "ended by the operator: " + told.failure.detail;
+std::string log_text(const OwedWord& word) {
+  return (word.expired ? "time limit reached; last cause: " : "ended by the operator: ") +
+         word.recipient.last_failure->detail;
 }
 
 }  // namespace
@@ -267,7 +270,7 @@ asio::awaitable<void> Courier::attempt(Job job) {
       std::max(job.delivery.next_attempt,
                queue::next_attempt(job.delivery.attempts, ended, settings_.retry, parts_.random));
   apply(job, result);
-  const bool is_read = !job.delivery.recipients.empty() || !job.tidings.empty();
+  const bool is_read = !job.delivery.recipients.empty() || !job.owed.empty();
   if (is_read) job.delivery.history.back().decision = serialize_record(to_json(result.trace));
   co_await settle(std::move(job));
 }
@@ -313,14 +316,13 @@ void Courier::log_results(const Job& job, const AttemptResult& result, UtcTime d
 }
 
 /// Its sender may want to hear nothing of it. RFC 3461 §5.2.6
-void Courier::tell_of_failure(Job& job, const queue::Recipient& recipient,
-                              notice::NoticeRecipient told) {
-  if (counts_as_failed(job.message, recipient)) {
-    job.tidings.failed.push_back(std::move(told));
+void Courier::tell_of_failure(Job& job, OwedWord word) {
+  if (counts_as_failed(job.message, word.recipient)) {
+    job.owed.push_back(std::move(word));
     return;
   }
   log_info("failed without a notice: the sender asked for none",
-           {{"id", job.id().str()}, {"recipient", recipient.address.text}});
+           {{"id", job.id().str()}, {"recipient", word.recipient.address.text}});
 }
 
 void Courier::note_delivered(Job& job, const queue::Recipient& recipient,
@@ -328,7 +330,9 @@ void Courier::note_delivered(Job& job, const queue::Recipient& recipient,
   parts_.metrics.recipients_delivered.add();
   delivered_counter(parts_.metrics, outcome.tls).add();
   if (is_owed_relayed(job.message, recipient, outcome)) {
-    job.tidings.relayed.push_back(as_relayed(recipient, outcome));
+    job.owed.push_back(handed_over(NoticeKind::relayed, recipient, outcome));
+  } else if (is_owed_cleared(job.message, job.delivery, recipient, settings_.notify)) {
+    job.owed.push_back(handed_over(NoticeKind::cleared, recipient, outcome));
   }
 }
 
@@ -350,7 +354,7 @@ void Courier::apply(Job& job, const AttemptResult& result) {
     recipient.exposure = std::max(recipient.exposure, outcome.exposure);
     if (outcome.state == RecipientState::bounced) {
       parts_.metrics.recipients_bounced.add();
-      tell_of_failure(job, recipient, as_failing(recipient));
+      tell_of_failure(job, failed(recipient));
     } else {
       parts_.metrics.recipients_deferred.add();
       waiting.push_back(std::move(recipient));
@@ -361,17 +365,19 @@ void Courier::apply(Job& job, const AttemptResult& result) {
 }
 
 asio::awaitable<void> Courier::announce_delay(Job job) {
-  std::vector<notice::NoticeRecipient> recipients;
+  OwedNotice owed{.message = job.message, .delivery = job.delivery};
+  owed.delivery.next_attempt = std::max(owed.delivery.next_attempt, job.not_before);
   for (const queue::Recipient& recipient : job.delivery.recipients) {
-    if (recipient.notify.wants_delay()) recipients.push_back(as_failing(recipient));
+    if (recipient.notify.wants_delay()) owed.words.push_back(delayed(recipient));
   }
-  queue::Delivery told = job.delivery;
-  told.next_attempt = std::max(told.next_attempt, job.not_before);
-  auto notice = co_await parts_.report_back.make(notice::NoticeKind::delayed, job.message,
-                                                 std::move(told), std::move(recipients));
-  ++job.delivery.delay_notices;
+  job.delivery.delay_notices =
+      queue::delay_notices_by(job.delivery, parts_.clock.utc_now(), settings_.notify);
   queue::Batch batch{queue::PutDelivery{job.delivery}};
-  if (notice) std::ranges::move(notice->operations, std::back_inserter(batch));
+  std::optional<SpooledNotice> notice;
+  if (!owed.words.empty() && job.message.sender) {
+    notice = parts_.report_back.make({std::move(owed)});
+    std::ranges::move(notice->operations, std::back_inserter(batch));
+  }
   const bool stored = co_await commit(job.id(), std::move(batch), Durability::synced);
   if (stored) job.claim.note_written();
   if (stored && notice) announce(job.id(), *notice);
@@ -379,32 +385,28 @@ asio::awaitable<void> Courier::announce_delay(Job job) {
 }
 
 asio::awaitable<void> Courier::expire(Job job) {
-  std::vector<notice::NoticeRecipient> bounced;
-  for (const queue::Recipient& recipient : job.delivery.recipients) {
-    notice::NoticeRecipient& told = bounced.emplace_back(as_failing(recipient));
-    told.expired = true;
-    told.failure.status = as_permanent(told.failure.status);
-    told.failure.retry = Retry::never;
-  }
-  co_await end(std::move(job), std::move(bounced));
+  std::vector<OwedWord> words;
+  for (const queue::Recipient& recipient : job.delivery.recipients)
+    words.push_back(expired(recipient));
+  co_await end(std::move(job), std::move(words));
 }
 
-/// For all of its recipients; `told` is in their order.
-asio::awaitable<void> Courier::end(Job job, std::vector<notice::NoticeRecipient> told) {
+/// For all of its recipients.
+asio::awaitable<void> Courier::end(Job job, std::vector<OwedWord> words) {
   const UtcTime now = parts_.clock.utc_now();
-  for (std::size_t i = 0; i < told.size(); ++i) {
-    notice::NoticeRecipient& recipient = told[i];
+  for (OwedWord& word : words) {
+    const queue::Recipient& recipient = word.recipient;
     parts_.metrics.recipients_bounced.add();
     maillog(DeliveryEvent{.id = job.id(),
                           .recipient = recipient.address.text,
-                          .relay = recipient.host,
+                          .relay = recipient.last_host,
                           .delay = now - job.delivery.arrived,
                           .delays = {now - job.delivery.arrived, {}, {}, {}},  // all of it waiting
-                          .tls = failure_label({.error = recipient.failure}),
-                          .dsn = recipient.failure.status,
+                          .tls = failure_label({.error = *recipient.last_failure}),
+                          .dsn = recipient.last_failure->status,
                           .status = DeliveryStatus::bounced,
-                          .text = log_text(recipient)});
-    tell_of_failure(job, job.delivery.recipients[i], std::move(recipient));
+                          .text = log_text(word)});
+    tell_of_failure(job, std::move(word));
   }
   job.delivery.recipients.clear();
   co_await settle(std::move(job));

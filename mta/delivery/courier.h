@@ -9,7 +9,6 @@
 
 #include <atomic>
 #include <boost/asio/awaitable.hpp>
-#include <optional>
 #include <vector>
 
 #include "base/budget.h"
@@ -88,10 +87,10 @@ class Courier {
   boost::asio::awaitable<void> give_way(Job job, queue::Times otherwise);
   boost::asio::awaitable<void> announce_delay(Job job);
   boost::asio::awaitable<void> expire(Job job);
-  boost::asio::awaitable<void> end(Job job, std::vector<notice::NoticeRecipient> told);
+  boost::asio::awaitable<void> end(Job job, std::vector<OwedWord> words);
 
   boost::asio::awaitable<void> settle(Job job);
-  boost::asio::awaitable<std::vector<SpooledNotice>> make_notices(Job& job);
+  boost::asio::awaitable<SpooledNotice> make_notice(Job& job);
   void announce(const MessageId& original, const SpooledNotice& notice);
   enum class Durability : std::uint8_t { relaxed, synced };
   boost::asio::awaitable<bool> commit(MessageId id, queue::Batch batch, Durability durability);
@@ -107,8 +106,7 @@ class Courier {
   void unreadable(Claim claim, const Error& why);
   void log_results(const Job& job, const AttemptResult& result, UtcTime started) const;
   void apply(Job& job, const AttemptResult& result);
-  static void tell_of_failure(Job& job, const queue::Recipient& recipient,
-                              notice::NoticeRecipient told);
+  static void tell_of_failure(Job& job, OwedWord word);
   void note_delivered(Job& job, const queue::Recipient& recipient,
                       const RecipientResult& outcome) const;
 

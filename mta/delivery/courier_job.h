@@ -3,10 +3,11 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "mta/delivery/claim.h"
 #include "mta/delivery/courier.h"
-#include "mta/delivery/tidings.h"
+#include "mta/delivery/owed_notices.h"
 #include "queue/backoff.h"
 #include "queue/message.h"
 #include "queue/scheduler.h"
@@ -24,7 +25,7 @@ struct Courier::Job {
   bool noted = false;                               ///< The spool knows of the attempt.
   bool shown_more = false;  ///< Something was shown in clear that the spool does not know of yet.
   queue::Ending ending = queue::Ending::untried;  ///< Of the attempt, once it is made.
-  Tidings tidings{};  ///< What the sender is to hear of, together with the new state.
+  std::vector<OwedWord> owed{};                   ///< To the sender, together with the new state.
 
   [[nodiscard]] const MessageId& id() const { return message.id; }
 };

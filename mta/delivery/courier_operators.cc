@@ -73,16 +73,12 @@ asio::awaitable<Result<Changed>> Courier::bounce(DeliveryKey key, std::string re
   if (!message) co_return fail(message.error());
   auto delivery = co_await parts_.store.read_delivery(key.message, key.destination);
   if (!delivery) co_return fail(delivery.error());
-  std::vector<notice::NoticeRecipient> told;
-  for (const queue::Recipient& recipient : delivery->recipients) {
-    told.push_back({.address = recipient.address,
-                    .original = recipient.original,
-                    .failure = make_error(Errc::administrative, reason),
-                    .exposure = recipient.exposure});
-  }
+  std::vector<OwedWord> words;
+  for (const queue::Recipient& recipient : delivery->recipients)
+    words.push_back(ended(recipient, reason));
   Job job{std::move(claim), *std::move(message), *std::move(delivery)};
   job.claim.bring_to_clock(job.delivery);
-  co_await end(std::move(job), std::move(told));
+  co_await end(std::move(job), std::move(words));
   co_return Changed::yes;
 }
 

@@ -5,6 +5,7 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <iterator>
+#include <optional>
 #include <utility>
 
 #include "base/log.h"
@@ -60,22 +61,13 @@ void Courier::finish(Job job) {
   if (job.claim.remove(job.ending) == WaitingLine::Siblings::none) note_gone(job.message, last);
 }
 
-/// One notice of failure and one of handing over at most, each in words of its own. `job` is held
-/// by the caller, which gives its tidings away.
-asio::awaitable<std::vector<SpooledNotice>> Courier::make_notices(Job& job) {
-  using notice::NoticeKind;
-  std::vector<SpooledNotice> notices;
-  if (!job.tidings.failed.empty()) {
-    auto failed = co_await parts_.report_back.make(NoticeKind::failed, job.message, job.delivery,
-                                                   std::move(job.tidings.failed));
-    if (failed) notices.push_back(*std::move(failed));
-  }
-  if (!job.tidings.relayed.empty()) {
-    auto relayed = co_await parts_.report_back.make(NoticeKind::relayed, job.message, job.delivery,
-                                                    std::move(job.tidings.relayed));
-    if (relayed) notices.push_back(*std::move(relayed));
-  }
-  co_return notices;
+/// `job` is held by the caller, which gives away what it owes.
+asio::awaitable<SpooledNotice> Courier::make_notice(Job& job) {
+  OwedNotice owed{.message = job.message, .delivery = job.delivery, .words = std::move(job.owed)};
+  owed.content = co_await parts_.report_back.read_content(owed);
+  std::vector<OwedNotice> all;
+  all.push_back(std::move(owed));
+  co_return parts_.report_back.make(all);
 }
 
 /// REQUIRES: the spool has it.
@@ -88,12 +80,12 @@ void Courier::announce(const MessageId& original, const SpooledNotice& notice) {
                   {.attempt = notice.delivery.next_attempt});
 }
 
-/// Stores the delivery's new state, with the notices its sender is owed in the same batch. What
+/// Stores the delivery's new state, with the notice its sender is owed in the same batch. What
 /// costs nothing but an attempt or a duplicate when the machine dies is not waited for until it is
 /// on the disk; a notice is, and so is the word that something was shown in clear.
 asio::awaitable<void> Courier::settle(Job job) {
   const bool done = job.delivery.recipients.empty();
-  const bool owes_notice = !job.tidings.empty();
+  const bool owes_notice = !job.owed.empty();
   if (done && !owes_notice) {
     finish(std::move(job));
     co_return;
@@ -106,10 +98,9 @@ asio::awaitable<void> Courier::settle(Job job) {
     batch.emplace_back(queue::PutDelivery{job.delivery});
   }
   if (last) batch.emplace_back(queue::RemoveMessage{job.id(), job.message.chunks});
-  std::vector<SpooledNotice> notices;
-  if (owes_notice) notices = co_await make_notices(job);
-  for (SpooledNotice& notice : notices)
-    std::ranges::move(notice.operations, std::back_inserter(batch));
+  std::optional<SpooledNotice> notice;
+  if (owes_notice && job.message.sender) notice = co_await make_notice(job);
+  if (notice) std::ranges::move(notice->operations, std::back_inserter(batch));
   const bool costs_little = !owes_notice && !job.shown_more;
   const bool stored = co_await commit(job.id(), std::move(batch),
                                       costs_little ? Durability::relaxed : Durability::synced);
@@ -119,9 +110,8 @@ asio::awaitable<void> Courier::settle(Job job) {
     job.claim.put_back({.attempt = job.delivery.next_attempt}, job.ending);
     co_return;
   }
-  for (const SpooledNotice& notice : notices)
-    announce(job.id(), notice);
-  if (owes_notice && notices.empty()) {
+  if (notice) announce(job.id(), *notice);
+  if (owes_notice && !notice) {
     log_error("undeliverable notice dropped: it has the null reverse-path",
               {{"id", job.id().str()}});
   }

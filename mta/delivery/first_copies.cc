@@ -17,7 +17,7 @@ std::size_t cost(const queue::Message& message, const std::vector<queue::Deliver
   std::size_t octets = kOverhead + message.header.size();
   for (const queue::Delivery& delivery : deliveries) {
     for (const queue::Recipient& recipient : delivery.recipients)
-      octets += kPerRecipient + recipient.original.size();
+      octets += kPerRecipient + recipient.original_recipient.size();
   }
   return octets;
 }

@@ -78,7 +78,7 @@ void Ledger::settle(Entry& entry, const Session& session, const smtp::RecipientO
                                    .failure = {},
                                    .host = session.label,
                                    .reply = outcome.reply ? outcome.reply->one_line() : "",
-                                   .duty_to_tell = outcome.duty_to_tell,
+                                   .dsn_duty = outcome.dsn_duty,
                                    .tls = session.tls};
     return;
   }

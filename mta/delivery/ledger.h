@@ -25,7 +25,7 @@ struct RecipientResult {
   std::string host;        ///< Who took it: "mx1.b.example[192.0.2.7]:25"; empty unless delivered.
   std::string reply;       ///< Its words, one line; empty unless delivered.
   /// Whether it took over the duty to tell the sender; means nothing unless delivered.
-  smtp::DutyToTell duty_to_tell = smtp::DutyToTell::ours;
+  smtp::DsnDuty dsn_duty = smtp::DsnDuty::ours;
   std::string tls = "none";                             ///< The mail log's label.
   queue::Exposure exposure = queue::Exposure::nothing;  ///< What this attempt showed in clear.
 };

@@ -4,12 +4,11 @@
 
 #include "base/ascii.h"
 #include "base/log.h"
-#include "mta/delivery/record.h"
-#include "queue/backoff.h"
 
 namespace fulmar::delivery {
 
 namespace asio = boost::asio;
+using notice::NoticeKind;
 
 namespace {
 
@@ -34,8 +33,12 @@ ReportBack::ReportBack(queue::Store& store, Clock& clock, Random& random,
                        ReportBackSettings settings)
     : store_(store), clock_(clock), random_(random), settings_(std::move(settings)) {}
 
-asio::awaitable<std::string> ReportBack::read_content(queue::Message original) {
+asio::awaitable<std::string> ReportBack::read_content(const OwedNotice& owed) {
+  const queue::Message& original = owed.message;
   std::string content;
+  const bool failed =
+      std::ranges::find(owed.words, NoticeKind::failed, &OwedWord::kind) != owed.words.end();
+  if (!failed || !returns_content(original, settings_.notify.return_content)) co_return content;
   for (std::uint32_t index = 0; index < original.chunks && content.size() < notice::kMaxReturned;
        ++index) {
     const auto chunk = co_await store_.read_chunk(original.id, index);
@@ -51,39 +54,22 @@ asio::awaitable<std::string> ReportBack::read_content(queue::Message original) {
   co_return content;
 }
 
-asio::awaitable<std::optional<SpooledNotice>> ReportBack::make(
-    notice::NoticeKind kind, queue::Message original, queue::Delivery delivery,
-    std::vector<notice::NoticeRecipient> recipients) {
-  if (!original.sender || recipients.empty()) co_return std::nullopt;
+SpooledNotice ReportBack::make(const std::vector<OwedNotice>& owed) {
   const UtcTime now = clock_.utc_now();
-  notice::NoticeFacts facts{.kind = kind,
-                            .id = MessageId::make(now, random_),
+  notice::NoticeFacts facts{.id = MessageId::make(now, random_),
                             .reporting_mta = settings_.hostname,
                             .postmaster = settings_.postmaster,
-                            .original = original,
-                            .recipients = std::move(recipients),
+                            .original = owed.at(0).message,
                             .now = now};
-  if (!delivery.history.empty()) {
-    facts.technical = technical_lines(delivery.history.back().decision);
-    const std::string relay = relay_of(delivery.history.back().decision);
-    for (notice::NoticeRecipient& recipient : facts.recipients)
-      recipient.relay = relay;
-    facts.last_attempt = delivery.history.back().at;
-  }
-  if (kind == notice::NoticeKind::delayed) {
-    facts.next_attempt = std::max(delivery.next_attempt, now);
-    facts.give_up_at = queue::expires_at(delivery, settings_.retry);
-  } else if (kind == notice::NoticeKind::failed &&
-             returns_content(original, settings_.notify.return_content)) {
-    facts.original_content = co_await read_content(original);
-  }
-  co_return spool(notice::compose_notice(facts), facts);
+  for (const OwedNotice& one : owed)
+    add_facts(one, settings_.retry, now, facts);
+  return spool(notice::compose_notice(facts), facts);
 }
 
 SpooledNotice ReportBack::spool(std::string text, const notice::NoticeFacts& facts) const {
   const MessageId id = facts.id;
   const Mailbox& to = *facts.original.sender;
-  SpooledNotice notice{.kind = facts.kind};
+  SpooledNotice notice{.kind = notice::gravest_kind(facts)};
   notice.message = {.id = id,
                     .sender = std::nullopt,
                     .arrived = facts.now,

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/random.h"
 #include "conf/config.h"
+#include "mta/delivery/owed_notices.h"
 #include "mta/notice/notice.h"
 #include "queue/message.h"
 #include "queue/store.h"
@@ -19,7 +20,7 @@ namespace fulmar::delivery {
 /// A notice ready for the spool: `operations` belong into the same batch as the outcome it tells
 /// about, so that neither is ever stored without the other.
 struct SpooledNotice {
-  notice::NoticeKind kind = notice::NoticeKind::failed;
+  notice::NoticeKind kind = notice::NoticeKind::failed;  ///< The gravest of its words.
   queue::Batch operations;
   queue::Message message;
   queue::Delivery delivery;
@@ -37,17 +38,18 @@ class ReportBack {
  public:
   ReportBack(queue::Store& store, Clock& clock, Random& random, ReportBackSettings settings);
 
-  /// Empty when nobody can be told: the null reverse-path (RFC 5321 §6.1), or no recipient. What
-  /// the sender asked for the message holds for the notice too: REQUIRETLS, for which no content
-  /// comes back, and TLS-Required: No. RET goes before [notify] return_content, for failures; other
-  /// notices return header fields only (RFC 3461 §4.3). Nobody is to be told of the notice itself:
-  /// NOTIFY=NEVER.
-  boost::asio::awaitable<std::optional<SpooledNotice>> make(
-      notice::NoticeKind kind, queue::Message original, queue::Delivery delivery,
-      std::vector<notice::NoticeRecipient> recipients);
+  /// The beginning of the message's content, when it is to come back with `owed`: RET goes before
+  /// [notify] return_content, and counts for failures; other notices return header fields only (RFC
+  /// 3461 §4.3), and so do those about messages with REQUIRETLS. Empty when it is not to, or cannot
+  /// be read, which is logged.
+  boost::asio::awaitable<std::string> read_content(const OwedNotice& owed);
+
+  /// One notice about all of it. REQUIRES: all of one message, and not empty; the message has a
+  /// sender. What the sender asked for the message holds for the notice too: REQUIRETLS, and
+  /// TLS-Required: No. Nobody is to be told of the notice itself: NOTIFY=NEVER.
+  [[nodiscard]] SpooledNotice make(const std::vector<OwedNotice>& owed);
 
  private:
-  boost::asio::awaitable<std::string> read_content(queue::Message original);
   [[nodiscard]] SpooledNotice spool(std::string text, const notice::NoticeFacts& facts) const;
 
   queue::Store& store_;

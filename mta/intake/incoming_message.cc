@@ -147,7 +147,7 @@ std::vector<queue::Delivery> IncomingMessage::deliveries() const {
     queue::Recipient& entry = result[place->second].recipients.emplace_back();
     entry.address = recipient.address;
     entry.notify = recipient.notify;
-    entry.original = recipient.original;
+    entry.original_recipient = recipient.original_recipient;
   }
   return result;
 }

@@ -56,15 +56,20 @@ std::string original_recipient(std::string_view orcpt) {
 
 bool has_utf8_address(const NoticeRecipient& recipient) {
   return final_recipient(recipient.address).starts_with(kUtf8) ||
-         original_recipient(recipient.original).starts_with(kUtf8);
+         original_recipient(recipient.original_recipient).starts_with(kUtf8);
 }
 
-EnhancedStatus status_of(const NoticeRecipient& recipient, NoticeKind kind) {
-  if (kind == NoticeKind::relayed) return {2, 0, 0};
+/// RFC 3464 §2.3.3 has no word for the end of a delay: the message was handed over.
+std::string_view action_of(NoticeKind kind) {
+  return is_good_news(kind) ? "relayed" : to_string(kind);
+}
+
+EnhancedStatus status_of(const NoticeRecipient& recipient) {
+  if (is_good_news(recipient.kind)) return {2, 0, 0};
   EnhancedStatus status = recipient.failure.status;
   // RFC 3464 §2.3.4 with RFC 3463 §2: what is only delayed is a persistent transient failure, even
   // where the cause would be permanent for one host.
-  if (kind == NoticeKind::delayed && status.klass == 5) status.klass = 4;
+  if (recipient.kind == NoticeKind::delayed && status.klass == 5) status.klass = 4;
   return status;
 }
 
@@ -79,21 +84,21 @@ std::string diagnosis(const NoticeRecipient& recipient, std::size_t allowance) {
 std::string recipient_group(const NoticeFacts& facts, const NoticeRecipient& recipient) {
   const std::size_t allowance = reply_allowance(facts.recipients.size());
   std::string group;
-  const std::string original = original_recipient(recipient.original);
+  const std::string original = original_recipient(recipient.original_recipient);
   if (!original.empty()) group += header_field("Original-Recipient", original);
   group += header_field("Final-Recipient", final_recipient(recipient.address));
-  group += header_field("Action", to_string(facts.kind));
-  group += header_field("Status", to_string(status_of(recipient, facts.kind)));
+  group += header_field("Action", action_of(recipient.kind));
+  group += header_field("Status", to_string(status_of(recipient)));
   // RFC 3464 §2.3.5: absent when no other host took part in the decision.
   const std::string remote = recipient.reply.empty() ? "" : host_name(recipient.host);
   if (!remote.empty()) group += header_field("Remote-MTA", "dns; " + remote);
   group += header_field("Diagnostic-Code", diagnosis(recipient, allowance));
-  if (facts.last_attempt) {
-    group += header_field("Last-Attempt-Date", to_rfc5322(*facts.last_attempt));
+  if (recipient.last_attempt) {
+    group += header_field("Last-Attempt-Date", to_rfc5322(*recipient.last_attempt));
   }
   // RFC 3464 §2.3.9: only while it is delayed.
-  if (facts.kind == NoticeKind::delayed && facts.give_up_at) {
-    group += header_field("Will-Retry-Until", to_rfc5322(*facts.give_up_at));
+  if (recipient.kind == NoticeKind::delayed && recipient.give_up_at) {
+    group += header_field("Will-Retry-Until", to_rfc5322(*recipient.give_up_at));
   }
   return group;
 }

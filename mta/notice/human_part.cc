@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <ranges>
+#include <tuple>
 #include <utility>
 
 #include "base/ascii.h"
@@ -30,32 +32,38 @@ std::string domain_of(const NoticeRecipient& recipient) {
   return address.text.substr(address.local_part.size() + 1);
 }
 
-const Words& words_of(NoticeKind kind, const NoticeRecipient& recipient) {
-  return kind == NoticeKind::relayed ? words_for_relayed(recipient.exposure)
-                                     : words_for(recipient.failure);
+const Words& words_of(const NoticeRecipient& recipient) {
+  return is_good_news(recipient.kind) ? words_for_relayed(recipient.exposure)
+                                      : words_for(recipient.failure);
 }
 
-std::string_view sent_sentence(NoticeKind kind, const NoticeRecipient& recipient) {
-  return sent_sentence(words_of(kind, recipient), recipient.exposure);
+std::string_view sent_sentence(const NoticeRecipient& recipient) {
+  return sent_sentence(words_of(recipient), recipient.exposure);
 }
 
-bool same_block(NoticeKind kind, const NoticeRecipient& a, const NoticeRecipient& b) {
-  const bool same_server = kind != NoticeKind::relayed || a.host == b.host;
-  return words_of(kind, a).happened == words_of(kind, b).happened && same_server &&
-         sent_sentence(kind, a) == sent_sentence(kind, b) && a.expired == b.expired &&
-         a.address.host == b.address.host;
+/// What of a recipient stands in the five lines, but for its address.
+auto block_of(const NoticeRecipient& recipient) {
+  std::string_view server;
+  if (is_good_news(recipient.kind)) server = recipient.host;
+  return std::tuple(recipient.kind, words_of(recipient).happened, server, sent_sentence(recipient),
+                    recipient.expired, recipient.address.host, recipient.next_attempts,
+                    recipient.give_up_at);
 }
 
-std::vector<Group> group_by_cause(const NoticeFacts& facts) {
+/// The gravest first; one that has no room in any is left out.
+std::vector<Group> group_by_block(const NoticeFacts& facts) {
+  std::vector<const NoticeRecipient*> recipients;
+  for (const NoticeRecipient& recipient : facts.recipients)
+    recipients.push_back(&recipient);
+  std::ranges::stable_sort(recipients, {}, [](const auto* recipient) { return recipient->kind; });
   std::vector<Group> groups;
-  for (const NoticeRecipient& recipient : facts.recipients) {
-    const auto group = std::ranges::find_if(groups, [&](const Group& each) {
-      return same_block(facts.kind, *each.front(), recipient);
-    });
+  for (const NoticeRecipient* recipient : recipients) {
+    const auto group = std::ranges::find_if(
+        groups, [&](const Group& each) { return block_of(*each.front()) == block_of(*recipient); });
     if (group != groups.end()) {
-      group->push_back(&recipient);
+      group->push_back(recipient);
     } else if (groups.size() < kMaxCauses) {
-      groups.push_back({&recipient});
+      groups.push_back({recipient});
     }
   }
   return groups;
@@ -68,20 +76,32 @@ std::string spoken_time(UtcTime time) {
                      fmt::gmtime(std::chrono::system_clock::to_time_t(seconds)));
 }
 
-std::string what_happens_next(const NoticeFacts& facts, bool expired) {
-  if (facts.kind == NoticeKind::relayed) {
-    return "That server does not promise to tell more: you may not hear whether the message "
-           "arrives.";
-  }
-  if (facts.kind == NoticeKind::delayed) {
-    std::string line = "We keep trying; you need not send it again";
-    if (facts.next_attempt) line += ". Next attempt: " + spoken_time(*facts.next_attempt);
-    if (facts.give_up_at) line += ". We give up at: " + spoken_time(*facts.give_up_at);
-    return line + ".";
-  }
-  return expired ? "Time limit reached: we have stopped trying. Once the cause is mended, please "
+std::string what_happens_while_it_waits(const NoticeRecipient& recipient) {
+  std::string line = "We keep trying; you need not send it again";
+  const auto& attempts = recipient.next_attempts;
+  if (!attempts.empty()) line += ". Next attempt: " + spoken_time(attempts.front());
+  for (std::size_t i = 1; i < attempts.size(); ++i)
+    line += (i == 1 ? ", then about " : " and ") + spoken_time(attempts[i]);
+  if (recipient.give_up_at) line += ". We give up at: " + spoken_time(*recipient.give_up_at);
+  return line + ".";
+}
+
+std::string what_happens_next(const NoticeRecipient& recipient) {
+  switch (recipient.kind) {
+    case NoticeKind::failed:
+      return recipient.expired
+                 ? "Time limit reached: we have stopped trying. Once the cause is mended, please "
                    "send it again."
                  : "We will not try again. Once the cause is mended, please send it again.";
+    case NoticeKind::delayed:
+      return what_happens_while_it_waits(recipient);
+    case NoticeKind::cleared:
+      return "The delay that we told you of is over: you need do nothing.";
+    case NoticeKind::relayed:
+      return "That server does not promise to tell more: you may not hear whether the message "
+             "arrives.";
+  }
+  std::unreachable();
 }
 
 std::string_view verdict_of(NoticeKind kind) {
@@ -90,6 +110,8 @@ std::string_view verdict_of(NoticeKind kind) {
       return "was not delivered.";
     case NoticeKind::delayed:
       return "has not been delivered yet.";
+    case NoticeKind::cleared:
+      return "went on its way after all.";
     case NoticeKind::relayed:
       return "was handed over to the next server on its way.";
   }
@@ -98,15 +120,15 @@ std::string_view verdict_of(NoticeKind kind) {
 
 std::string cause_block(const NoticeFacts& facts, const Group& group) {
   const NoticeRecipient& first = *group.front();
-  const Words& words = words_of(facts.kind, first);
+  const Words& words = words_of(first);
   const Values values{.domain = domain_of(first),
                       .postmaster = facts.postmaster,
                       .reason = sanitize_line(first.failure.detail, kMaxReason),
                       .server = host_name(first.host)};
   return fmt::format("Your message to {} {}\n{}\n{}\n{}\n{}\n", name_recipients(group),
-                     verdict_of(facts.kind), fill_in(words.happened, values),
-                     fill_in(sent_sentence(facts.kind, first), values),
-                     what_happens_next(facts, first.expired), fill_in(words.mend, values));
+                     verdict_of(first.kind), fill_in(words.happened, values),
+                     fill_in(sent_sentence(first), values), what_happens_next(first),
+                     fill_in(words.mend, values));
 }
 
 /// Which of their messages it was; empty when its subject would not be readable here.
@@ -134,12 +156,27 @@ std::string technical_failure(const NoticeRecipient& recipient) {
   if (!recipient.failure.detail.empty()) {
     text += "Detail: " + sanitize_line(recipient.failure.detail, kMaxTechnicalLine) + "\n";
   }
+  if (recipient.failing_since) {
+    text += "Failing this way since: " + to_iso8601(*recipient.failing_since) + "\n";
+  }
+  return text;
+}
+
+std::string technical_times(const NoticeRecipient& recipient) {
+  std::string text =
+      "Last attempt: " + (recipient.last_attempt ? to_iso8601(*recipient.last_attempt) : "none") +
+      "\n";
+  if (!recipient.next_attempts.empty()) {
+    text += "Next attempt: " + to_iso8601(recipient.next_attempts.front()) + "\n";
+  }
+  if (recipient.give_up_at) text += "Giving up: " + to_iso8601(*recipient.give_up_at) + "\n";
   return text;
 }
 
 std::string technical_recipient(const NoticeFacts& facts, const NoticeRecipient& recipient) {
   std::string text = fmt::format("\nRecipient: {}\n", recipient.address.text);
-  if (facts.kind != NoticeKind::relayed) text += technical_failure(recipient);
+  if (!is_good_news(recipient.kind)) text += technical_failure(recipient);
+  text += technical_times(recipient);
   if (!recipient.host.empty())
     text += "Host: " + sanitize_line(recipient.host, kMaxTechnicalLine) + "\n";
   if (recipient.reply.empty()) {
@@ -151,14 +188,24 @@ std::string technical_recipient(const NoticeFacts& facts, const NoticeRecipient&
   return text;
 }
 
-std::string technical_section(const NoticeFacts& facts) {
+/// Every destination gets an equal share of the lines.
+std::string technical_sections(const NoticeFacts& facts) {
+  std::string text;
+  const std::size_t share = kMaxTechnical / std::max<std::size_t>(1, facts.technical.size());
+  for (const TechnicalSection& section : facts.technical) {
+    if (section.lines.empty()) continue;
+    text += "\nOn the way to " + sanitize_line(section.destination, kMaxTechnicalLine) + "\n";
+    for (const std::string& line : section.lines | std::views::take(share))
+      text += sanitize_line(line, kMaxTechnicalLine) + "\n";
+  }
+  return text;
+}
+
+std::string technical_part(const NoticeFacts& facts) {
   std::string text = "\n" + std::string(72, '-') + "\nTechnical details\n\n";
   text += fmt::format("Queue id: {}\nReporting server: {}\n", facts.original.id.str(),
                       facts.reporting_mta.str());
-  text += fmt::format("Arrived: {}\nLast attempt: {}\n", to_iso8601(facts.original.arrived),
-                      facts.last_attempt ? to_iso8601(*facts.last_attempt) : "none");
-  if (facts.next_attempt) text += "Next attempt: " + to_iso8601(*facts.next_attempt) + "\n";
-  if (facts.give_up_at) text += "Giving up: " + to_iso8601(*facts.give_up_at) + "\n";
+  text += "Arrived: " + to_iso8601(facts.original.arrived) + "\n";
   const std::size_t detailed = std::min(facts.recipients.size(), kMaxDetailed);
   for (std::size_t i = 0; i < detailed; ++i) {
     text += technical_recipient(facts, facts.recipients[i]);
@@ -167,11 +214,7 @@ std::string technical_section(const NoticeFacts& facts) {
     text += fmt::format("\n{} more recipients stand in the delivery status attached.\n",
                         facts.recipients.size() - detailed);
   }
-  if (!facts.technical.empty()) text += "\n";
-  for (std::size_t i = 0; i < std::min(facts.technical.size(), kMaxTechnical); ++i) {
-    text += sanitize_line(facts.technical[i], kMaxTechnicalLine) + "\n";
-  }
-  return text;
+  return text + technical_sections(facts);
 }
 
 }  // namespace
@@ -191,7 +234,7 @@ std::string name_recipients(const std::vector<const NoticeRecipient*>& recipient
 Part human_part(const NoticeFacts& facts) {
   std::string text;
   std::size_t told = 0;
-  for (const Group& group : group_by_cause(facts)) {
+  for (const Group& group : group_by_block(facts)) {
     text += (text.empty() ? "" : "\n") + cause_block(facts, group);
     told += group.size();
   }
@@ -199,7 +242,7 @@ Part human_part(const NoticeFacts& facts) {
     text += fmt::format("\n{} more recipients are concerned; see below.\n",
                         facts.recipients.size() - told);
   }
-  text += which_message(facts.original) + technical_section(facts);
+  text += which_message(facts.original) + technical_part(facts);
   return {"text/plain; charset=utf-8", with_crlf(text)};
 }
 

@@ -42,17 +42,22 @@ std::string_view verdict_of(NoticeKind kind) {
       return "Not delivered";
     case NoticeKind::delayed:
       return "Delayed";
+    case NoticeKind::cleared:
+      return "Delay over";
     case NoticeKind::relayed:
       return "Handed over";
   }
   std::unreachable();
 }
 
+/// About those it is gravest for.
 std::string subject_of(const NoticeFacts& facts) {
+  const NoticeKind kind = gravest_kind(facts);
   std::vector<const NoticeRecipient*> recipients;
-  for (const NoticeRecipient& recipient : facts.recipients)
-    recipients.push_back(&recipient);
-  return header_text(std::string(verdict_of(facts.kind)) + ": your message to " +
+  for (const NoticeRecipient& recipient : facts.recipients) {
+    if (recipient.kind == kind) recipients.push_back(&recipient);
+  }
+  return header_text(std::string(verdict_of(kind)) + ": your message to " +
                      name_recipients(recipients));
 }
 
@@ -95,10 +100,21 @@ std::string_view to_string(NoticeKind kind) {
       return "failed";
     case NoticeKind::delayed:
       return "delayed";
+    case NoticeKind::cleared:
+      return "cleared";
     case NoticeKind::relayed:
       return "relayed";
   }
   std::unreachable();
+}
+
+bool is_good_news(NoticeKind kind) {
+  return kind == NoticeKind::cleared || kind == NoticeKind::relayed;
+}
+
+NoticeKind gravest_kind(const NoticeFacts& facts) {
+  FULMAR_CHECK(!facts.recipients.empty());
+  return std::ranges::min(facts.recipients, {}, &NoticeRecipient::kind).kind;
 }
 
 std::string compose_notice(const NoticeFacts& facts) {

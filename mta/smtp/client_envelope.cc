@@ -28,7 +28,8 @@ std::string original_for(const std::string& original, const MailParameters& mail
 RcptParameters rcpt_parameters(const OutgoingRecipient& recipient, const MailParameters& mail,
                                const Capabilities& offers) {
   if (!offers.dsn) return {};
-  return {.notify = recipient.notify, .original = original_for(recipient.original, mail)};
+  return {.notify = recipient.notify,
+          .original_recipient = original_for(recipient.original_recipient, mail)};
 }
 
 /// What the message needs and the server does not offer is found out here, without asking the

@@ -27,11 +27,11 @@ void Outcomes::note_rcpt(std::size_t recipient, const Reply& reply) {
   if (is_for_number(Stage::rcpt, reply, others)) too_many_.push_back(recipient);
 }
 
-void Outcomes::deliver_undecided(const Reply& reply, DutyToTell duty_to_tell) {
+void Outcomes::deliver_undecided(const Reply& reply, DsnDuty dsn_duty) {
   for (RecipientOutcome& outcome : recipients_) {
     if (!is_undecided(outcome)) continue;
     outcome.delivered = true;
-    outcome.duty_to_tell = duty_to_tell;
+    outcome.dsn_duty = dsn_duty;
     outcome.reply = reply;
     outcome.stage = Stage::final_dot;
   }

@@ -23,7 +23,7 @@ class Outcomes {
 
   /// The message was taken: everyone undecided has it, and those refused for their number alone may
   /// be given it here too. REQUIRES: every RCPT was answered.
-  void deliver_undecided(const Reply& reply, DutyToTell duty_to_tell);
+  void deliver_undecided(const Reply& reply, DsnDuty dsn_duty);
   void fail_undecided(Stage stage, const Error& why, const std::optional<Reply>& reply);
   [[nodiscard]] bool any_undecided() const;
 

@@ -47,9 +47,9 @@ namespace fulmar::smtp {
 
 /// Who is to get it, and of what its sender wants to hear.
 struct OutgoingRecipient {
-  std::string address;   ///< Without angle brackets.
-  DsnNotify notify;      ///< RFC 3461 §4.1
-  std::string original;  ///< ORCPT; empty: none.
+  std::string address;             ///< Without angle brackets.
+  DsnNotify notify;                ///< RFC 3461 §4.1
+  std::string original_recipient;  ///< ORCPT; empty: none.
 };
 
 /// What is to be sent. Strings are free of CR, LF, NUL, and spaces where SMTP has none; the session
@@ -174,12 +174,12 @@ enum class Stage : std::uint8_t {
 
 /// Who owes the sender word of a recipient that was delivered. A host that lists DSN takes the duty
 /// over with the message. RFC 3461 §5.2.1, §5.2.2
-enum class DutyToTell : std::uint8_t { ours, theirs };
+enum class DsnDuty : std::uint8_t { ours, theirs };
 
 struct RecipientOutcome {
   bool delivered = false;
-  DutyToTell duty_to_tell = DutyToTell::ours;  ///< Means something once delivered.
-  std::optional<Reply> reply;                  ///< The reply that decided; empty when none did.
+  DsnDuty dsn_duty = DsnDuty::ours;  ///< Means something once delivered.
+  std::optional<Reply> reply;        ///< The reply that decided; empty when none did.
   std::optional<Error>
       failure;  ///< Set unless delivered. `retry` says: another host, later, or never.
   Stage stage = Stage::greeting;

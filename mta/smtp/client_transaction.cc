@@ -157,7 +157,7 @@ ClientAction ClientSession::State::on(const BodyFailed& event) {
 
 ClientAction ClientSession::State::on_final_dot(const Reply& reply) {
   if (reply.positive()) {
-    outcomes.deliver_undecided(reply, offers.dsn ? DutyToTell::theirs : DutyToTell::ours);
+    outcomes.deliver_undecided(reply, offers.dsn ? DsnDuty::theirs : DsnDuty::ours);
     return keep();
   }
   if (reply.intermediate()) return fail_in_doubt(classify(stage, reply));

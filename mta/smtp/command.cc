@@ -234,11 +234,11 @@ Parsed<void> take_rcpt_parameter(Rcpt& rcpt, const Parameter& parameter) {
     return {};
   }
   if (!equals_ignoring_case(parameter.name, "ORCPT")) return unknown_parameter("RCPT");
-  if (!rcpt.original.empty() || parameter.value.size() > kMaxOriginalRecipient ||
+  if (!rcpt.original_recipient.empty() || parameter.value.size() > kMaxOriginalRecipient ||
       !is_original_recipient(parameter.value)) {
     return malformed("ORCPT");
   }
-  rcpt.original = parameter.value;
+  rcpt.original_recipient = parameter.value;
   return {};
 }
 
@@ -252,7 +252,7 @@ Parsed<Command> parse_rcpt(std::string_view argument, const Domain& own_name) {
                                     : std::string(split->path);
   auto recipient = parse_address(qualified, bad_address);
   if (!recipient) return std::unexpected(recipient.error());
-  Rcpt rcpt{.recipient = *std::move(recipient), .notify = {}, .original = {}};
+  Rcpt rcpt{.recipient = *std::move(recipient), .notify = {}, .original_recipient = {}};
   const auto taken = take_each(split->parameters, [&rcpt](const Parameter& each) {
     return take_rcpt_parameter(rcpt, each);
   });

@@ -48,9 +48,11 @@ struct Rcpt {
   Mailbox recipient;  ///< "postmaster" without domain is parsed with the domain given to
                       ///< parse_command().
   DsnNotify notify;
-  std::string original;  ///< ORCPT; empty without one.
+  std::string original_recipient;  ///< ORCPT; empty without one.
 
-  [[nodiscard]] bool asks_about_notices() const { return notify.stated || !original.empty(); }
+  [[nodiscard]] bool asks_about_notices() const {
+    return notify.stated || !original_recipient.empty();
+  }
 };
 struct Data {};
 struct Rset {};
@@ -106,8 +108,8 @@ struct MailParameters {
                                              const MailParameters& parameters);
 /// "RCPT TO:<a@b> NOTIFY=NEVER ORCPT=rfc822;a@b", as above.
 struct RcptParameters {
-  DsnNotify notify;      ///< Written when stated.
-  std::string original;  ///< Empty: none.
+  DsnNotify notify;                ///< Written when stated.
+  std::string original_recipient;  ///< Empty: none.
 };
 [[nodiscard]] Result<std::string> write_rcpt(std::string_view recipient,
                                              const RcptParameters& parameters);

@@ -57,11 +57,11 @@ Result<std::string> write_rcpt(std::string_view recipient, const RcptParameters&
   FULMAR_TRY_VOID(check_path(recipient));
   std::string line = "RCPT TO:<" + std::string(recipient) + '>';
   if (parameters.notify.stated) line.append(" NOTIFY=").append(to_string(parameters.notify));
-  if (!parameters.original.empty()) {
-    if (!is_original_recipient(parameters.original)) {
+  if (!parameters.original_recipient.empty()) {
+    if (!is_original_recipient(parameters.original_recipient)) {
       return fail(Errc::invalid_argument, "malformed ORCPT");
     }
-    line.append(" ORCPT=").append(parameters.original);
+    line.append(" ORCPT=").append(parameters.original_recipient);
   }
   return line;
 }

@@ -29,7 +29,7 @@ void merge(IncomingRecipient& recipient, const Rcpt& again) {
             .success = either && (notify.wants_success() || again.notify.wants_success()),
             .failure = either && (notify.wants_failure() || again.notify.wants_failure()),
             .delay = either && (notify.wants_delay() || again.notify.wants_delay())};
-  if (recipient.original.empty()) recipient.original = again.original;
+  if (recipient.original_recipient.empty()) recipient.original_recipient = again.original_recipient;
 }
 
 /// RFC 6409 §4.2: a name that means something elsewhere too.
@@ -92,7 +92,7 @@ std::optional<CommandError> ServerSession::State::check(const Rcpt& command) con
   if (command.asks_about_notices() && !extended) return parameter_not_offered("RCPT");
   const bool unannounced = !transaction->mail.smtputf8;
   if (!is_ascii(command.recipient.text) && unannounced) return needs_smtputf8();
-  if (!is_ascii(command.original) && unannounced) {  // RFC 6533 §3
+  if (!is_ascii(command.original_recipient) && unannounced) {  // RFC 6533 §3
     return refuse(501, {5, 5, 4}, "malformed ORCPT");
   }
   if (is_submission() && !is_fully_qualified(command.recipient)) {
@@ -114,8 +114,9 @@ void ServerSession::State::run(const Rcpt& command) {
     transaction->known.erase(place);
     return decline(452, {4, 5, 3}, "too many recipients");  // RFC 5321 §4.5.3.1.10
   } else {
-    recipients.push_back(
-        {.address = command.recipient, .notify = command.notify, .original = command.original});
+    recipients.push_back({.address = command.recipient,
+                          .notify = command.notify,
+                          .original_recipient = command.original_recipient});
   }
   agree(250, {2, 1, 5}, "recipient ok");
 }

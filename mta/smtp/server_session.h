@@ -59,7 +59,7 @@ struct ServerUser {
 struct IncomingRecipient {
   Mailbox address;
   DsnNotify notify;
-  std::string original;  ///< ORCPT; empty without one.
+  std::string original_recipient;  ///< ORCPT; empty without one.
 };
 
 /// The envelope as the client gave it, complete when DATA or the first BDAT is accepted.

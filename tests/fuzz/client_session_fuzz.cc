@@ -217,7 +217,7 @@ void check_result(const SessionResult& result, std::size_t recipients, const Ser
                  (server.message_written() && one.reply && one.reply->positive()));
     FULMAR_CHECK(!one.delivered || server.heard_after_dot());
     FULMAR_CHECK(!one.delivered || !result.in_doubt);
-    FULMAR_CHECK(one.delivered || one.duty_to_tell == DutyToTell::ours);
+    FULMAR_CHECK(one.delivered || one.dsn_duty == DsnDuty::ours);
     FULMAR_CHECK(!one.try_again_here || (one.failure && server.message_written()));
     if (result.in_doubt && one.stage == Stage::final_dot) {
       FULMAR_CHECK(one.failure->retry == Retry::later);

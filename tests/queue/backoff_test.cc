@@ -143,7 +143,13 @@ TEST(Backoff, when_a_notice_of_delay_is_due) {
        0,
        15min},
       {"nothing has failed yet", {{}, {}}, 0, std::nullopt},
-      {"one was sent", {failed_with(Errc::dane_mismatch)}, 1, std::nullopt},
+      {"one was sent", {failed_with(Errc::dane_mismatch)}, 1, 24h},
+      {"two were sent", {failed_with(Errc::connect_failed)}, 2, 72h},
+      {"three were sent", {failed_with(Errc::dane_mismatch)}, 3, std::nullopt},
+      {"one was sent, and nobody wants another",
+       {failed_with(Errc::dane_mismatch, kTellNothing)},
+       1,
+       std::nullopt},
       {"DSN-07: NEVER", {failed_with(Errc::dane_mismatch, kTellNothing)}, 0, std::nullopt},
       {"DSN-07: without DELAY",
        {failed_with(Errc::connect_failed, kFailureAlone)},
@@ -162,6 +168,43 @@ TEST(Backoff, when_a_notice_of_delay_is_due) {
     const auto want = row.want ? std::optional(kArrived + *row.want) : std::nullopt;
     EXPECT_EQ(delay_notice_at(delivery, kNotify), want) << row.name;
   }
+}
+
+TEST(Backoff, pitfall_103_times_for_a_notice_that_went_by_unused_bring_no_other) {
+  struct Row {
+    std::chrono::milliseconds now;
+    std::uint32_t made;
+    std::uint32_t want;
+  };
+  for (const Row& row : {Row{15min, 0, 1}, Row{24h - 1ms, 0, 1}, Row{24h, 0, 2}, Row{24h, 1, 2},
+                         Row{71h, 0, 2}, Row{100h, 0, 3}, Row{100h, 1, 3}, Row{100h, 2, 3}}) {
+    Delivery delivery = deferred();
+    delivery.delay_notices = row.made;
+    EXPECT_EQ(delay_notices_by(delivery, kArrived + row.now, kNotify), row.want)
+        << row.now.count() << " ms, " << row.made;
+  }
+}
+
+TEST(Backoff, the_attempts_to_come) {
+  Delivery delivery = deferred();
+  delivery.recipients = {failed_with(Errc::connect_failed)};
+  delivery.attempts = 1;
+  delivery.next_attempt = kArrived + 5min;
+  const auto past_arrival = [&](std::chrono::milliseconds now, std::size_t count) {
+    std::vector<std::chrono::milliseconds> times;
+    for (const UtcTime at : next_attempts(delivery, kArrived + now, kRetry, count))
+      times.push_back(at - kArrived);
+    return times;
+  };
+  using Times = std::vector<std::chrono::milliseconds>;
+  EXPECT_EQ(past_arrival(1min, 3), (Times{5min, 15min, 35min}));
+  EXPECT_EQ(past_arrival(7min, 2), (Times{7min, 17min})) << "overdue: now";
+  EXPECT_EQ(past_arrival(1min, 0), Times{});
+  delivery.attempts = 30;
+  delivery.next_attempt = kArrived + 117h;
+  EXPECT_EQ(past_arrival(116h, 3), (Times{117h, 120h})) << "the last one at the limit";
+  delivery.next_attempt = kArrived + 121h;
+  EXPECT_EQ(past_arrival(116h, 3), Times{121h});
 }
 
 struct DueCase {
@@ -235,7 +278,12 @@ TEST(Backoff, what_is_due_now) {
        .sender = Notifiable::no,
        .last = 120h,
        .want = Due::expiry},
-      {.name = "just before expiry", .now = 120h - 1ms, .notices = 1, .next = 122h},
+      {.name = "just before expiry", .now = 120h - 1ms, .notices = 3, .next = 122h},
+      {.name = "the delay is told of again",
+       .now = 24h,
+       .notices = 1,
+       .next = 25h,
+       .want = Due::delay_notice},
       {.name = "never attempted: attempted although its time is over",
        .now = 200h,
        .attempts = 0,
@@ -451,7 +499,7 @@ TEST(Backoff, DSN_07_nothing_wakes_for_a_notice_of_delay_that_nobody_wants) {
 
 TEST(Backoff, pitfall_84_a_suspended_delivery_expires_on_time_without_a_last_attempt) {
   Delivery delivery = deferred();
-  delivery.delay_notices = 1;
+  delivery.delay_notices = 3;
   const UtcTime end = kArrived + kRetry.give_up_after;
   for (const std::uint32_t attempts : {0U, 1U}) {
     delivery.attempts = attempts;

@@ -141,7 +141,7 @@ TEST(Codec, SMU_05_what_goes_into_commands_is_checked_when_it_is_read) {
   EXPECT_EQ(decode_message(encode(message)).error().code, Errc::corrupt);
   RandomRecords records(14);
   Delivery delivery = records.delivery();
-  delivery.recipients[0].original = "rfc822;a\r\nRSET";
+  delivery.recipients[0].original_recipient = "rfc822;a\r\nRSET";
   EXPECT_EQ(decode_delivery(encode(delivery)).error().code, Errc::corrupt);
 }
 
@@ -158,7 +158,7 @@ Delivery small_delivery(RandomRecords& records) {
   delivery.destination = Domain::parse("b.example").value();
   delivery.recipients.resize(1);
   delivery.recipients[0].notify = {};
-  delivery.recipients[0].original.clear();
+  delivery.recipients[0].original_recipient.clear();
   delivery.history.clear();
   return delivery;
 }

@@ -97,7 +97,7 @@ class RandomRecords {
         .address = mailbox(), .last_failure = {}, .last_host = {}, .last_reply = {}};
     recipient.notify = *parse_notify(coin() ? "NEVER" : "DELAY,SUCCESS");
     if (coin()) recipient.notify = {};
-    if (coin()) recipient.original = "rfc822;" + encode_xtext("x" + text(40));
+    if (coin()) recipient.original_recipient = "rfc822;" + encode_xtext("x" + text(40));
     recipient.exposure = static_cast<Exposure>(random_->below(3));
     if (coin()) {
       const auto code =

@@ -137,7 +137,8 @@ TEST_F(CourierWaiting, pitfall_90_a_record_from_the_future_is_tried_now_and_then
 
 // Notices of delay.
 
-TEST_F(CourierWaiting, an_ordinary_delay_is_announced_once_after_four_hours) {
+TEST_F(CourierWaiting,
+       an_ordinary_delay_is_announced_after_four_hours_and_again_after_one_day_and_three) {
   const MessageId id = accept("me@a.example", {"you@slow.example"});
   pass(4h - 1s);
   EXPECT_THAT(notices(), IsEmpty());
@@ -147,8 +148,16 @@ TEST_F(CourierWaiting, an_ordinary_delay_is_announced_once_after_four_hours) {
   EXPECT_THAT(notices().front(), HasSubstr("Status: 4.4.3"));
   EXPECT_THAT(notices().front(), HasSubstr("Will-Retry-Until:"));
   EXPECT_EQ(delivery_of(id, "slow.example")->delay_notices, 1U);
-  pass(5 * 24h - 4h - 10s);
+  pass(20h - 3s);
   EXPECT_EQ(metrics_.notices_sent.value(), 1U);
+  pass(3s);
+  EXPECT_EQ(metrics_.notices_sent.value(), 2U);
+  pass(2 * 24h - 2s);
+  EXPECT_EQ(metrics_.notices_sent.value(), 2U);
+  pass(3s);
+  EXPECT_EQ(metrics_.notices_sent.value(), 3U);
+  pass(2 * 24h - 10s);
+  EXPECT_EQ(metrics_.notices_sent.value(), 3U);
   EXPECT_TRUE(has_message(id));
 }
 
@@ -195,8 +204,10 @@ TEST_P(CourierOwed, a_delay_for_security_is_announced_early_with_both_sides) {
   EXPECT_THAT(notices().front(), HasSubstr("Status: 4." + row.status));
   EXPECT_THAT(notices().front(), HasSubstr(row.published));
   EXPECT_THAT(notices().front(), HasSubstr(row.found));
-  pass(24h);
+  pass(24h - 15min - 2s);
   EXPECT_EQ(metrics_.notices_sent.value(), 1U);
+  pass(2s);
+  EXPECT_EQ(metrics_.notices_sent.value(), 2U) << "repeated";
 }
 
 TEST_P(CourierOwed, DANE_53_STS_33_nothing_but_the_time_limit_ends_it) {

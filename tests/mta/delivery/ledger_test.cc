@@ -47,12 +47,12 @@ TEST(Ledger, each_recipient_has_its_own_end) {
 }
 
 TEST(Ledger, DSN_05_keeps_who_owes_the_sender_word_of_a_delivery) {
-  for (const auto duty : {smtp::DutyToTell::ours, smtp::DutyToTell::theirs}) {
+  for (const auto duty : {smtp::DsnDuty::ours, smtp::DsnDuty::theirs}) {
     smtp::RecipientOutcome taken = outcome(std::nullopt);
-    taken.duty_to_tell = duty;
+    taken.dsn_duty = duty;
     Ledger ledger(1);
     ledger.merge({.label = "mx1", .tls = "dane"}, session_of({taken}));
-    EXPECT_EQ(std::move(ledger).conclude({})[0].duty_to_tell, duty);
+    EXPECT_EQ(std::move(ledger).conclude({})[0].dsn_duty, duty);
   }
 }
 

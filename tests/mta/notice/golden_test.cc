@@ -78,7 +78,7 @@ TEST(NoticeGolden, suspended_by_the_operator) {
     facts.recipients[0].expired = failed;
     facts.recipients[0].failure.status = {static_cast<std::uint8_t>(failed ? 5 : 4), 3, 2};
     facts.recipients[0].failure.detail = "suspended by the operator until 2026-11-25T08:15:00.000Z";
-    facts.last_attempt.reset();
+    facts.recipients[0].last_attempt.reset();
     facts.technical.clear();
     expect_golden(std::string(to_string(kind)) + "-suspended", facts);
   }
@@ -93,13 +93,27 @@ TEST(NoticeGolden, DSN_05_relayed) {
   expect_golden("relayed-content-shown", facts);
 }
 
+TEST(NoticeGolden, cleared) {
+  expect_golden("cleared", sample_facts(NoticeKind::cleared));
+}
+
+TEST(NoticeGolden, DSN_16_one_notice_tells_of_several_ends) {
+  NoticeFacts facts = sample_facts(NoticeKind::relayed);
+  facts.recipients.push_back(recipient(NoticeKind::failed, Errc::remote_permanent));
+  facts.recipients.back().address = mailbox("carol@c.example");
+  facts.recipients.push_back(recipient(NoticeKind::delayed, Errc::sts_certificate));
+  facts.recipients.back().address = mailbox("dave@d.example");
+  facts.technical.push_back({.destination = "c.example", .lines = {"what was found there"}});
+  expect_golden("failed-and-others", facts);
+}
+
 TEST(NoticeGolden, DSN_12_and_13_what_the_sender_said_of_message_and_recipients) {
   NoticeFacts facts = sample_facts(NoticeKind::relayed);
   facts.original.envelope_id = "QQ+2B314159";
-  facts.recipients[0].original = "rfc822;Bob+2Bfigures@old.example";
+  facts.recipients[0].original_recipient = "rfc822;Bob+2Bfigures@old.example";
   facts.recipients.push_back(facts.recipients[0]);
   facts.recipients[1].address = mailbox("j\xC3\xBCrgen@b.example");
-  facts.recipients[1].original = "utf-8;j\\x{FC}rgen@old.example";
+  facts.recipients[1].original_recipient = "utf-8;j\\x{FC}rgen@old.example";
   facts.recipients.push_back(recipient(NoticeKind::relayed, Errc::internal));
   facts.recipients[2].address = mailbox("carol@b.example");
   facts.recipients[2].host = "mx2.b.example[192.0.2.8]:25";

@@ -29,7 +29,7 @@ NoticeFacts with_words(const std::string& words) {
   facts.recipients[0].reply = words;
   facts.recipients[0].failure.detail = words;
   facts.recipients[0].host = words;
-  facts.technical = {words};
+  facts.technical = {{.destination = words, .lines = {words}}};
   return facts;
 }
 
@@ -60,7 +60,7 @@ TEST_P(PeersWords, DSN_19_cannot_break_the_notice_through_our_own_detail) {
 
 TEST_P(PeersWords, DSN_19_cannot_break_a_notice_of_handing_over) {
   NoticeFacts facts = with_words(GetParam().words);
-  facts.kind = NoticeKind::relayed;
+  facts.recipients[0].kind = NoticeKind::relayed;
   const std::string notice = compose_notice(facts);
   expect_well_formed(notice);
   EXPECT_THAT(notice, Not(HasSubstr("\r\nBcc:")));
@@ -71,7 +71,7 @@ TEST_P(PeersWords, DSN_19_a_clients_parameters_cannot_break_the_notice) {
   NoticeFacts facts = sample_facts();
   const std::string words = GetParam().words.substr(0, 400);
   facts.original.envelope_id = encode_xtext(words);
-  facts.recipients[0].original = "rfc822;" + encode_xtext(words);
+  facts.recipients[0].original_recipient = "rfc822;" + encode_xtext(words);
   const std::string notice = compose_notice(facts);
   expect_well_formed(notice);
   EXPECT_THAT(notice, Not(HasSubstr("\r\nBcc:")));

@@ -8,6 +8,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr UtcTime kArrived{std::chrono::sys_days{std::chrono::year{2026} / 11 / 20} + 8h + 15min};
+constexpr UtcTime kAttempted = kArrived + 24h - 1min;
 constexpr std::array<std::uint8_t, MessageId::kBytes> kOriginalId = {1, 2, 3, 4,  5,  6,
                                                                      7, 8, 9, 10, 11, 12};
 constexpr std::array<std::uint8_t, MessageId::kBytes> kNoticeId = {1, 2, 3, 4,  5,  7,
@@ -34,16 +35,25 @@ Domain domain(const std::string& text) {
 }
 
 NoticeRecipient recipient(NoticeKind kind, Errc code) {
-  if (kind == NoticeKind::relayed) {
-    return {.address = mailbox("bob@b.example"),
+  if (is_good_news(kind)) {
+    return {.kind = kind,
+            .address = mailbox("bob@b.example"),
             .host = "mx1.b.example[192.0.2.7]:25",
-            .reply = "250 2.0.0 queued as 4711"};
+            .reply = "250 2.0.0 queued as 4711",
+            .last_attempt = kAttempted};
   }
-  NoticeRecipient result{.address = mailbox("bob@b.example"),
+  NoticeRecipient result{.kind = kind,
+                         .address = mailbox("bob@b.example"),
                          .failure = make_error(code, detail_for(code)),
                          .expired = false,
                          .host = {},
-                         .reply = {}};
+                         .reply = {},
+                         .failing_since = kArrived + 1s,
+                         .last_attempt = kAttempted};
+  if (kind == NoticeKind::delayed) {
+    result.next_attempts = {kArrived + 25h, kArrived + 29h, kArrived + 33h};
+    result.give_up_at = kArrived + 120h;
+  }
   if (code == Errc::remote_permanent) {
     result.failure.status = {5, 1, 1};
     result.reply =
@@ -63,7 +73,6 @@ NoticeRecipient recipient(NoticeKind kind, Errc code) {
 
 NoticeFacts sample_facts(NoticeKind kind, Errc code) {
   NoticeFacts facts;
-  facts.kind = kind;
   facts.id = MessageId::from_bytes(kNoticeId);
   facts.reporting_mta = domain("relay.example.com");
   facts.postmaster = "postmaster@example.com";
@@ -74,13 +83,9 @@ NoticeFacts sample_facts(NoticeKind kind, Errc code) {
       "From: Alice <alice@a.example>\r\nTo: bob@b.example\r\nSubject: Quarterly figures\r\n"
       "Message-ID: <figures.1@a.example>\r\n";
   facts.recipients = {recipient(kind, code)};
-  facts.technical = {"mx1.b.example[192.0.2.7]: what was checked, and what was found"};
+  facts.technical = {{.destination = "b.example",
+                      .lines = {"mx1.b.example[192.0.2.7]: what was checked, and what was found"}}};
   facts.now = kArrived + 24h;
-  facts.last_attempt = kArrived + 24h - 1min;
-  if (kind == NoticeKind::delayed) {
-    facts.next_attempt = kArrived + 25h;
-    facts.give_up_at = kArrived + 120h;
-  }
   return facts;
 }
 

@@ -179,7 +179,7 @@ void expect_same(const SessionResult& a, const SessionResult& b) {
   ASSERT_EQ(a.recipients.size(), b.recipients.size());
   for (std::size_t i = 0; i < a.recipients.size(); ++i) {
     EXPECT_EQ(a.recipients[i].delivered, b.recipients[i].delivered);
-    EXPECT_EQ(a.recipients[i].duty_to_tell, b.recipients[i].duty_to_tell);
+    EXPECT_EQ(a.recipients[i].dsn_duty, b.recipients[i].dsn_duty);
     EXPECT_EQ(a.recipients[i].failure, b.recipients[i].failure);
     EXPECT_EQ(a.recipients[i].stage, b.recipients[i].stage);
     EXPECT_EQ(a.recipients[i].try_again_here, b.recipients[i].try_again_here);

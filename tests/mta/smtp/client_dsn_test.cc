@@ -48,7 +48,7 @@ Script asking(const Asked& asked, const Lines& lines) {
   script.envelope.ret = asked.ret;
   script.envelope.envelope_id = asked.envelope_id;
   script.envelope.recipients[0].notify = asked.notify;
-  script.envelope.recipients[0].original = asked.original;
+  script.envelope.recipients[0].original_recipient = asked.original;
   return script;
 }
 
@@ -58,7 +58,7 @@ TEST(ClientDsn, DSN_04_pitfall_78_what_is_asked_is_passed_on_octet_by_octet) {
     const auto result =
         play_everything(asking(asked, kDsnHost + transaction(asked.mail, asked.rcpt) + kQuit));
     EXPECT_TRUE(result.recipients[0].delivered);
-    EXPECT_EQ(result.recipients[0].duty_to_tell, DutyToTell::theirs);
+    EXPECT_EQ(result.recipients[0].dsn_duty, DsnDuty::theirs);
   }
 }
 
@@ -67,7 +67,7 @@ TEST(ClientDsn, DSN_05_pitfall_78_a_host_without_DSN_is_asked_nothing) {
     SCOPED_TRACE(asked.name);
     const auto result = play_everything(asking(asked, kPlainHost + kTransaction));
     EXPECT_TRUE(result.recipients[0].delivered);
-    EXPECT_EQ(result.recipients[0].duty_to_tell, DutyToTell::ours);
+    EXPECT_EQ(result.recipients[0].dsn_duty, DsnDuty::ours);
   }
 }
 
@@ -82,10 +82,10 @@ TEST(ClientDsn, DSN_04_each_recipient_has_its_own) {
   script.envelope.recipients[0].notify = kNever;
   script.envelope.recipients[2].notify = kSuccessAndDelay;
   const auto result = play_everything(script);
-  EXPECT_EQ(result.recipients[0].duty_to_tell, DutyToTell::theirs);
-  EXPECT_EQ(result.recipients[1].duty_to_tell, DutyToTell::theirs);
+  EXPECT_EQ(result.recipients[0].dsn_duty, DsnDuty::theirs);
+  EXPECT_EQ(result.recipients[1].dsn_duty, DsnDuty::theirs);
   EXPECT_FALSE(result.recipients[2].delivered);
-  EXPECT_EQ(result.recipients[2].duty_to_tell, DutyToTell::ours) << "nobody has it";
+  EXPECT_EQ(result.recipients[2].dsn_duty, DsnDuty::ours) << "nobody has it";
 }
 
 TEST(ClientDsn, DSN_04_only_what_the_latest_EHLO_lists_counts) {
@@ -100,13 +100,13 @@ TEST(ClientDsn, DSN_04_only_what_the_latest_EHLO_lists_counts) {
   const Lines helo = kGreeting + Lines{"S: 502 no", "C: HELO mail.client.example", "S: 250 hi"};
   for (const Lines& opening : {forgotten, helo}) {
     const auto result = play_everything(asking(kEverything, opening + kTransaction));
-    EXPECT_EQ(result.recipients[0].duty_to_tell, DutyToTell::ours);
+    EXPECT_EQ(result.recipients[0].dsn_duty, DsnDuty::ours);
   }
   const Lines learnt = kTlsHost + Lines{"S: 220 go ahead", "TLS", "C: EHLO mail.client.example",
                                         "S: 250-mx.example", "S: 250 dsn"};
   const auto result = play_everything(
       asking(kEverything, learnt + transaction(kEverything.mail, kEverything.rcpt) + kQuit));
-  EXPECT_EQ(result.recipients[0].duty_to_tell, DutyToTell::theirs);
+  EXPECT_EQ(result.recipients[0].dsn_duty, DsnDuty::theirs);
 }
 
 TEST(ClientDsn, DSN_04_on_a_kept_connection_too) {
@@ -114,7 +114,7 @@ TEST(ClientDsn, DSN_04_on_a_kept_connection_too) {
   script.options.ending = ClientOptions::Ending::keep;
   script.kept = KeptSession{};
   script.kept->offers.dsn = true;
-  EXPECT_EQ(play_all_ways(script).result.recipients[0].duty_to_tell, DutyToTell::theirs);
+  EXPECT_EQ(play_all_ways(script).result.recipients[0].dsn_duty, DsnDuty::theirs);
 }
 
 TEST(ClientDsn, DSN_05_what_goes_by_BDAT_is_no_different) {
@@ -130,8 +130,8 @@ TEST(ClientDsn, DSN_05_what_goes_by_BDAT_is_no_different) {
                          "S: 250 a", "S: 250 taken"} +
                    kQuit);
     script.envelope.size = script.body[0].size();
-    EXPECT_EQ(play_everything(script).recipients[0].duty_to_tell,
-              offered ? DutyToTell::theirs : DutyToTell::ours);
+    EXPECT_EQ(play_everything(script).recipients[0].dsn_duty,
+              offered ? DsnDuty::theirs : DsnDuty::ours);
   }
 }
 
@@ -160,7 +160,7 @@ TEST(ClientDsn, EAI_04_an_original_recipient_beyond_ASCII_needs_SMTPUTF8_or_seve
     SCOPED_TRACE(c.name);
     Script script{.lines = c.opening + transaction(c.mail, c.rcpt) + kQuit};
     script.envelope.smtputf8 = c.smtputf8;
-    script.envelope.recipients[0].original = c.original;
+    script.envelope.recipients[0].original_recipient = c.original;
     EXPECT_TRUE(play_everything(script).recipients[0].delivered);
   }
 }

@@ -178,7 +178,7 @@ TEST(Command, DSN_02_sizes_of_the_standard_are_taken_and_no_more) {
   EXPECT_EQ(parsed<Mail>(mail + std::string(100, 'x')).envelope_id.size(), 100U);
   EXPECT_EQ(verdict(mail + std::string(101, 'x')), "501 5.5.4");
   const std::string rcpt = "RCPT TO:<a@b.example> NOTIFY=SUCCESS,FAILURE,DELAY ORCPT=rfc822;";
-  EXPECT_EQ(parsed<Rcpt>(rcpt + std::string(493, 'x')).original.size(), 500U);
+  EXPECT_EQ(parsed<Rcpt>(rcpt + std::string(493, 'x')).original_recipient.size(), 500U);
   EXPECT_EQ(verdict(rcpt + std::string(494, 'x')), "501 5.5.4");
 }
 
@@ -251,7 +251,7 @@ TEST(WriteCommand, DSN_04_what_was_asked_goes_on_octet_by_octet) {
             "MAIL FROM:<a@b.example> RET=FULL ENVID=x+2By");
   EXPECT_EQ(write_mail("", {.ret = DsnReturn::headers}).value(), "MAIL FROM:<> RET=HDRS");
   EXPECT_EQ(write_rcpt("a@b.example", {.notify = *parse_notify("delay,success"),
-                                       .original = "rfc822;A+2Bb@b.example"})
+                                       .original_recipient = "rfc822;A+2Bb@b.example"})
                 .value(),
             "RCPT TO:<a@b.example> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;A+2Bb@b.example");
 }
@@ -259,8 +259,8 @@ TEST(WriteCommand, DSN_04_what_was_asked_goes_on_octet_by_octet) {
 TEST(WriteCommand, SMU_05_parameters_that_would_break_the_line) {
   EXPECT_FALSE(write_mail("a@b.example", {.envelope_id = "x\r\nRSET"}));
   EXPECT_FALSE(write_mail("a@b.example", {.envelope_id = "x y"}));
-  EXPECT_FALSE(write_rcpt("a@b.example", {.original = "rfc822;a b"}));
-  EXPECT_FALSE(write_rcpt("a@b.example", {.original = "rfc822;a\r\n"}));
+  EXPECT_FALSE(write_rcpt("a@b.example", {.original_recipient = "rfc822;a b"}));
+  EXPECT_FALSE(write_rcpt("a@b.example", {.original_recipient = "rfc822;a\r\n"}));
 }
 
 TEST(WriteCommand, lines) {

@@ -108,7 +108,7 @@ TEST(ServerEnvelope, DSN_01_what_is_asked_about_notices_comes_along) {
   EXPECT_EQ(envelope.envelope_id, "a+2Bb");
   ASSERT_EQ(envelope.recipients.size(), 2U);
   EXPECT_EQ(to_string(envelope.recipients[0].notify), "SUCCESS,DELAY");
-  EXPECT_EQ(envelope.recipients[0].original, "rfc822;C+2Bx@d.example");
+  EXPECT_EQ(envelope.recipients[0].original_recipient, "rfc822;C+2Bx@d.example");
   EXPECT_FALSE(envelope.recipients[1].notify.stated);
 }
 
@@ -135,7 +135,7 @@ TEST(ServerEnvelope, redteam_39_a_recipient_who_is_named_twice_loses_no_notice) 
     const auto& recipients = dialogue.envelopes.at(0).recipients;
     ASSERT_EQ(recipients.size(), 1U);
     EXPECT_EQ(recipients[0].notify.stated ? to_string(recipients[0].notify) : "", row.want);
-    EXPECT_EQ(recipients[0].original, "rfc822;x@y.example");
+    EXPECT_EQ(recipients[0].original_recipient, "rfc822;x@y.example");
   }
 }
 

@@ -1,0 +1,113 @@
+#include "mta/delivery/owed_notices.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "mta/delivery/record.h"
+#include "queue/backoff.h"
+
+namespace fulmar::delivery {
+
+using notice::NoticeKind;
+
+namespace {
+
+/// Of the attempts to come, how many are told.
+constexpr std::size_t kAttemptsTold = 3;
+
+notice::NoticeRecipient facts_of(const OwedWord& word) {
+  const queue::Recipient& recipient = word.recipient;
+  notice::NoticeRecipient facts{
+      .kind = word.kind,
+      .address = recipient.address,
+      .original_recipient = recipient.original_recipient,
+      .failure = recipient.last_failure.value_or(
+          make_error(Errc::expired, "no attempt could be finished")),
+      .expired = word.expired,
+      .host = recipient.last_host,
+      .reply = recipient.last_reply,
+      .exposure = recipient.exposure,
+  };
+  if (recipient.last_failure && recipient.failing_since != UtcTime{}) {
+    facts.failing_since = recipient.failing_since;
+  }
+  return facts;
+}
+
+}  // namespace
+
+bool counts_as_failed(const queue::Message& message, const queue::Recipient& recipient) {
+  return !message.sender || recipient.notify.wants_failure();
+}
+
+bool is_owed_relayed(const queue::Message& message, const queue::Recipient& recipient,
+                     const RecipientResult& delivered) {
+  return message.sender && recipient.notify.wants_success() &&
+         delivered.dsn_duty == smtp::DsnDuty::ours;
+}
+
+bool is_owed_cleared(const queue::Message& message, const queue::Delivery& delivery,
+                     const queue::Recipient& recipient, const conf::Notify& notify) {
+  const bool was_told = delivery.delay_notices > 0 && recipient.notify.wants_delay();
+  return notify.cleared && message.sender && was_told && !recipient.notify.wants_success();
+}
+
+OwedWord failed(queue::Recipient recipient) {
+  return {.kind = NoticeKind::failed, .recipient = std::move(recipient)};
+}
+
+OwedWord expired(queue::Recipient recipient) {
+  Error cause =
+      recipient.last_failure.value_or(make_error(Errc::expired, "no attempt could be finished"));
+  cause.status = as_permanent(cause.status);
+  cause.retry = Retry::never;
+  recipient.last_failure = std::move(cause);
+  return {.kind = NoticeKind::failed, .recipient = std::move(recipient), .expired = true};
+}
+
+OwedWord ended(queue::Recipient recipient, const std::string& reason) {
+  recipient.last_failure = make_error(Errc::administrative, reason);
+  recipient.failing_since = {};
+  recipient.last_host.clear();
+  recipient.last_reply.clear();
+  return failed(std::move(recipient));
+}
+
+OwedWord delayed(queue::Recipient recipient) {
+  return {.kind = NoticeKind::delayed, .recipient = std::move(recipient)};
+}
+
+OwedWord handed_over(NoticeKind kind, queue::Recipient recipient,
+                     const RecipientResult& delivered) {
+  recipient.last_failure.reset();
+  recipient.last_host = delivered.host;
+  recipient.last_reply = delivered.reply;
+  recipient.exposure = std::max(recipient.exposure, delivered.exposure);
+  return {.kind = kind, .recipient = std::move(recipient)};
+}
+
+void add_facts(const OwedNotice& owed, const conf::Retry& retry, UtcTime now,
+               notice::NoticeFacts& facts) {
+  queue::Delivery delivery = owed.delivery;
+  delivery.recipients.clear();
+  for (const OwedWord& word : owed.words)
+    delivery.recipients.push_back(word.recipient);
+  const bool tried = !delivery.history.empty();
+  const std::string relay = tried ? relay_of(delivery.history.back().decision) : "";
+  for (const OwedWord& word : owed.words) {
+    notice::NoticeRecipient& recipient = facts.recipients.emplace_back(facts_of(word));
+    recipient.relay = relay;
+    if (tried) recipient.last_attempt = delivery.history.back().at;
+    if (word.kind == NoticeKind::delayed) {
+      recipient.next_attempts = queue::next_attempts(delivery, now, retry, kAttemptsTold);
+      recipient.give_up_at = queue::expires_at(delivery, retry);
+    }
+  }
+  if (tried) {
+    facts.technical.push_back({.destination = to_string(delivery.destination),
+                               .lines = technical_lines(delivery.history.back().decision)});
+  }
+  if (facts.original_content.empty()) facts.original_content = owed.content;
+}
+
+}  // namespace fulmar::delivery

@@ -1,0 +1,65 @@
+// Of what a sender is to hear once it is known what became of recipients: by NOTIFY, by what it was
+// told before, and by whether the next host took over the duty to tell. And the facts for it. Pure.
+// RFC 3461 §5.2
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "conf/config.h"
+#include "mta/delivery/ledger.h"
+#include "mta/notice/notice.h"
+#include "queue/message.h"
+
+namespace fulmar::delivery {
+
+/// What its sender is to hear of one recipient.
+struct OwedWord {
+  notice::NoticeKind kind = notice::NoticeKind::failed;
+  /// As the spool would hold it; for good news with the host that took it over, and its reply.
+  queue::Recipient recipient;
+  bool expired = false;  ///< Waiting reached its limit.
+  friend bool operator==(const OwedWord&, const OwedWord&) = default;
+};
+
+/// What one delivery owes the sender of its message.
+struct OwedNotice {
+  queue::Message message;
+  queue::Delivery delivery;     ///< Its times and history; its own recipients do not count.
+  std::vector<OwedWord> words;  ///< Not empty.
+  /// The message's, when it is to come back and could be read; at most notice::kMaxReturned octets.
+  std::string content;
+  friend bool operator==(const OwedNotice&, const OwedNotice&) = default;
+};
+
+/// Whether it counts that `recipient` failed. With the null reverse-path it does, whatever NOTIFY
+/// says: nobody can be told, but our operator is, by a line in the log.
+[[nodiscard]] bool counts_as_failed(const queue::Message& message,
+                                    const queue::Recipient& recipient);
+
+/// Whether the sender is to hear that `recipient` was `delivered`: nobody behind us says it. RFC
+/// 3461 §5.2.2
+[[nodiscard]] bool is_owed_relayed(const queue::Message& message, const queue::Recipient& recipient,
+                                   const RecipientResult& delivered);
+
+/// Whether the sender is to hear that the delay of `recipient`, one of `delivery`, is over: it was
+/// told of the delay, and did not ask to hear of success in any other way.
+[[nodiscard]] bool is_owed_cleared(const queue::Message& message, const queue::Delivery& delivery,
+                                   const queue::Recipient& recipient, const conf::Notify& notify);
+
+/// Its last failure decided.
+[[nodiscard]] OwedWord failed(queue::Recipient recipient);
+/// Its waiting reached the limit, with its last failure as the cause.
+[[nodiscard]] OwedWord expired(queue::Recipient recipient);
+/// Our operator ended it, for `reason`; whatever happened before does not count.
+[[nodiscard]] OwedWord ended(queue::Recipient recipient, const std::string& reason);
+[[nodiscard]] OwedWord delayed(queue::Recipient recipient);
+/// Good news of `kind`: who took it over.
+[[nodiscard]] OwedWord handed_over(notice::NoticeKind kind, queue::Recipient recipient,
+                                   const RecipientResult& delivered);
+
+/// Adds what a notice that is written at `now` says of `owed`.
+void add_facts(const OwedNotice& owed, const conf::Retry& retry, UtcTime now,
+               notice::NoticeFacts& facts);
+
+}  // namespace fulmar::delivery
