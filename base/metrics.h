@@ -45,6 +45,7 @@ struct Metrics {
   Counter recipients_deferred;  ///< One per attempt.
   Counter recipients_bounced;
   Counter notices_sent;
+  Counter notices_dropped;    ///< That could not be delivered, and have nobody to be returned to.
   Counter security_failures;  ///< Recipients not served because owed protection could not be had.
   Counter policy_fetches;     ///< HTTPS requests for MTA-STS policies.
   Counter policy_fetch_failures;

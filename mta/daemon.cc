@@ -99,6 +99,16 @@ asio::awaitable<Daemon::Started> Daemon::start() {
   if (auto opened = open_spool(); !opened) co_return opened;
   if (auto recovered = co_await recover(); !recovered) co_return recovered;
   if (auto ready = co_await start_engine(); !ready) co_return ready;
+  report_back_ = std::make_unique<delivery::ReportBack>(
+      *store_, clock_, *random_,
+      delivery::ReportBackSettings{config_.hostname, config_.postmaster, config_.notify,
+                                   config_.retry});
+  notice_desk_ = std::make_unique<delivery::NoticeDesk>(
+      delivery::NoticeDeskParts{*store_, *report_back_, *line_, clock_, *random_, metrics_});
+  if (auto loaded = co_await notice_desk_->load(); !loaded) {
+    co_return std::unexpected(
+        StartFailure{exit_code_for_spool(loaded.error()), why(loaded.error())});
+  }
   if (auto opened = open_sockets(); !opened) co_return opened;
   start_work();
   co_return Started{};
@@ -183,13 +193,9 @@ Daemon::Started Daemon::open_sockets() {
                                        .clock = clock_,
                                        .pool = &pool_,
                                        .unreachable = &unreachable_};
-  report_back_ = std::make_unique<delivery::ReportBack>(
-      *store_, clock_, *random_,
-      delivery::ReportBackSettings{config_.hostname, config_.postmaster, config_.notify,
-                                   config_.retry});
   courier_ = std::make_unique<delivery::Courier>(
-      delivery::CourierParts{attempt, *store_, *line_, first_copies_, *report_back_, *suspensions_,
-                             quarantine_, clock_, *random_, metrics_},
+      delivery::CourierParts{attempt, *store_, *line_, first_copies_, *report_back_, *notice_desk_,
+                             *suspensions_, quarantine_, clock_, *random_, metrics_},
       delivery::CourierSettings{settings, config_.retry, config_.notify});
   dispatcher_ = std::make_unique<delivery::Dispatcher>(*line_, *courier_, clock_, runtime_.main(),
                                                        [this] { return runtime_.next(); });
@@ -280,6 +286,8 @@ void Daemon::start_work() {
                     TaskGroup::Escape::ends_program);
   background_.spawn(runtime_.main(), engine_->mta_sts().run_refresher(), "policy refresher",
                     TaskGroup::Escape::ends_program);
+  background_.spawn(runtime_.main(), notice_desk_->run(), "notices",
+                    TaskGroup::Escape::ends_program);
   background_.spawn(runtime_.main(), pool_.run(), "idle connections",
                     TaskGroup::Escape::ends_program);
   background_.spawn(runtime_.main(), dnssec_->run(), "DNSSEC watch",
@@ -307,6 +315,7 @@ asio::awaitable<void> Daemon::stop() {
     cut_off_ = cut_off_ || !ended;
     if (!ended) log_warn("stopping while deliveries are running");
   }
+  if (notice_desk_) notice_desk_->stop();
   co_await pool_.close();
   if (dnssec_) dnssec_->stop();
   if (engine_) {

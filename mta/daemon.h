@@ -17,6 +17,7 @@
 #include "mta/daemon_operations.h"
 #include "mta/delivery/courier.h"
 #include "mta/delivery/dispatcher.h"
+#include "mta/delivery/notice_desk.h"
 #include "mta/delivery/report_back.h"
 #include "mta/delivery/waiting_line.h"
 #include "mta/dnssec_watch.h"
@@ -84,6 +85,7 @@ class Daemon {
   std::unique_ptr<DnssecWatch> dnssec_;
   std::unique_ptr<delivery::WaitingLine> line_;
   std::unique_ptr<delivery::ReportBack> report_back_;
+  std::unique_ptr<delivery::NoticeDesk> notice_desk_;
   std::unique_ptr<delivery::Courier> courier_;
   std::unique_ptr<delivery::Dispatcher> dispatcher_;
   std::unique_ptr<intake::Intake> intake_;

@@ -111,6 +111,7 @@ asio::awaitable<json::value> DaemonOperations::status() {
         {"recipients_deferred", m.recipients_deferred.value()},
         {"recipients_bounced", m.recipients_bounced.value()},
         {"notices_sent", m.notices_sent.value()},
+        {"notices_dropped", m.notices_dropped.value()},
         {"security_failures", m.security_failures.value()},
         {"policy_fetches", m.policy_fetches.value()},
         {"policy_fetch_failures", m.policy_fetch_failures.value()},

@@ -10,7 +10,8 @@ namespace {
 
 constexpr std::uint8_t kMessageTag = 'M';
 constexpr std::uint8_t kDeliveryTag = 'D';
-constexpr std::uint8_t kMessageVersion = 3;   // 1 ends with the header, 2 before SMTPUTF8
+constexpr std::uint8_t kMessageVersion =
+    4;  // 1 ends with the header, 2 before SMTPUTF8, 3 with the user
 constexpr std::uint8_t kDeliveryVersion = 4;  // 1 lacks what 2 puts in, 2 whether it is held, 3 DSN
 
 constexpr char kHostDomain = 'd';
@@ -245,6 +246,8 @@ std::string encode(const Message& message) {
   out.u8(std::to_underlying(message.ret));
   out.text(message.envelope_id);
   out.text(message.user);
+  out.flag(message.about.has_value());
+  if (message.about) out.id(*message.about);
   return std::move(out).take();
 }
 
@@ -270,6 +273,12 @@ Result<Message> decode_message(std::string_view bytes) {
   }
   if (version >= 3) {
     FULMAR_TRY_VOID(get_message_v3(in, message));
+  }
+  if (version >= 4) {
+    FULMAR_TRY(const bool is_notice, in.flag());
+    if (is_notice) {
+      FULMAR_TRY(message.about, in.id());
+    }
   }
   FULMAR_TRY_VOID(check_end(in));
   return message;

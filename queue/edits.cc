@@ -13,7 +13,7 @@ namespace {
 constexpr std::size_t kMaxRecordKey = 512;
 
 void check_table(std::string_view table) {
-  FULMAR_CHECK(table == kPolicies || table == kSuspensions);
+  FULMAR_CHECK(table == kPolicies || table == kSuspensions || table == kOwedNotices);
 }
 
 /// Turns operations into edits one by one, and knows at the end which bodies are open.

@@ -47,7 +47,8 @@ struct Message {
   std::string envelope_id;              ///< ENVID in xtext, as it came; empty without one.
   std::string user;                     ///< Who was authenticated; empty: nobody.
   std::string client;  ///< "name[address]" of who handed it over; empty for our own notices.
-  std::string helo;    ///< What that client called itself.
+  std::optional<MessageId> about;  ///< Of our own notices: the message that it tells of.
+  std::string helo;                ///< What that client called itself.
   std::string header;  ///< The first octets of the header section, at most 16 KB, whole fields
                        ///< only: for notices.
   friend bool operator==(const Message&, const Message&) = default;
@@ -96,11 +97,13 @@ struct Delivery {
   UtcTime arrived{};  ///< The message's, repeated here so that the schedule needs no second record.
   UtcTime next_attempt{};  ///< Written before an attempt as the time of the one after it, so that a
                            ///< crash during the attempt cannot become a tight loop.
-  std::uint32_t attempts = 0;       ///< Started, the running one included.
-  std::uint32_t delay_notices = 0;  ///< Sent so far.
-  std::uint32_t first_host = 0;     ///< Where the next attempt begins among the hosts: the last one
-                                    ///< had to stop before it.
-  bool held = false;                ///< By an operator: neither attempted nor expired nor told of.
+  std::uint32_t attempts = 0;  ///< Started, the running one included.
+  /// Times for a notice of delay that are over, those that went by unused included; 0 while the
+  /// sender was not told.
+  std::uint32_t delay_notices = 0;
+  std::uint32_t first_host = 0;  ///< Where the next attempt begins among the hosts: the last one
+                                 ///< had to stop before it.
+  bool held = false;             ///< By an operator: neither attempted nor expired nor told of.
   std::vector<Attempt> history;
   friend bool operator==(const Delivery&, const Delivery&) = default;
 };

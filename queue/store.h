@@ -67,6 +67,8 @@ struct RemoveRecord {
 inline constexpr std::string_view kPolicies = "policies";  ///< MTA-STS cache entries, by domain.
 /// Destinations that an operator has suspended, by domain.
 inline constexpr std::string_view kSuspensions = "suspensions";
+/// What senders are owed and not told yet, by an id of the record.
+inline constexpr std::string_view kOwedNotices = "owed-notices";
 
 using Operation = std::variant<PutMessage, PutChunk, PutDelivery, RemoveDelivery, RemoveMessage,
                                PutRecord, RemoveRecord>;

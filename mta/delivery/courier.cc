@@ -373,14 +373,15 @@ asio::awaitable<void> Courier::announce_delay(Job job) {
   job.delivery.delay_notices =
       queue::delay_notices_by(job.delivery, parts_.clock.utc_now(), settings_.notify);
   queue::Batch batch{queue::PutDelivery{job.delivery}};
-  std::optional<SpooledNotice> notice;
+  std::optional<NoticeDesk::Telling> telling;
   if (!owed.words.empty() && job.message.sender) {
-    notice = parts_.report_back.make({std::move(owed)});
-    std::ranges::move(notice->operations, std::back_inserter(batch));
+    telling = parts_.notice_desk.tell(std::move(owed), parts_.line.siblings(job.claim.key()));
+    std::ranges::move(telling->operations, std::back_inserter(batch));
   }
-  const bool stored = co_await commit(job.id(), std::move(batch), Durability::synced);
+  const bool stored =
+      co_await commit_outcome(parts_.store, job.id(), std::move(batch), Durability::synced);
   if (stored) job.claim.note_written();
-  if (stored && notice) announce(job.id(), *notice);
+  if (stored && telling) parts_.notice_desk.note_stored(*std::move(telling));
   give_back(job);
 }
 

@@ -19,6 +19,8 @@
 #include "mta/delivery/attempt.h"
 #include "mta/delivery/claim.h"
 #include "mta/delivery/first_copies.h"
+#include "mta/delivery/notice_desk.h"
+#include "mta/delivery/outcome_commit.h"
 #include "mta/delivery/quarantine.h"
 #include "mta/delivery/report_back.h"
 #include "mta/delivery/suspensions.h"
@@ -35,6 +37,7 @@ struct CourierParts {
   WaitingLine& line;
   FirstCopies& first_copies;
   ReportBack& report_back;
+  NoticeDesk& notice_desk;
   const Suspensions& suspensions;
   Quarantine& quarantine;
   Clock& clock;
@@ -90,10 +93,7 @@ class Courier {
   boost::asio::awaitable<void> end(Job job, std::vector<OwedWord> words);
 
   boost::asio::awaitable<void> settle(Job job);
-  boost::asio::awaitable<SpooledNotice> make_notice(Job& job);
-  void announce(const MessageId& original, const SpooledNotice& notice);
-  enum class Durability : std::uint8_t { relaxed, synced };
-  boost::asio::awaitable<bool> commit(MessageId id, queue::Batch batch, Durability durability);
+  boost::asio::awaitable<NoticeDesk::Telling> tell(Job& job);
   void finish(Job job);
   void note_gone(const queue::Message& message, bool took_it_along);
   void give_back(Job& job);

@@ -1,9 +1,5 @@
 // How the spool gets to know what became of a delivery.
 #include <algorithm>
-#include <boost/asio/as_tuple.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/this_coro.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <iterator>
 #include <optional>
 #include <utility>
@@ -16,33 +12,16 @@
 namespace fulmar::delivery {
 
 namespace asio = boost::asio;
-using std::chrono::milliseconds;
 
 namespace {
 
-/// Between tries to store an outcome.
-constexpr milliseconds kFirstCommitPause{1000};
-constexpr milliseconds kLongestCommitPause{60'000};
+/// It was sent to nobody (RFC 5321 §6.1); our operator hears of it (pitfall 110).
+void note_dropped(const queue::Message& message) {
+  log_error("undeliverable notice dropped: it has the null reverse-path",
+            {{"id", message.id.str()}, {"about", message.about ? message.about->str() : ""}});
+}
 
 }  // namespace
-
-/// False only when the spool is being closed. Until then it never gives up: an outcome that is not
-/// stored is a duplicate, or a bounce that nobody hears of.
-asio::awaitable<bool> Courier::commit(MessageId id, queue::Batch batch, Durability durability) {
-  asio::steady_timer pause(co_await asio::this_coro::executor);
-  milliseconds wait = kFirstCommitPause;
-  for (;;) {
-    auto storing = durability == Durability::synced ? parts_.store.commit(batch)
-                                                    : parts_.store.commit_relaxed(batch);
-    const auto stored = co_await std::move(storing);
-    if (stored) co_return true;
-    if (stored.error().code == Errc::cancelled) co_return false;
-    log_error("outcome cannot be stored", {{"id", id.str()}, {"reason", stored.error().detail}});
-    pause.expires_after(wait);
-    co_await pause.async_wait(asio::as_tuple(asio::use_awaitable));
-    wait = std::min(2 * wait, kLongestCommitPause);
-  }
-}
 
 /// Everybody was served. Nobody waits for the spool to know: a crash before it does costs a
 /// duplicate, as one before the host's reply came would have.
@@ -62,22 +41,10 @@ void Courier::finish(Job job) {
 }
 
 /// `job` is held by the caller, which gives away what it owes.
-asio::awaitable<SpooledNotice> Courier::make_notice(Job& job) {
+asio::awaitable<NoticeDesk::Telling> Courier::tell(Job& job) {
   OwedNotice owed{.message = job.message, .delivery = job.delivery, .words = std::move(job.owed)};
   owed.content = co_await parts_.report_back.read_content(owed);
-  std::vector<OwedNotice> all;
-  all.push_back(std::move(owed));
-  co_return parts_.report_back.make(all);
-}
-
-/// REQUIRES: the spool has it.
-void Courier::announce(const MessageId& original, const SpooledNotice& notice) {
-  parts_.metrics.notices_sent.add();
-  maillog(NoticeEvent{.original = original,
-                      .notice = notice.message.id,
-                      .kind = std::string(notice::to_string(notice.kind))});
-  parts_.line.add({notice.message.id, notice.delivery.destination},
-                  {.attempt = notice.delivery.next_attempt});
+  co_return parts_.notice_desk.tell(std::move(owed), parts_.line.siblings(job.claim.key()));
 }
 
 /// Stores the delivery's new state, with the notice its sender is owed in the same batch. What
@@ -98,22 +65,25 @@ asio::awaitable<void> Courier::settle(Job job) {
     batch.emplace_back(queue::PutDelivery{job.delivery});
   }
   if (last) batch.emplace_back(queue::RemoveMessage{job.id(), job.message.chunks});
-  std::optional<SpooledNotice> notice;
-  if (owes_notice && job.message.sender) notice = co_await make_notice(job);
-  if (notice) std::ranges::move(notice->operations, std::back_inserter(batch));
+  std::optional<NoticeDesk::Telling> telling;
+  if (owes_notice && job.message.sender) {
+    telling = co_await tell(job);
+    std::ranges::move(telling->operations, std::back_inserter(batch));
+  }
   const bool costs_little = !owes_notice && !job.shown_more;
-  const bool stored = co_await commit(job.id(), std::move(batch),
-                                      costs_little ? Durability::relaxed : Durability::synced);
+  const bool stored =
+      co_await commit_outcome(parts_.store, job.id(), std::move(batch),
+                              costs_little ? Durability::relaxed : Durability::synced);
   if (!stored) {
     // The record of before the attempt stands: whoever was served is served again at the next
     // attempt.
     job.claim.put_back({.attempt = job.delivery.next_attempt}, job.ending);
     co_return;
   }
-  if (notice) announce(job.id(), *notice);
-  if (owes_notice && !notice) {
-    log_error("undeliverable notice dropped: it has the null reverse-path",
-              {{"id", job.id().str()}});
+  if (telling) parts_.notice_desk.note_stored(*std::move(telling));
+  if (owes_notice && !job.message.sender) {
+    parts_.metrics.notices_dropped.add();
+    note_dropped(job.message);
   }
   if (!done) {
     job.claim.note_written();

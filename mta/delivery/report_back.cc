@@ -80,6 +80,7 @@ SpooledNotice ReportBack::spool(std::string text, const notice::NoticeFacts& fac
                     .requiretls = facts.original.requiretls,  // RFC 8689 §5
                     .tls_optional = facts.original.tls_optional,
                     .smtputf8 = !is_ascii(text),  // in the header: the body is 7-bit
+                    .about = facts.original.id,
                     .helo = settings_.hostname.str(),
                     .header = header_section(text)};
   notice.delivery = {.message = id,

@@ -94,24 +94,6 @@ Part original_part(const NoticeFacts& facts) {
 
 }  // namespace
 
-std::string_view to_string(NoticeKind kind) {
-  switch (kind) {
-    case NoticeKind::failed:
-      return "failed";
-    case NoticeKind::delayed:
-      return "delayed";
-    case NoticeKind::cleared:
-      return "cleared";
-    case NoticeKind::relayed:
-      return "relayed";
-  }
-  std::unreachable();
-}
-
-bool is_good_news(NoticeKind kind) {
-  return kind == NoticeKind::cleared || kind == NoticeKind::relayed;
-}
-
 NoticeKind gravest_kind(const NoticeFacts& facts) {
   FULMAR_CHECK(!facts.recipients.empty());
   return std::ranges::min(facts.recipients, {}, &NoticeRecipient::kind).kind;

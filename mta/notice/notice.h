@@ -15,22 +15,10 @@
 #include "base/domain.h"
 #include "base/error.h"
 #include "base/message_id.h"
-#include "conf/config.h"
+#include "mta/notice/kind.h"
 #include "queue/message.h"
 
 namespace fulmar::notice {
-
-/// What the sender is told of a recipient; the gravest first.
-enum class NoticeKind : std::uint8_t {
-  failed,
-  delayed,
-  cleared,  ///< Delivered after its delay had been told of.
-  relayed,  ///< Handed over to a server that does not promise to tell more. RFC 3461 §5.2.2
-};
-[[nodiscard]] std::string_view to_string(NoticeKind kind);
-
-/// Whether it went on to the next server: `cleared` or `relayed`.
-[[nodiscard]] bool is_good_news(NoticeKind kind);
 
 struct NoticeRecipient {
   NoticeKind kind = NoticeKind::failed;

@@ -94,8 +94,24 @@ TEST(Codec, a_record_of_a_later_version_says_so) {
   EXPECT_EQ(decode_message(message).error().code, Errc::corrupt);
 }
 
-/// Octets that version 3 put behind a message without envelope id and user.
+/// Octets that version 3 put behind a message without envelope id and user, and version 4 behind
+/// one that is no notice.
 constexpr std::size_t kMessageV3 = 1 + 1 + 4 + 4;
+constexpr std::size_t kMessageV4 = 1;
+
+TEST(Codec, a_message_of_version_3_is_about_no_other) {
+  RandomRecords records(15);
+  for (int i = 0; i < 50; ++i) {
+    Message message = records.message();
+    message.about.reset();
+    std::string bytes = encode(message);
+    ASSERT_EQ(bytes[1], 4);
+    bytes[1] = 3;
+    EXPECT_EQ(decode_message(bytes).error().code, Errc::corrupt) << "the rest is left over";
+    bytes.resize(bytes.size() - kMessageV4);
+    EXPECT_EQ(decode_message(bytes), message);
+  }
+}
 
 TEST(Codec, a_message_of_version_2_asks_for_nothing_about_notices) {
   RandomRecords records(13);
@@ -103,11 +119,11 @@ TEST(Codec, a_message_of_version_2_asks_for_nothing_about_notices) {
     Message message = records.message();
     message.envelope_id.clear();
     message.user.clear();
+    message.about.reset();
     std::string bytes = encode(message);
-    ASSERT_EQ(bytes[1], 3);
     bytes[1] = 2;
     EXPECT_EQ(decode_message(bytes).error().code, Errc::corrupt) << "the rest is left over";
-    bytes.resize(bytes.size() - kMessageV3);
+    bytes.resize(bytes.size() - kMessageV3 - kMessageV4);
     message.smtputf8 = false;
     message.ret = DsnReturn::unstated;
     EXPECT_EQ(decode_message(bytes), message);
@@ -120,11 +136,12 @@ TEST(Codec, a_message_of_version_1_demands_and_waives_nothing) {
     Message message = records.message();
     message.envelope_id.clear();
     message.user.clear();
+    message.about.reset();
     message.smtputf8 = false;
     message.ret = DsnReturn::unstated;
     std::string bytes = encode(message);
     bytes[1] = 1;
-    bytes.resize(bytes.size() - kMessageV3);
+    bytes.resize(bytes.size() - kMessageV3 - kMessageV4);
     EXPECT_EQ(decode_message(bytes).error().code, Errc::corrupt) << "the two flags are left over";
     bytes.resize(bytes.size() - 2);
     message.requiretls = false;

@@ -28,6 +28,7 @@ class RandomRecords {
     message.ret = static_cast<DsnReturn>(random_->below(3));
     message.envelope_id = encode_xtext(text(30));
     message.user = text(30);
+    if (coin()) message.about = MessageId::make(time(), *random_);
     message.client = text(80);
     message.helo = text(80);
     message.header = text(2'000);

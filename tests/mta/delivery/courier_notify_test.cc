@@ -105,10 +105,16 @@ TEST_F(CourierNotify, DSN_06_nor_is_an_end_by_the_operator) {
 }
 
 TEST_F(CourierNotify, DSN_08_pitfall_110_our_operator_hears_of_a_notice_that_cannot_leave) {
-  accept("", {"you@nowhere.example"}, asking({kNever}));
+  const MessageId about = MessageId::make(clock_.utc_now(), *random_);
+  accept("", {"you@nowhere.example"}, [&](queue::Message& message, queue::Delivery& delivery) {
+    message.about = about;
+    delivery.recipients.at(0).notify = kNever;
+  });
   ASSERT_TRUE(step());
   EXPECT_THAT(store_.memory().messages(), IsEmpty());
   EXPECT_EQ(log_.count("undeliverable notice dropped"), 1U);
+  EXPECT_EQ(log_.count("about=" + about.str()), 1U);
+  EXPECT_EQ(metrics_.notices_dropped.value(), 1U);
   EXPECT_EQ(log_.count("failed without a notice"), 0U);
 }
 
@@ -176,6 +182,7 @@ class CourierRelays : public CourierNotify {
        .line = line_,
        .first_copies = first_copies_,
        .report_back = report_back_,
+       .notice_desk = notice_desk_,
        .suspensions = suspensions_,
        .quarantine = quarantine_,
        .clock = clock_,

@@ -186,6 +186,7 @@ class CourierWorld : public ::testing::Test {
                            .postmaster = "postmaster@relay.example",
                            .notify = notify_,
                            .retry = retry_}};
+  NoticeDesk notice_desk_{{store_, report_back_, line_, clock_, *random_, metrics_}};
   Courier courier_{{.attempt = {.planner = planner_,
                                 .store = &store_,
                                 .context = *context_,
@@ -195,6 +196,7 @@ class CourierWorld : public ::testing::Test {
                     .line = line_,
                     .first_copies = first_copies_,
                     .report_back = report_back_,
+                    .notice_desk = notice_desk_,
                     .suspensions = suspensions_,
                     .quarantine = quarantine_,
                     .clock = clock_,

@@ -79,6 +79,7 @@ TEST_F(ReportBackTest, SMTP_14_the_notice_is_a_message_from_the_null_sender_to_t
   const auto made = make(NoticeKind::failed, recipient("you@b.example"));
   EXPECT_FALSE(made.message.sender.has_value());
   EXPECT_NE(made.message.id, message_.id);
+  EXPECT_EQ(made.message.about, message_.id);
   EXPECT_EQ(made.message.arrived, clock_.utc_now());
   EXPECT_EQ(made.delivery.message, made.message.id);
   EXPECT_EQ(made.delivery.destination, MailHost(Domain::parse("a.example").value()));

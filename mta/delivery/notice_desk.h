@@ -1,0 +1,98 @@
+// When a sender is told what its message's deliveries owe it: at once, or, while other deliveries
+// of the message may soon owe something too, some seconds later, so that one notice tells of all
+// (RFC 3461 §5.2.8). What waits to be told stands in the spool from the moment it is owed: a batch
+// holds the outcome of a delivery and either the notice or a record of what is owed, and the notice
+// and the removal of those records are one batch too. So nothing is told twice, and nothing
+// forgotten.
+#pragma once
+
+#include <atomic>
+#include <boost/asio/awaitable.hpp>
+#include <chrono>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <vector>
+
+#include "base/budget.h"
+#include "base/clock.h"
+#include "base/metrics.h"
+#include "base/random.h"
+#include "base/result.h"
+#include "mta/delivery/owed_notices.h"
+#include "mta/delivery/report_back.h"
+#include "mta/delivery/waiting_line.h"
+#include "queue/store.h"
+
+namespace fulmar::delivery {
+
+/// All must outlive the desk.
+struct NoticeDeskParts {
+  queue::Store& store;
+  ReportBack& report_back;
+  WaitingLine& line;  ///< Notices are delivered as any message is.
+  Clock& clock;
+  Random& random;
+  Metrics& metrics;
+};
+
+/// Thread-safe.
+class NoticeDesk {
+ public:
+  /// How long what is owed first waits for more about the same message.
+  static constexpr std::chrono::seconds kGather{10};
+  /// Octets of what waits; what does not fit in is told at once.
+  static constexpr std::size_t kMemory = 16UL << 20;
+
+  explicit NoticeDesk(NoticeDeskParts parts);
+
+  /// Once, before anything is delivered: what was owed when the program ended. What does not decode
+  /// is logged and left where it is. Errors of the store.
+  boost::asio::awaitable<Result<>> load();
+
+  /// Of what is owed, that which waits: its record in the spool.
+  struct Waiting {
+    MessageId record;
+    OwedNotice owed;
+    std::shared_ptr<Budget::Share> memory;  ///< Null when it is not counted.
+  };
+  /// How it is told: `operations` belong in the batch with the outcome, and note_stored() follows
+  /// when that is stored.
+  struct Telling {
+    queue::Batch operations;
+    std::optional<SpooledNotice> notice;  ///< Without its operations.
+    std::optional<Waiting> waiting;       ///< Unless there is a notice.
+    MessageId original;
+  };
+  /// `siblings`: other deliveries of the message may owe something yet. REQUIRES: the message has a
+  /// sender.
+  [[nodiscard]] Telling tell(OwedNotice owed, WaitingLine::Siblings siblings);
+  void note_stored(Telling telling);
+
+  /// Tells what has waited long enough.
+  boost::asio::awaitable<void> tell_due();
+
+  /// Looks once a second, until stop().
+  boost::asio::awaitable<void> run();
+  void stop() { stopping_ = true; }
+
+ private:
+  struct Gathered {
+    SteadyTime due;
+    std::vector<Waiting> all;
+  };
+
+  [[nodiscard]] Telling compose(std::vector<Waiting> stored, std::optional<OwedNotice> last);
+  void gather(Waiting waiting);
+  [[nodiscard]] std::vector<Waiting> take(const MessageId& message);
+  [[nodiscard]] std::vector<Waiting> take_due();
+
+  NoticeDeskParts parts_;
+  Budget memory_{kMemory};
+  std::mutex mutex_;
+  std::map<MessageId, Gathered> gathered_;  // guarded by mutex_; by message
+  std::atomic<bool> stopping_{false};
+};
+
+}  // namespace fulmar::delivery

@@ -1,0 +1,171 @@
+// When senders are told: one notice a message, nothing twice and nothing forgotten.
+#include "mta/delivery/notice_desk.h"
+
+#include <gmock/gmock.h>
+
+#include "tests/mta/delivery/courier_world.h"
+#include "tests/mta/intake/log_lines.h"
+
+namespace fulmar::delivery {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::EndsWith;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using ::testing::SizeIs;
+using ::testing::StartsWith;
+
+/// Mail to nowhere.example and gone.example fails at once, mail to slow.example waits.
+class Desk : public CourierWorld {
+ protected:
+  Desk() {
+    for (const char* name : {"a.example", "slow.example"})
+      resolver_.fail(name, resolver::RecordType::mx, Errc::dns_servfail);
+  }
+
+  Strings records() {
+    Strings keys;
+    const auto table = run(store_.read_table(queue::kOwedNotices)).value();
+    for (const auto& [key, value] : table)
+      keys.push_back(key);
+    return keys;
+  }
+  void pass(std::chrono::milliseconds time) {
+    clock_.advance(time);
+    run(notice_desk_.tell_due());
+  }
+
+  intake::LogLines log_;
+};
+
+TEST_F(Desk, DSN_16_deliveries_that_fail_together_share_a_notice) {
+  accept("me@a.example", {"x@nowhere.example", "y@gone.example"});
+  ASSERT_TRUE(step());
+  EXPECT_THAT(notices(), IsEmpty());
+  EXPECT_THAT(records(), SizeIs(1)) << "safe, while it waits for the other one";
+  journal_.clear();
+  ASSERT_TRUE(step());
+  ASSERT_THAT(journal_, SizeIs(3));
+  EXPECT_THAT(journal_[2],
+              AllOf(StartsWith("commit: remove "),
+                    EndsWith(", remove message, remove record, put chunk, put message, "
+                             "put a.example")))
+      << "all in one batch";
+  ASSERT_THAT(notices(), SizeIs(1));
+  EXPECT_THAT(notices()[0], AllOf(HasSubstr("Final-Recipient: rfc822; x@nowhere.example"),
+                                  HasSubstr("Final-Recipient: rfc822; y@gone.example")));
+  EXPECT_THAT(records(), IsEmpty());
+  EXPECT_EQ(metrics_.notices_sent.value(), 1U);
+}
+
+TEST_F(Desk, DSN_16_what_fails_first_does_not_wait_long_for_the_others) {
+  accept("me@a.example", {"x@nowhere.example", "y@slow.example"});
+  while (step()) {
+  }
+  pass(NoticeDesk::kGather - 1ms);
+  EXPECT_THAT(notices(), IsEmpty());
+  journal_.clear();
+  pass(1ms);
+  EXPECT_THAT(journal_,
+              ElementsAre("commit: remove record, put chunk, put message, put a.example"));
+  ASSERT_THAT(notices(), SizeIs(1));
+  EXPECT_THAT(notices()[0], AllOf(HasSubstr("x@nowhere.example"), Not(HasSubstr("y@slow"))));
+  EXPECT_EQ(log_.count("sender failed notice: "), 1U);
+  pass(1h);
+  EXPECT_THAT(notices(), SizeIs(1)) << "once";
+}
+
+TEST_F(Desk, messages_do_not_share_a_notice) {
+  accept("me@a.example", {"x@nowhere.example", "y@slow.example"});
+  accept("me@a.example", {"x@nowhere.example", "y@slow.example"});
+  while (step()) {
+  }
+  pass(NoticeDesk::kGather);
+  EXPECT_THAT(notices(), SizeIs(2));
+}
+
+TEST_F(Desk, what_was_owed_when_the_program_ended_is_told_after_the_next_start) {
+  accept("me@a.example", {"x@nowhere.example", "y@slow.example"});
+  while (step()) {
+  }
+  NoticeDesk next({store_, report_back_, line_, clock_, *random_, metrics_});
+  ASSERT_TRUE(run(next.load()).has_value());
+  clock_.advance(NoticeDesk::kGather);
+  run(next.tell_due());
+  ASSERT_THAT(notices(), SizeIs(1));
+  EXPECT_THAT(notices()[0], HasSubstr("x@nowhere.example"));
+  EXPECT_THAT(records(), IsEmpty());
+
+  NoticeDesk after({store_, report_back_, line_, clock_, *random_, metrics_});
+  ASSERT_TRUE(run(after.load()).has_value());
+  clock_.advance(NoticeDesk::kGather);
+  run(after.tell_due());
+  EXPECT_THAT(notices(), SizeIs(1)) << "never twice";
+}
+
+TEST_F(Desk, a_notice_that_cannot_be_stored_is_told_after_the_next_start) {
+  accept("me@a.example", {"x@nowhere.example", "y@slow.example"});
+  while (step()) {
+  }
+  store_.memory().fail_next_commit(Errc::cancelled);
+  pass(NoticeDesk::kGather);
+  EXPECT_THAT(notices(), IsEmpty());
+  EXPECT_THAT(records(), SizeIs(1));
+  EXPECT_EQ(metrics_.notices_sent.value(), 0U);
+}
+
+TEST_F(Desk, an_outcome_that_cannot_be_stored_is_not_told) {
+  const MessageId id = accept("me@a.example", {"x@nowhere.example", "y@slow.example"});
+  store_.before_next_commit([this] { store_.memory().fail_next_commit(Errc::cancelled); });
+  while (step()) {
+  }
+  pass(NoticeDesk::kGather);
+  EXPECT_THAT(notices(), IsEmpty());
+  EXPECT_THAT(records(), IsEmpty());
+  EXPECT_TRUE(has_message(id));
+}
+
+TEST_F(Desk, without_memory_to_wait_in_it_is_told_at_once) {
+  accept("me@a.example", {"x@nowhere.example", "y@slow.example"},
+         [](queue::Message& message, queue::Delivery&) {
+           message.header = "Subject: " + std::string(NoticeDesk::kMemory, 'x') + "\r\n";
+         });
+  while (step()) {
+  }
+  EXPECT_THAT(notices(), SizeIs(1));
+  EXPECT_THAT(records(), IsEmpty());
+}
+
+TEST_F(Desk, a_record_that_does_not_decode_is_left_where_it_is) {
+  const std::string key = MessageId::make(clock_.utc_now(), *random_).str();
+  queue::Batch batch{queue::PutRecord{queue::kOwedNotices, key, "garbage"},
+                     queue::PutRecord{queue::kOwedNotices, "no id", "garbage"}};
+  ASSERT_TRUE(run(store_.commit(std::move(batch))).has_value());
+  ASSERT_TRUE(run(notice_desk_.load()).has_value());
+  EXPECT_EQ(log_.count("notice that is owed cannot be read"), 2U);
+  pass(NoticeDesk::kGather);
+  EXPECT_THAT(notices(), IsEmpty());
+  EXPECT_THAT(records(), SizeIs(2));
+}
+
+TEST_F(Desk, delays_that_come_together_are_told_together) {
+  const UtcTime start = clock_.utc_now();
+  resolver_.fail("late.example", resolver::RecordType::mx, Errc::dns_servfail);
+  accept("me@a.example", {"x@late.example", "y@slow.example"});
+  while (clock_.utc_now() < start + 4h) {
+    clock_.advance(std::max<std::chrono::milliseconds>(0ms, *line_.next_due() - clock_.utc_now()));
+    ASSERT_TRUE(step());
+  }
+  while (step()) {
+  }
+  pass(NoticeDesk::kGather);
+  ASSERT_THAT(notices(), SizeIs(1));
+  EXPECT_THAT(notices()[0], AllOf(HasSubstr("x@late.example"), HasSubstr("y@slow.example")));
+}
+
+}  // namespace
+}  // namespace fulmar::delivery
