@@ -11,6 +11,7 @@
 #include <system_error>
 
 #include "base/ascii.h"
+#include "base/language_tag.h"
 #include "base/result.h"
 #include "mta/notice/texts.h"
 

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <iterator>
 
-#include "base/ascii.h"
 #include "base/check.h"
+#include "base/language_tag.h"
 #include "mta/notice/built_in_texts.h"
 #include "mta/notice/text_catalogue.h"
 #include "mta/notice/text_reader.h"
@@ -13,17 +13,6 @@ namespace fulmar::notice {
 namespace {
 
 constexpr std::string_view kEnglish = "en";
-
-std::string_view primary_of(std::string_view tag) {
-  return tag.substr(0, tag.find('-'));
-}
-
-bool is_lower_case(char c) {
-  return c >= 'a' && c <= 'z';
-}
-bool is_upper_case(char c) {
-  return c >= 'A' && c <= 'Z';
-}
 
 std::string full_name(std::string_view table, std::string_view key) {
   return std::string(table) + '.' + std::string(key);
@@ -65,15 +54,6 @@ std::string fill_in(std::string_view text, const Values& values) {
   return result;
 }
 
-bool is_language_tag(std::string_view tag) {
-  const std::string_view primary = primary_of(tag);
-  if (primary.size() < 2 || primary.size() > 3) return false;
-  if (!std::ranges::all_of(primary, is_lower_case)) return false;
-  if (tag == primary) return true;
-  const std::string_view region = tag.substr(primary.size() + 1);
-  return region.size() == 2 && std::ranges::all_of(region, is_upper_case);
-}
-
 LanguageTexts::LanguageTexts(std::string tag, Table texts, std::size_t borrowed)
     : tag_(std::move(tag)), texts_(std::move(texts)), borrowed_(borrowed) {
   FULMAR_CHECK(count_missing(texts_) == 0);
@@ -95,7 +75,7 @@ Texts::Texts(Tables own) {
   // "de" comes before "de-AT", which may need it.
   for (auto& [tag, texts] : own) {
     const std::size_t missing = count_missing(texts);
-    const auto relative = languages_.find(primary_of(tag));
+    const auto relative = languages_.find(primary_language(tag));
     if (relative != languages_.end()) {
       for (const TextKey& key : text_catalogue())
         texts.emplace(full_name(key.table, key.key), relative->second.text(key.table, key.key));
@@ -129,7 +109,7 @@ std::expected<Texts::Pointer, std::vector<conf::Problem>> Texts::with(
 }
 
 const LanguageTexts& Texts::language(std::string_view tag) const {
-  for (const std::string_view candidate : {tag, primary_of(tag)}) {
+  for (const std::string_view candidate : {tag, primary_language(tag)}) {
     const auto found = languages_.find(candidate);
     if (found != languages_.end()) return found->second;
   }

@@ -25,9 +25,6 @@ using Values = std::vector<std::pair<std::string_view, std::string>>;
 /// `text` with its placeholders filled in, once; one without a value becomes nothing.
 [[nodiscard]] std::string fill_in(std::string_view text, const Values& values);
 
-/// "de", "de-AT": how a language is named here and in its file's name.
-[[nodiscard]] bool is_language_tag(std::string_view tag);
-
 /// One language, complete.
 class LanguageTexts {
  public:
