@@ -16,6 +16,7 @@
 #include "mta/delivery/destination_rules.h"
 #include "mta/intake/users.h"
 #include "mta/net/endpoint.h"
+#include "mta/notice/texts.h"
 #include "mta/task_group.h"
 #include "resolver/self_test.h"
 #include "resolver/unbound_resolver.h"
@@ -123,6 +124,13 @@ void check_validation(Report& report, const conf::Resolver& config) {
     report.add("DNSSEC self-test", finding);
 }
 
+void check_texts(Report& report, const conf::Notify& notify) {
+  const auto texts = notice::load_texts(notify);
+  if (texts) return report.add("texts of notices", Result<>{});
+  for (const conf::Problem& problem : texts.error())
+    report.add("texts of notices", fail(Errc::syntax, to_string(problem)));
+}
+
 }  // namespace
 
 int check(const conf::Config& config) {
@@ -139,6 +147,7 @@ int check(const conf::Config& config) {
     report.add("users " + config.auth.users_file,
                without_value(intake::Users::load(config.auth.users_file)));
   }
+  check_texts(report, config.notify);
   check_validation(report, config.resolver);
   // A running daemon holds the addresses itself.
   const bool running = daemon_is_running(config.control.socket);

@@ -44,6 +44,15 @@ int exit_code_for_spool(const Error& error) {
   return needs_operator ? kExitConfig : kExitTryLater;
 }
 
+std::string in_lines(const std::vector<conf::Problem>& problems, std::string_view separator) {
+  std::string lines;
+  for (const conf::Problem& problem : problems) {
+    if (!lines.empty()) lines += separator;
+    lines += to_string(problem);
+  }
+  return lines;
+}
+
 /// `reload` is done at each SIGHUP meanwhile.
 asio::awaitable<void> wait_for_stop_signal(asio::signal_set& signals,
                                            std::function<void()> reload) {
@@ -96,13 +105,15 @@ asio::awaitable<void> Daemon::live() {
 }
 
 asio::awaitable<Daemon::Started> Daemon::start() {
+  if (auto read = read_texts(); !read) co_return read;
   if (auto opened = open_spool(); !opened) co_return opened;
   if (auto recovered = co_await recover(); !recovered) co_return recovered;
   if (auto ready = co_await start_engine(); !ready) co_return ready;
   report_back_ = std::make_unique<delivery::ReportBack>(
       *store_, clock_, *random_,
       delivery::ReportBackSettings{config_.hostname, config_.postmaster, config_.notify,
-                                   config_.retry});
+                                   config_.retry},
+      texts_);
   notice_desk_ = std::make_unique<delivery::NoticeDesk>(
       delivery::NoticeDeskParts{*store_, *report_back_, *line_, clock_, *random_, metrics_});
   if (auto loaded = co_await notice_desk_->load(); !loaded) {
@@ -112,6 +123,14 @@ asio::awaitable<Daemon::Started> Daemon::start() {
   if (auto opened = open_sockets(); !opened) co_return opened;
   start_work();
   co_return Started{};
+}
+
+Daemon::Started Daemon::read_texts() {
+  auto texts = notice::load_texts(config_.notify);
+  if (!texts)
+    return std::unexpected(StartFailure{kExitConfig, in_lines(texts.error(), "\nfulmar: ")});
+  texts_ = *std::move(texts);
+  return {};
 }
 
 Daemon::Started Daemon::open_spool() {
@@ -298,8 +317,18 @@ void Daemon::start_work() {
 }
 
 void Daemon::reload() {
-  log_info("SIGHUP: certificates and users are read again; other settings need a restart");
+  log_info(
+      "SIGHUP: certificates, users and texts of notices are read again; other settings need a "
+      "restart");
   intake_->reload();
+  auto texts = notice::load_texts(config_.notify);
+  if (texts) {
+    report_back_->use(*std::move(texts));
+    log_info("texts of notices read again");
+  } else {
+    log_error("texts of notices cannot be read again; the old ones stay",
+              {{"reason", in_lines(texts.error(), "; ")}});
+  }
 }
 
 asio::awaitable<void> Daemon::stop() {

@@ -30,9 +30,10 @@
 
 namespace fulmar::mta {
 
-/// Start: spool ► recovery ► policies ► resolver, trust store ► trust anchor ► sockets ► control ►
-/// deliveries ► intake. Stop, on SIGTERM or SIGINT: intake (messages being received may finish) ►
-/// deliveries (running ones may finish) ► resolver and fetches ► control ► spool.
+/// Start: texts of notices ► spool ► recovery ► policies ► resolver, trust store ► trust anchor ►
+/// sockets ► control ► deliveries ► intake. Stop, on SIGTERM or SIGINT: intake (messages being
+/// received may finish) ► deliveries (running ones may finish) ► resolver and fetches ► control ►
+/// spool.
 class Daemon {
  public:
   explicit Daemon(conf::Config config);
@@ -54,6 +55,7 @@ class Daemon {
 
   boost::asio::awaitable<void> live();
   boost::asio::awaitable<Started> start();
+  Started read_texts();
   Started open_spool();
   boost::asio::awaitable<Started> recover();
   boost::asio::awaitable<Started> start_engine();
@@ -78,6 +80,7 @@ class Daemon {
   delivery::FirstCopies first_copies_{clock_};
   delivery::UnreachableAddresses unreachable_;
   delivery::Quarantine quarantine_;
+  notice::Texts::Pointer texts_;  // as they were at the start
   std::unique_ptr<queue::Store> store_;
   std::unique_ptr<delivery::Suspensions> suspensions_;
   std::unique_ptr<SpoolPolicyStore> policy_store_;

@@ -4,6 +4,7 @@
 
 #include "base/ascii.h"
 #include "base/log.h"
+#include "mta/notice/language.h"
 
 namespace fulmar::delivery {
 
@@ -30,8 +31,16 @@ bool returns_content(const queue::Message& original, conf::ReturnContent otherwi
 }  // namespace
 
 ReportBack::ReportBack(queue::Store& store, Clock& clock, Random& random,
-                       ReportBackSettings settings)
-    : store_(store), clock_(clock), random_(random), settings_(std::move(settings)) {}
+                       ReportBackSettings settings, notice::Texts::Pointer texts)
+    : store_(store),
+      clock_(clock),
+      random_(random),
+      settings_(std::move(settings)),
+      texts_(std::move(texts)) {}
+
+void ReportBack::use(notice::Texts::Pointer texts) {
+  texts_.store(std::move(texts));
+}
 
 asio::awaitable<std::string> ReportBack::read_content(const OwedNotice& owed) {
   const queue::Message& original = owed.message;
@@ -63,7 +72,10 @@ SpooledNotice ReportBack::make(const std::vector<OwedNotice>& owed) {
                             .now = now};
   for (const OwedNotice& one : owed)
     add_facts(one, settings_.retry, now, facts);
-  return spool(notice::compose_notice(facts), facts);
+  const auto texts = texts_.load();
+  const std::string language =
+      notice::choose_language(facts.original.header, settings_.notify.language, texts->tags());
+  return spool(notice::compose_notice(facts, texts->language(language)), facts);
 }
 
 SpooledNotice ReportBack::spool(std::string text, const notice::NoticeFacts& facts) const {

@@ -2,6 +2,7 @@
 // into the spool as a message of its own. The words are mta/notice's.
 #pragma once
 
+#include <atomic>
 #include <boost/asio/awaitable.hpp>
 #include <optional>
 #include <string>
@@ -12,6 +13,7 @@
 #include "conf/config.h"
 #include "mta/delivery/owed_notices.h"
 #include "mta/notice/notice.h"
+#include "mta/notice/texts.h"
 #include "queue/message.h"
 #include "queue/store.h"
 
@@ -36,7 +38,11 @@ struct ReportBackSettings {
 /// All references must outlive it. Thread-safe.
 class ReportBack {
  public:
-  ReportBack(queue::Store& store, Clock& clock, Random& random, ReportBackSettings settings);
+  ReportBack(queue::Store& store, Clock& clock, Random& random, ReportBackSettings settings,
+             notice::Texts::Pointer texts);
+
+  /// Notices that are begun from now on have these words.
+  void use(notice::Texts::Pointer texts);
 
   /// The beginning of the message's content, when it is to come back with `owed`: RET goes before
   /// [notify] return_content, and counts for failures; other notices return header fields only (RFC
@@ -56,6 +62,7 @@ class ReportBack {
   Clock& clock_;
   Random& random_;
   ReportBackSettings settings_;
+  std::atomic<notice::Texts::Pointer> texts_;
 };
 
 }  // namespace fulmar::delivery

@@ -1,17 +1,23 @@
-// The first part of a notice: what a person reads. Pure. Its rules stand in docs/notices.md.
+// The first part of a notice: its words as plain text and as HTML. Pure.
 #pragma once
 
+#include <string>
+#include <string_view>
+
+#include "mta/notice/human_text.h"
 #include "mta/notice/mime.h"
-#include "mta/notice/notice.h"
 
 namespace fulmar::notice {
 
-/// Per cause five lines in plain words: which recipients, what happened, what was sent, what
-/// happens next, who can mend it or, of what was handed over, who knows more. Then, under a line of
-/// dashes, everything an expert may want.
-[[nodiscard]] Part human_part(const NoticeFacts& facts);
+/// Blocks of five lines, and under a line of dashes the technical part. Lines end in LF.
+[[nodiscard]] std::string plain_text(const HumanText& text);
 
-/// "bob@b.example", "a@b.example, c@b.example and 3 more". REQUIRES: not empty.
-[[nodiscard]] std::string name_recipients(const std::vector<const NoticeRecipient*>& recipients);
+/// The same sentences as a document that stands alone: no scripts, nothing fetched from anywhere.
+/// Everything is escaped. `language` is its tag. Lines end in LF.
+[[nodiscard]] std::string html_document(const HumanText& text, std::string_view language);
+
+/// multipart/alternative of both (RFC 2046 §5.1.4); its boundary is made of `seed`.
+[[nodiscard]] Part human_part(const HumanText& text, std::string_view language,
+                              std::string_view seed);
 
 }  // namespace fulmar::notice

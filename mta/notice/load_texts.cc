@@ -1,6 +1,7 @@
 // Reads the operator's folder of texts. Everything else about texts is pure; see texts.h.
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -13,6 +14,7 @@
 #include "base/ascii.h"
 #include "base/language_tag.h"
 #include "base/result.h"
+#include "mta/notice/language.h"
 #include "mta/notice/texts.h"
 
 namespace fulmar::notice {
@@ -113,6 +115,18 @@ std::expected<Texts::Pointer, std::vector<conf::Problem>> load_texts(const std::
   // What is wrong inside the others belongs to the same run.
   if (!texts) std::ranges::move(texts.error(), std::back_inserter(problems));
   return std::unexpected(std::move(problems));
+}
+
+std::expected<Texts::Pointer, std::vector<conf::Problem>> load_texts(const conf::Notify& notify) {
+  auto texts = load_texts(notify.templates_dir);
+  if (!texts) return texts;
+  const auto& tags = (*texts)->tags();
+  const std::string found = choose_language("", notify.language, tags);
+  if (primary_language(found) == primary_language(notify.language)) return texts;
+  return std::unexpected(
+      std::vector{conf::Problem{.file = "notify.language",
+                                .message = fmt::format("there are no texts in \"{}\", only in: {}",
+                                                       notify.language, fmt::join(tags, ", "))}});
 }
 
 }  // namespace fulmar::notice

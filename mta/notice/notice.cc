@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "mta/notice/delivery_status.h"
 #include "mta/notice/human_part.h"
+#include "mta/notice/human_text.h"
 #include "mta/notice/mime.h"
 
 namespace fulmar::notice {
@@ -36,35 +37,11 @@ bool is_sane_message_id(std::string_view text) {
          at > 0 && at + 1 < inner.size() && std::ranges::all_of(inner, is_printable);
 }
 
-std::string_view verdict_of(NoticeKind kind) {
-  switch (kind) {
-    case NoticeKind::failed:
-      return "Not delivered";
-    case NoticeKind::delayed:
-      return "Delayed";
-    case NoticeKind::cleared:
-      return "Delay over";
-    case NoticeKind::relayed:
-      return "Handed over";
-  }
-  std::unreachable();
-}
-
-/// About those it is gravest for.
-std::string subject_of(const NoticeFacts& facts) {
-  const NoticeKind kind = gravest_kind(facts);
-  std::vector<const NoticeRecipient*> recipients;
-  for (const NoticeRecipient& recipient : facts.recipients) {
-    if (recipient.kind == kind) recipients.push_back(&recipient);
-  }
-  return header_text(std::string(verdict_of(kind)) + ": your message to " +
-                     name_recipients(recipients));
-}
-
-std::string header_of(const NoticeFacts& facts) {
+std::string header_of(const NoticeFacts& facts, std::string_view subject,
+                      std::string_view language) {
   std::string header = from_field(facts.postmaster);
   header += header_field("To", '<' + header_address(*facts.original.sender) + '>');
-  header += header_field("Subject", subject_of(facts));
+  header += header_field("Subject", header_text(subject));
   header += header_field("Date", to_rfc5322(facts.now));
   header +=
       header_field("Message-ID", '<' + facts.id.str() + '@' + facts.reporting_mta.str() + '>');
@@ -76,7 +53,7 @@ std::string header_of(const NoticeFacts& facts) {
   if (facts.original.tls_optional) header += header_field("TLS-Required", "No");
   // RFC 3834 §5.2: notices answer a message; "auto-generated" would be wrong (DSN-18).
   return header + header_field("Auto-Submitted", "auto-replied") +
-         header_field("MIME-Version", "1.0");
+         header_field("Content-Language", language) + header_field("MIME-Version", "1.0");
 }
 
 /// The last part: what the notice is about. RFC 6522 §3 asks for 7-bit, and message/rfc822 must not
@@ -99,12 +76,14 @@ NoticeKind gravest_kind(const NoticeFacts& facts) {
   return std::ranges::min(facts.recipients, {}, &NoticeRecipient::kind).kind;
 }
 
-std::string compose_notice(const NoticeFacts& facts) {
+std::string compose_notice(const NoticeFacts& facts, const LanguageTexts& texts) {
   FULMAR_CHECK(facts.original.sender.has_value());
   FULMAR_CHECK(!facts.recipients.empty());
-  const std::array parts = {human_part(facts), delivery_status_part(facts), original_part(facts)};
+  const HumanText text = human_text(facts, texts);
+  const std::array parts = {human_part(text, texts.tag(), facts.id.str()),
+                            delivery_status_part(facts), original_part(facts)};
   const Multipart multipart = join_parts(parts, facts.id.str());
-  std::string notice = header_of(facts);
+  std::string notice = header_of(facts, text.title, texts.tag());
   // RFC 6522 §3
   notice +=
       header_field("Content-Type", "multipart/report; report-type=delivery-status; boundary=\"" +

@@ -20,6 +20,8 @@
 
 namespace fulmar::notice {
 
+class LanguageTexts;
+
 struct NoticeRecipient {
   NoticeKind kind = NoticeKind::failed;
   Mailbox address;
@@ -69,8 +71,8 @@ inline constexpr std::size_t kMaxReturned = 50 * 1024;
 [[nodiscard]] NoticeKind gravest_kind(const NoticeFacts& facts);
 
 /// The notice as it goes to the spool: header and body, CRLF line ends, no line over 998 octets,
-/// 7-bit unless an address needs UTF-8. Peers' words in `facts` can neither break its structure nor
-/// add fields (DSN-19, pitfall 75).
-[[nodiscard]] std::string compose_notice(const NoticeFacts& facts);
+/// 7-bit unless an address needs UTF-8; its words in the language of `texts`. Peers' words in
+/// `facts` can neither break its structure nor add fields (DSN-19, pitfall 75).
+[[nodiscard]] std::string compose_notice(const NoticeFacts& facts, const LanguageTexts& texts);
 
 }  // namespace fulmar::notice

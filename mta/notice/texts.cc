@@ -101,8 +101,9 @@ std::expected<Texts::Pointer, std::vector<conf::Problem>> Texts::with(
       std::ranges::move(texts.error(), std::back_inserter(problems));
       continue;
     }
+    LanguageTexts::Table& table = tables[file.tag];
     for (auto& [name, text] : *texts)
-      tables[file.tag][name] = std::move(text);
+      table[name] = std::move(text);
   }
   if (!problems.empty()) return std::unexpected(std::move(problems));
   return Pointer(new Texts(std::move(tables)));

@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "conf/config.h"
 #include "conf/load.h"
 
 namespace fulmar::notice {
@@ -86,5 +87,10 @@ class Texts {
 /// when `folder` is empty. Reads files; a folder or file that cannot be read is a Problem too.
 [[nodiscard]] std::expected<Texts::Pointer, std::vector<conf::Problem>> load_texts(
     const std::string& folder);
+
+/// The same for [notify] templates_dir. It is a Problem when there are no texts in the configured
+/// language.
+[[nodiscard]] std::expected<Texts::Pointer, std::vector<conf::Problem>> load_texts(
+    const conf::Notify& notify);
 
 }  // namespace fulmar::notice

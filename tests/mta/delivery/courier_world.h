@@ -185,7 +185,8 @@ class CourierWorld : public ::testing::Test {
                           {.hostname = domain("relay.example"),
                            .postmaster = "postmaster@relay.example",
                            .notify = notify_,
-                           .retry = retry_}};
+                           .retry = retry_},
+                          notice::Texts::built_in()};
   NoticeDesk notice_desk_{{store_, report_back_, line_, clock_, *random_, metrics_}};
   Courier courier_{{.attempt = {.planner = planner_,
                                 .store = &store_,

@@ -51,7 +51,7 @@ class ReportBackTest : public ::testing::Test {
     return make(kind, std::vector<queue::Recipient>{recipient});
   }
   SpooledNotice make(NoticeKind kind, const std::vector<queue::Recipient>& recipients) {
-    ReportBack report_back(store_, clock_, *random_, settings_);
+    ReportBack report_back(store_, clock_, *random_, settings_, notice::Texts::built_in());
     OwedNotice owed{.message = message_, .delivery = delivery_};
     for (const queue::Recipient& recipient : recipients)
       owed.words.push_back({.kind = kind, .recipient = recipient});
@@ -269,6 +269,32 @@ TEST_F(ReportBackTest, a_large_notice_is_cut_into_full_chunks) {
   EXPECT_EQ(text.size(), made.message.size);
   EXPECT_THAT(text, HasSubstr("recipient-number-0@b.example"));
   EXPECT_THAT(text, HasSubstr("recipient-number-999@b.example"));
+}
+
+TEST_F(ReportBackTest, pitfall_105_speaks_the_language_that_the_message_asks_for) {
+  message_.header += "Accept-Language: fr, de-AT;q=0.9, en;q=0.2\r\n";
+  const std::string notice = spooled(make(NoticeKind::failed, recipient("you@b.example")));
+  EXPECT_THAT(notice, HasSubstr("Content-Language: de\r\n"));
+  EXPECT_THAT(notice, HasSubstr("Ihre Nachricht an you@b.example wurde nicht zugestellt."));
+}
+
+TEST_F(ReportBackTest, pitfall_105_else_the_configured_language) {
+  settings_.notify.language = "de";
+  const std::string notice = spooled(make(NoticeKind::failed, recipient("you@b.example")));
+  EXPECT_THAT(notice, HasSubstr("Content-Language: de\r\n"));
+}
+
+TEST_F(ReportBackTest, notices_have_the_words_that_were_given_last) {
+  ReportBack report_back(store_, clock_, *random_, settings_, notice::Texts::built_in());
+  const OwedNotice owed{
+      .message = message_,
+      .delivery = delivery_,
+      .words = {{.kind = NoticeKind::failed, .recipient = recipient("you@b.example")}}};
+  const auto texts = notice::Texts::with(
+      {{.path = "en.toml", .tag = "en", .content = "[verdict]\nfailed = \"No: {recipients}.\"\n"}});
+  ASSERT_TRUE(texts);
+  report_back.use(*texts);
+  EXPECT_THAT(spooled(report_back.make({owed})), HasSubstr("\r\nNo: you@b.example.\r\n"));
 }
 
 }  // namespace

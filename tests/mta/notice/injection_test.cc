@@ -41,7 +41,7 @@ struct Case {
 class PeersWords : public testing::TestWithParam<Case> {};
 
 TEST_P(PeersWords, DSN_19_cannot_break_the_notice) {
-  const std::string notice = compose_notice(with_words(GetParam().words));
+  const std::string notice = compose(with_words(GetParam().words));
   expect_well_formed(notice);
   EXPECT_THAT(header_of_notice(notice), Not(HasSubstr("Bcc")));
   EXPECT_THAT(notice, Not(HasSubstr("\r\nBcc:")));
@@ -52,7 +52,7 @@ TEST_P(PeersWords, DSN_19_cannot_break_the_notice) {
 TEST_P(PeersWords, DSN_19_cannot_break_the_notice_through_our_own_detail) {
   NoticeFacts facts = with_words(GetParam().words);
   facts.recipients[0].reply.clear();
-  const std::string notice = compose_notice(facts);
+  const std::string notice = compose(facts);
   expect_well_formed(notice);
   EXPECT_THAT(notice, Not(HasSubstr("\r\nBcc:")));
   EXPECT_THAT(part_of(notice, "message/delivery-status"), Not(HasSubstr("\r\nAction: delivered")));
@@ -61,7 +61,7 @@ TEST_P(PeersWords, DSN_19_cannot_break_the_notice_through_our_own_detail) {
 TEST_P(PeersWords, DSN_19_cannot_break_a_notice_of_handing_over) {
   NoticeFacts facts = with_words(GetParam().words);
   facts.recipients[0].kind = NoticeKind::relayed;
-  const std::string notice = compose_notice(facts);
+  const std::string notice = compose(facts);
   expect_well_formed(notice);
   EXPECT_THAT(notice, Not(HasSubstr("\r\nBcc:")));
   EXPECT_THAT(part_of(notice, "message/delivery-status"), Not(HasSubstr("\r\nAction: delivered")));
@@ -72,10 +72,43 @@ TEST_P(PeersWords, DSN_19_a_clients_parameters_cannot_break_the_notice) {
   const std::string words = GetParam().words.substr(0, 400);
   facts.original.envelope_id = encode_xtext(words);
   facts.recipients[0].original_recipient = "rfc822;" + encode_xtext(words);
-  const std::string notice = compose_notice(facts);
+  const std::string notice = compose(facts);
   expect_well_formed(notice);
   EXPECT_THAT(notice, Not(HasSubstr("\r\nBcc:")));
   EXPECT_THAT(notice, Not(HasSubstr("\r\nAction: delivered")));
+}
+
+/// Of the HTML form, which must hold the tags that it is made of and no other.
+std::size_t count_tags(const std::string& html) {
+  return static_cast<std::size_t>(std::ranges::count(html, '<'));
+}
+
+TEST_P(PeersWords, DSN_19_are_text_in_html) {
+  for (const std::string_view language : {"en", "de"}) {
+    const std::string usual =
+        decoded(part_of(compose(with_words("550 no"), language), "text/html"));
+    const std::string html =
+        decoded(part_of(compose(with_words(GetParam().words), language), "text/html"));
+    EXPECT_EQ(count_tags(html), count_tags(usual));
+    EXPECT_TRUE(html.ends_with("</pre>\r\n</body>\r\n</html>\r\n\r\n"));
+    EXPECT_THAT(html, Not(HasSubstr("<script")));
+    EXPECT_TRUE(is_valid_utf8(html));
+  }
+}
+
+TEST_P(PeersWords, DSN_19_as_the_operators_reason_or_the_subject_are_text_too) {
+  NoticeFacts facts = sample_facts(NoticeKind::failed, Errc::administrative);
+  const std::string usual = decoded(part_of(compose(facts), "text/html"));
+  facts.recipients[0].failure.detail = GetParam().words;
+  const std::string words = GetParam().words.substr(0, 900);
+  const bool one_line = words.find_first_of("\r\n") == std::string::npos;
+  facts.original.header = "Subject: " + (one_line ? words : "x") + "\r\n";
+  const std::string notice = compose(facts);
+  EXPECT_TRUE(is_seven_bit(notice));
+  EXPECT_EQ(count_tags(decoded(part_of(notice, "text/html"))), count_tags(usual));
+  const std::string plain = decoded(part_of(notice, "text/plain"));
+  expect_well_formed(part_of(notice, "text/plain") + "\r\n");
+  EXPECT_EQ(plain.find("\r\n\r\n"), plain.find("can tell you more.") + 18) << "still five lines";
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -99,14 +132,23 @@ INSTANTIATE_TEST_SUITE_P(
                              lines += "550-a line\r\n";
                            return lines;
                          }()},
-                    Case{"boundary", "550 no\n--=_0410610"}),
+                    Case{"boundary", "550 no\n--=_0410610\n--=_text_0410610"},
+                    Case{"html", "550 </pre><script>alert(1)</script><img src=x onerror='x'>&amp;"},
+                    Case{"ten_megabytes_of_html",
+                         [] {
+                           std::string tags;
+                           while (tags.size() < 10'000'000)
+                             tags += "<\"&'>";
+                           return tags;
+                         }()},
+                    Case{"placeholders", "550 {domain} {reason} {recipients} {} { } {nothing}"}),
     [](const auto& test) { return test.param.name; });
 
 TEST(PeersWords, hostile_header_fields_of_the_original_stay_inside_their_part) {
   NoticeFacts facts = sample_facts();
   facts.original.header = std::string("Subject: x\x1b[2J\0y\rBcc: v@c.example\r\n", 35) +
                           "X: " + std::string(5'000, 'x') + "\r\nMessage-ID: <a@b>\r\n";
-  const std::string notice = compose_notice(facts);
+  const std::string notice = compose(facts);
   expect_well_formed(notice);
   EXPECT_THAT(header_of_notice(notice), Not(HasSubstr("Bcc")));
 }
@@ -114,11 +156,31 @@ TEST(PeersWords, hostile_header_fields_of_the_original_stay_inside_their_part) {
 TEST(PeersWords, pitfall_75_many_recipients_with_long_replies_stay_bounded) {
   NoticeFacts facts = with_words("550 " + std::string(20'000, 'x'));
   facts.recipients.resize(1'000, facts.recipients[0]);
-  EXPECT_LT(compose_notice(facts).size(), 1'200'000U);
+  EXPECT_LT(compose(facts).size(), 1'200'000U);
 }
 
 TEST(PeersWords, a_long_reply_is_cut_and_says_so) {
-  EXPECT_THAT(compose_notice(with_words("550 " + std::string(20'000, 'x'))), HasSubstr("[...]"));
+  EXPECT_THAT(compose(with_words("550 " + std::string(20'000, 'x'))), HasSubstr("[...]"));
+}
+
+TEST(PeersWords, pitfall_75_are_never_read_as_a_text) {
+  NoticeFacts facts = sample_facts(NoticeKind::failed, Errc::administrative);
+  facts.recipients[0].failure.detail = "{postmaster} {domain} {{reason}}";
+  facts.original.header = "Subject: {time} {subject}\r\n";
+  const std::string notice = compose(facts);
+  EXPECT_EQ(first_lines(notice, 2)[1],
+            "Our operator has ended the delivery of this message, and gives this reason: "
+            "{postmaster} {domain} {{reason}}");
+  EXPECT_THAT(decoded(part_of(notice, "text/plain")),
+              HasSubstr("its subject is \"{time} {subject}\".\r\n"));
+}
+
+TEST(PeersWords, an_address_with_markup_is_text_in_html) {
+  NoticeFacts facts = sample_facts();
+  facts.recipients[0].address = mailbox("\"<b>&\"@b.example");
+  const std::string html = decoded(part_of(compose(facts), "text/html"));
+  EXPECT_THAT(html, HasSubstr("<h1>Not delivered: your message to "
+                              "&quot;&lt;b&gt;&amp;&quot;@b.example</h1>"));
 }
 
 }  // namespace

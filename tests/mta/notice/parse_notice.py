@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 """Parses every golden notice with an independent parser and checks its structure (pitfall 108).
 
-Usage: parse_notice.py DIRECTORY   (the one with notice-*.eml)
+Usage: parse_notice.py DIRECTORY   (the one with notice-KIND[-CLASS].LANGUAGE.eml)
 """
 
 import email
+import email.header
 import email.policy
 import email.utils
+import html.parser
 import pathlib
 import re
 import sys
@@ -14,7 +16,11 @@ import sys
 CLASSES = {"failed": "5", "delayed": "4", "relayed": "2"}
 HEADERS_TYPES = {"text/rfc822-headers", "message/rfc822", "message/global-headers"}
 STATUS_TYPES = {"message/delivery-status", "message/global-delivery-status"}
-JARGON = re.compile(r"TLSA|\bMX\b|DNSSEC|STARTTLS|MTA-STS|\d\.\d+\.\d")
+JARGON = re.compile(r"TLSA|\bMX\b|DNS|DANE|STARTTLS|MTA-STS|SMTP|\bTLS\b|\b[245]\d\d\b|\d\.\d+\.\d")
+# Words that stand in every notice of a language, in its first line.
+FIRST_LINE = {"en": "Your message to ", "de": "Ihre Nachricht an "}
+TAGS = {"html", "head", "meta", "title", "style", "body", "h1", "h2", "section", "p", "strong", "hr", "pre"}
+VOID_TAGS = {"meta", "hr"}
 
 
 def status_groups(part):
@@ -25,9 +31,41 @@ def status_groups(part):
     return [email.message_from_string(group) for group in re.split(r"\n\s*\n", text.strip())]
 
 
+class Document(html.parser.HTMLParser):
+    """Well-formed, made of known tags only, and with nothing in it that acts or is fetched."""
+
+    def __init__(self, content):
+        super().__init__(convert_charrefs=True)
+        self.open, self.texts, self.language = [], [], None
+        self.feed(content)
+        self.close()
+        assert not self.open, self.open
+
+    def handle_starttag(self, tag, attrs):
+        assert tag in TAGS, tag
+        assert {name for name, _ in attrs} <= {"lang", "charset"}, attrs
+        if tag == "html":
+            self.language = dict(attrs)["lang"]
+        if tag not in VOID_TAGS:
+            self.open.append(tag)
+        if tag in ("title", "h1", "h2", "p", "pre"):
+            self.texts.append([tag, ""])
+
+    def handle_endtag(self, tag):
+        assert self.open and self.open.pop() == tag, tag
+
+    def handle_data(self, data):
+        if self.open and self.open[-1] in ("title", "h1", "h2", "p", "strong", "pre"):
+            self.texts[-1][1] += data
+
+    def all(self, tag):
+        return [text for name, text in self.texts if name == tag]
+
+
 def check_header(message):
     assert not message.defects, message.defects
-    for name in ("From", "To", "Subject", "Date", "Message-ID", "Auto-Submitted", "MIME-Version", "Content-Type"):
+    for name in ("From", "To", "Subject", "Date", "Message-ID", "Auto-Submitted", "MIME-Version", "Content-Type",
+                 "Content-Language"):
         assert len(message.get_all(name, [])) == 1, f"{name} must stand there once"
     assert message["Auto-Submitted"] == "auto-replied"
     assert email.utils.parsedate_to_datetime(message["Date"]).utcoffset() is not None
@@ -36,15 +74,39 @@ def check_header(message):
     assert message.get_param("report-type") == "delivery-status"
 
 
-def check_text(part, recipients):
-    assert part.get_content_type() == "text/plain"
-    text = part.get_payload(decode=True).decode(part.get_content_charset())
-    lines = text.splitlines()
-    first_five = lines[:5]
+def decoded(part, content_type):
+    assert part.get_content_type() == content_type
+    assert part["Content-Transfer-Encoding"] in ("7bit", "quoted-printable")
+    return part.get_payload(decode=True).decode(part.get_content_charset()).replace("\r\n", "\n")
+
+
+def check_plain(text, recipients, language):
+    """Returns what stands above the line, and what below."""
+    above, line, below = text.partition("\n" + "-" * 72 + "\n")
+    assert line, "the technical part stands under a line"
+    first_five = above.splitlines()[:5]
     assert all(line.strip() for line in first_five)
+    assert FIRST_LINE[language] in first_five[0], first_five[0]
     assert any(recipient in first_five[0] for recipient in recipients), first_five[0]
-    assert not JARGON.search("\n".join(first_five)), first_five
-    assert any(re.fullmatch(r"-{20,}", line) for line in lines), "the technical part stands under a line"
+    for block in above.strip().split("\n\n"):
+        assert len(block.splitlines()) in (1, 5), block
+        assert not JARGON.search(block), block
+        assert not re.search(r"[{}]", block), block
+    return above, below
+
+
+def check_words(part, subject, recipients, language):
+    """Both forms are for a person, and say the same."""
+    assert part.get_content_type() == "multipart/alternative"
+    plain, page = part.get_payload()
+    above, below = check_plain(decoded(plain, "text/plain"), recipients, language)
+    document = Document(decoded(page, "text/html"))
+    assert document.language == language
+    assert document.all("p") == [line for line in above.splitlines() if line]
+    assert document.all("title") == document.all("h1") == [subject]
+    heading, _, technical = below.partition("\n\n")
+    assert document.all("h2") == [heading]
+    assert document.all("pre") == ["\n" + technical], "the line end after <pre> is not shown"
 
 
 def decode_address(field):
@@ -87,7 +149,10 @@ def check(path):
     assert len(parts) == 3, [part.get_content_type() for part in parts]
     assert parts[1].get_content_type() in STATUS_TYPES
     recipients = check_status(parts[1])
-    check_text(parts[0], recipients)
+    language = path.stem.rpartition(".")[2]
+    assert message["Content-Language"] == language
+    subject = str(email.header.make_header(email.header.decode_header(message["Subject"])))
+    check_words(parts[0], subject.replace("\r\n", ""), recipients, language)
     assert parts[2].get_content_type() in HEADERS_TYPES
 
 

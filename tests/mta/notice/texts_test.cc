@@ -219,6 +219,16 @@ TEST_F(Folder, is_not_there) {
               ElementsAre(path_ + "/none: cannot be read: No such file or directory"));
 }
 
+TEST_F(Folder, the_configured_language_has_texts) {
+  write("pt-BR.toml", "");
+  for (const char* language : {"en", "de", "de-CH", "pt-BR", "pt"})
+    EXPECT_TRUE(load_texts(conf::Notify{.language = language, .templates_dir = path_})) << language;
+  const auto texts = load_texts(conf::Notify{.language = "fr", .templates_dir = path_});
+  ASSERT_FALSE(texts);
+  EXPECT_THAT(shown(texts.error()),
+              ElementsAre("notify.language: there are no texts in \"fr\", only in: de, en, pt-BR"));
+}
+
 TEST_F(Folder, has_too_many_files) {
   for (int i = 0; i < 101; ++i)
     write("x" + std::to_string(i) + ".toml", "");
