@@ -131,6 +131,23 @@ void add_passwd(CLI::App& app, Invocation& invocation) {
       ->capture_default_str();
 }
 
+void add_notice(CLI::App& app, Invocation& invocation) {
+  CLI::App* notice = add_group(app, "notice", "What senders are told, in the words now set");
+  add_command(*notice, "list", "Classes of failure, kinds of notices and languages", invocation,
+              Command::notice_list);
+  CLI::App* preview =
+      add_command(*notice, "preview", "A notice about made-up facts, as its reader sees it",
+                  invocation, Command::notice_preview);
+  preview->add_option("CLASS", invocation.subject, "What is the matter, such as dane-mismatch");
+  preview->add_option("--kind", invocation.kind, "failed, delayed, cleared or relayed")
+      ->capture_default_str();
+  preview->add_option("--lang", invocation.language,
+                      "Language; default: that of the configuration");
+  CLI::Option* html = preview->add_flag("--html", invocation.html, "The form for web browsers");
+  preview->add_flag("--raw", invocation.raw, "The whole message, as it would go out")
+      ->excludes(html);
+}
+
 void add_common(CLI::App& app, Invocation& invocation) {
   app.add_option("--config", invocation.config_file,
                  "Configuration file; default: $FULMAR_CONFIG, else /etc/fulmar/fulmar.toml");
@@ -152,6 +169,7 @@ void add_commands(CLI::App& app, Invocation& invocation) {
   add_policy(app, invocation);
   add_command(app, "status", "Health, queue and counters", invocation, Command::status);
   add_passwd(app, invocation);
+  add_notice(app, invocation);
 }
 
 NoInvocation stop(const CLI::App& app, const CLI::ParseError& error) {

@@ -33,13 +33,15 @@ enum class Command : std::uint8_t {
   policy_forget,
   status,
   passwd,
+  notice_list,
+  notice_preview,
 };
 
 struct Invocation {
   Command command = Command::serve;
   std::optional<std::string> config_file;  ///< As named by --config.
   bool json = false;
-  std::string subject;  ///< Target, queue id, domain or user.
+  std::string subject;  ///< Target, queue id, domain, user or class of notice.
   std::vector<Condition>
       conditions;      ///< The filter, ids too; an id "-" stands for those on standard input.
   bool all = false;    ///< --all: every message is meant.
@@ -47,6 +49,10 @@ struct Invocation {
                        ///< `suspend` for other operators.
   std::string time;    ///< How long to suspend: "1h".
   std::string method = "yescrypt";  ///< Of `passwd`: how to hash.
+  std::string kind = "failed";      ///< Of `notice preview`.
+  std::string language;             ///< Of `notice preview`; empty: the configured one.
+  bool html = false;                ///< Of `notice preview`.
+  bool raw = false;                 ///< Of `notice preview`.
   bool connect = false;
   bool defaults = false;
 };

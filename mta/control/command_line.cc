@@ -12,6 +12,7 @@
 #include "mta/app.h"
 #include "mta/control/arguments.h"
 #include "mta/control/client.h"
+#include "mta/control/notice_preview.h"
 #include "mta/control/render.h"
 #include "mta/passwd.h"
 
@@ -201,6 +202,8 @@ std::string render(Command command, const json::value& answer) {
       return "forgotten\n";
     case Command::explain:
       return render_explain(answer);
+    case Command::notice_list:
+      return render_notices(answer);
     default:
       return render_status(answer);
   }
@@ -291,6 +294,45 @@ int passwd(const Invocation& invocation, const Surroundings& around) {
   return mta::kExitDone;
 }
 
+int print_preview(const Invocation& invocation, const Surroundings& around,
+                  const Preview& preview) {
+  if (invocation.json) {
+    around.out << json::serialize(json::object{{"language", preview.language},
+                                               {"subject", preview.subject},
+                                               {"text", preview.text},
+                                               {"html", preview.html},
+                                               {"message", preview.message}})
+               << '\n';
+  } else if (invocation.html) {
+    around.out << preview.html;
+  } else if (invocation.raw) {
+    around.out << preview.message;
+  } else {
+    around.out << "Subject: " << preview.subject << "\n\n" << preview.text;
+  }
+  return mta::kExitDone;
+}
+
+/// With the operator's texts, whatever a running daemon has read.
+int show_notices(const Invocation& invocation, const Surroundings& around,
+                 const conf::Config& config) {
+  const auto texts = notice::load_texts(config.notify);
+  if (!texts) {
+    for (const conf::Problem& problem : texts.error())
+      around.err << conf::to_string(problem) << '\n';
+    return mta::kExitConfig;
+  }
+  if (invocation.command == Command::notice_list) {
+    print(invocation, around, list_notices(**texts));
+    return mta::kExitDone;
+  }
+  const auto preview = preview_notice(
+      {.what = invocation.subject, .kind = invocation.kind, .language = invocation.language},
+      config, **texts);
+  if (!preview) return complain(around, preview.error());
+  return print_preview(invocation, around, *preview);
+}
+
 int carry_out_command(const Invocation& invocation, const Surroundings& around,
                       const conf::Loaded& loaded) {
   switch (invocation.command) {
@@ -302,6 +344,9 @@ int carry_out_command(const Invocation& invocation, const Surroundings& around,
       return show_config(invocation, around, loaded);
     case Command::explain:
       return explain(invocation, around, loaded.config);
+    case Command::notice_list:
+    case Command::notice_preview:
+      return show_notices(invocation, around, loaded.config);
     case Command::queue_list:
       return work_on_queue(invocation, around, loaded.config);
     default:

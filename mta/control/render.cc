@@ -219,6 +219,20 @@ std::string render_policy(const json::value& policy) {
   return text;
 }
 
+std::string render_notices(const json::value& list) {
+  const JsonView view(&list);
+  std::vector<TextRow> classes = {{"CLASS", "CAN WAIT"}};
+  for (const JsonView& each : view["classes"].items())
+    classes.push_back({each["name"].text(), each["can_wait"].text()});
+  std::vector<TextRow> kinds = {{"KIND"}};
+  for (const JsonView& each : view["kinds"].items())
+    kinds.push_back({each.text()});
+  std::vector<TextRow> languages = {{"LANGUAGE", "TEXTS OF ANOTHER"}};
+  for (const JsonView& each : view["languages"].items())
+    languages.push_back({each["tag"].text(), each["borrowed"].text()});
+  return align_columns(classes) + '\n' + align_columns(kinds) + '\n' + align_columns(languages);
+}
+
 std::string render_settings(const std::vector<conf::Setting>& settings) {
   std::vector<TextRow> rows;
   for (const conf::Setting& each : settings) {

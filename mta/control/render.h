@@ -20,6 +20,7 @@ namespace fulmar::control {
 [[nodiscard]] std::string render_policy_list(const boost::json::value& list);
 [[nodiscard]] std::string render_policy(const boost::json::value& policy);
 [[nodiscard]] std::string render_explain(const boost::json::value& explanation);
+[[nodiscard]] std::string render_notices(const boost::json::value& list);
 [[nodiscard]] std::string render_settings(const std::vector<conf::Setting>& settings);
 
 }  // namespace fulmar::control

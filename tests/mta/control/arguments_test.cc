@@ -40,7 +40,9 @@ TEST(Arguments, commands) {
         Case{{"policy", "refresh", "b.example"}, Command::policy_refresh, "b.example"},
         Case{{"policy", "forget", "b.example"}, Command::policy_forget, "b.example"},
         Case{{"status"}, Command::status, ""},
-        Case{{"passwd", "shop"}, Command::passwd, "shop"}}) {
+        Case{{"passwd", "shop"}, Command::passwd, "shop"},
+        Case{{"notice", "list"}, Command::notice_list, ""},
+        Case{{"notice", "preview", "null-mx"}, Command::notice_preview, "null-mx"}}) {
     const auto invocation = parse_arguments(each.words);
     ASSERT_TRUE(invocation) << each.words.back() << invocation.error().text;
     EXPECT_EQ(invocation->command, each.want);
@@ -53,6 +55,21 @@ TEST(Arguments, commands) {
 TEST(Arguments, passwd_has_a_method) {
   EXPECT_EQ(parse_arguments({"passwd", "shop"})->method, "yescrypt");
   EXPECT_EQ(parse_arguments({"passwd", "--method", "bcrypt", "shop"})->method, "bcrypt");
+}
+
+TEST(Arguments, a_preview_has_a_kind_a_language_and_a_form) {
+  const auto usual = parse_arguments({"notice", "preview", "null-mx"});
+  ASSERT_TRUE(usual);
+  EXPECT_EQ(usual->kind, "failed");
+  EXPECT_EQ(usual->language, "");
+  EXPECT_FALSE(usual->html || usual->raw);
+  const auto chosen =
+      parse_arguments({"notice", "preview", "--kind", "cleared", "--lang", "de", "--html"});
+  ASSERT_TRUE(chosen);
+  EXPECT_EQ(chosen->kind, "cleared");
+  EXPECT_EQ(chosen->language, "de");
+  EXPECT_TRUE(chosen->html);
+  EXPECT_TRUE(parse_arguments({"notice", "preview", "--raw"})->raw);
 }
 
 TEST(Arguments, common_options_stand_anywhere) {
@@ -121,9 +138,10 @@ TEST(Arguments, what_makes_no_sense_is_a_usage_error) {
         Words{"suspend", "b.example", "--for", "1h"},
         Words{"suspend", "b.example", "--reason", "x"}, Words{"resume"},
         Words{"suspended", "b.example"}, Words{"tlsrpt"}, Words{"top"}, Words{"reload"},
-        Words{"stop"}, Words{"sendmail"}, Words{"passwd"}, Words{"queue", "show"}, Words{"explain"},
-        Words{"explain", "a", "b"}, Words{"policy"}, Words{"policy", "show"}, Words{"serve", "now"},
-        Words{"serve", "--fast"}, Words{"--config"},
+        Words{"stop"}, Words{"sendmail"}, Words{"passwd"}, Words{"notice"},
+        Words{"notice", "preview", "null-mx", "--html", "--raw"}, Words{"queue", "show"},
+        Words{"explain"}, Words{"explain", "a", "b"}, Words{"policy"}, Words{"policy", "show"},
+        Words{"serve", "now"}, Words{"serve", "--fast"}, Words{"--config"},
         // A change without a condition must say that it means every message.
         Words{"queue", "retry"}, Words{"queue", "delete"},
         Words{"queue", "delete", "--reason", "spam"},

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <boost/json/parse.hpp>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 
@@ -18,6 +19,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::StartsWith;
 
 constexpr const char* kId = "01JD0000000000000010";
 constexpr const char* kOtherId = "01JD0000000000000020";
@@ -286,6 +288,68 @@ TEST_F(CommandLine, passwd_that_makes_no_sense_is_64) {
 TEST_F(CommandLine, passwd_needs_no_configuration) {
   input = "secret\n";
   EXPECT_EQ(run({"passwd", "shop", "--config", directory / "missing.toml"}), mta::kExitDone);
+}
+
+TEST_F(CommandLine, notice_list_names_classes_kinds_and_languages) {
+  EXPECT_EQ(run({"notice", "list"}), mta::kExitDone) << err();
+  EXPECT_THAT(out(), HasSubstr("dane-mismatch"));
+  EXPECT_THAT(out(), HasSubstr("mailbox-full"));
+  EXPECT_THAT(out(), HasSubstr("cleared"));
+  EXPECT_THAT(out(), HasSubstr("de "));
+  EXPECT_EQ(run({"notice", "list", "--json"}), mta::kExitDone);
+  EXPECT_EQ(boost::json::parse(out()).at("kinds").as_array().size(), 4U);
+}
+
+TEST_F(CommandLine, pitfall_105_notice_preview_shows_what_a_sender_reads) {
+  EXPECT_EQ(run({"notice", "preview", "dane-mismatch"}), mta::kExitDone) << err();
+  EXPECT_THAT(out(), StartsWith("Subject: Not delivered: your message to bob@b.example\n\n"
+                                "Your message to bob@b.example was not delivered.\n"));
+  EXPECT_EQ(run({"notice", "preview", "null-mx", "--lang", "de-CH"}), mta::kExitDone);
+  EXPECT_THAT(out(), HasSubstr("Ihre Nachricht an bob@b.example wurde nicht zugestellt.\n"));
+  EXPECT_EQ(run({"notice", "preview", "mailbox-full", "--kind", "delayed"}), mta::kExitDone);
+  EXPECT_THAT(out(), HasSubstr("Next attempts: "));
+  EXPECT_EQ(run({"notice", "preview", "--kind", "cleared"}), mta::kExitDone);
+  EXPECT_THAT(out(), HasSubstr("the delay that we told you of is over"));
+  EXPECT_EQ(run({"notice", "preview", "internal", "--html"}), mta::kExitDone);
+  EXPECT_THAT(out(), StartsWith("<!DOCTYPE html>\n<html lang=\"en\">"));
+  EXPECT_THAT(out(), HasSubstr("postmaster@host.example")) << "as it is configured";
+  EXPECT_EQ(run({"notice", "preview", "internal", "--raw"}), mta::kExitDone);
+  EXPECT_THAT(out(), HasSubstr("\r\nContent-Type: multipart/report;"));
+  EXPECT_EQ(run({"notice", "preview", "internal", "--json"}), mta::kExitDone);
+  EXPECT_EQ(boost::json::parse(out()).at("language"), "en");
+}
+
+TEST_F(CommandLine, notice_preview_that_makes_no_sense_is_64) {
+  struct Case {
+    std::vector<std::string> words;
+    std::string want;
+  };
+  for (const Case& each :
+       {Case{{"dane-mismach"}, "did you mean \"dane-mismatch\"?"},
+        Case{{"what-is-this"}, "see fulmar notice list"}, Case{{}, "name a class"},
+        Case{{"null-mx", "--kind", "late"}, "unknown kind \"late\""},
+        Case{{"null-mx", "--kind", "delayed"}, "never delayed"},
+        Case{{"null-mx", "--lang", "fr"}, "there are no texts in \"fr\", only in: de, en"}}) {
+    std::vector<std::string> words = {"notice", "preview"};
+    words.insert(words.end(), each.words.begin(), each.words.end());
+    EXPECT_EQ(run(words), mta::kExitUsage) << each.want;
+    EXPECT_THAT(err(), HasSubstr(each.want));
+  }
+}
+
+TEST_F(CommandLine, notice_preview_has_the_operators_words) {
+  std::ofstream(directory / "f.toml")
+      << "[notify]\nlanguage = \"fr\"\ntemplates_dir = \"" << directory / ""
+      << "words\"\n";
+  ASSERT_TRUE(std::filesystem::create_directory(directory / "words"));
+  std::ofstream(directory / "words/fr.toml")
+      << "[verdict]\nfailed = \"Le message pour {recipients} n'est pas parti.\"\n";
+  EXPECT_EQ(run({"notice", "preview", "null-mx", "--config", directory / "f.toml"}), mta::kExitDone)
+      << err();
+  EXPECT_THAT(out(), HasSubstr("Le message pour bob@b.example n'est pas parti.\n"));
+  std::ofstream(directory / "words/fr.toml") << "[verdict]\nfailed = \"{recipient}\"\n";
+  EXPECT_EQ(run({"notice", "list", "--config", directory / "f.toml"}), mta::kExitConfig);
+  EXPECT_THAT(err(), HasSubstr("words/fr.toml:2:10: verdict.failed: unknown placeholder"));
 }
 
 }  // namespace

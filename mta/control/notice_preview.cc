@@ -1,0 +1,102 @@
+#include "mta/control/notice_preview.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <array>
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+
+#include "base/ascii.h"
+#include "base/language_tag.h"
+#include "conf/nearest.h"
+#include "mta/notice/human_part.h"
+#include "mta/notice/human_text.h"
+#include "mta/notice/language.h"
+#include "mta/notice/samples.h"
+
+namespace fulmar::control {
+namespace {
+
+namespace json = boost::json;
+using notice::NoticeKind;
+using notice::SampleClass;
+
+constexpr std::size_t kMaxShown = 64;
+constexpr std::array kKinds = {NoticeKind::failed, NoticeKind::delayed, NoticeKind::cleared,
+                               NoticeKind::relayed};
+
+std::unexpected<Error> complain(std::string what) {
+  return fail(Errc::invalid_argument, std::move(what));
+}
+
+Result<const SampleClass*> find_class(std::string_view name) {
+  if (const SampleClass* found = notice::find_sample_class(name)) return found;
+  std::vector<std::string_view> names;
+  for (const SampleClass& each : notice::sample_classes())
+    names.push_back(each.name);
+  const auto meant = conf::nearest(name, names);
+  return complain(
+      fmt::format("unknown class \"{}\"; {}", sanitize_line(name, kMaxShown),
+                  meant ? fmt::format("did you mean \"{}\"?", *meant) : "see fulmar notice list"));
+}
+
+Result<NoticeKind> find_kind(std::string_view name) {
+  if (const auto kind = notice::parse_kind(name)) return *kind;
+  return complain(fmt::format("unknown kind \"{}\"; there are failed, delayed, cleared and relayed",
+                              sanitize_line(name, kMaxShown)));
+}
+
+Result<std::string> find_language(std::string_view tag, const notice::Texts& texts) {
+  std::string found = notice::choose_language("", tag, texts.tags());
+  if (primary_language(found) == primary_language(tag)) return found;
+  return complain(fmt::format("there are no texts in \"{}\", only in: {}",
+                              sanitize_line(tag, kMaxShown), fmt::join(texts.tags(), ", ")));
+}
+
+Result<notice::NoticeFacts> sample_for(const PreviewRequest& request) {
+  FULMAR_TRY(const NoticeKind kind, find_kind(request.kind));
+  if (is_good_news(kind) && request.what.empty())
+    return sample_facts(kind, notice::sample_classes().front());
+  if (request.what.empty()) return complain("name a class; fulmar notice list shows them");
+  FULMAR_TRY(const SampleClass* what, find_class(request.what));
+  if (kind == NoticeKind::delayed && !what->can_wait)
+    return complain(fmt::format("what is {} fails at once and is never delayed", what->name));
+  return sample_facts(kind, *what);
+}
+
+}  // namespace
+
+Result<Preview> preview_notice(const PreviewRequest& request, const conf::Config& config,
+                               const notice::Texts& texts) {
+  FULMAR_TRY(notice::NoticeFacts facts, sample_for(request));
+  FULMAR_TRY(
+      std::string tag,
+      find_language(request.language.empty() ? config.notify.language : request.language, texts));
+  facts.reporting_mta = config.hostname;
+  facts.postmaster = config.postmaster;
+  const notice::LanguageTexts& words = texts.language(tag);
+  const notice::HumanText text = human_text(facts, words);
+  return Preview{.language = std::move(tag),
+                 .subject = text.title,
+                 .text = plain_text(text),
+                 .html = html_document(text, words.tag()),
+                 .message = compose_notice(facts, words)};
+}
+
+json::value list_notices(const notice::Texts& texts) {
+  json::array classes;
+  for (const SampleClass& each : notice::sample_classes())
+    classes.push_back({{"name", each.name}, {"can_wait", each.can_wait}});
+  json::array kinds;
+  for (const NoticeKind kind : kKinds)
+    kinds.push_back(json::value(to_string(kind)));
+  json::array languages;
+  for (const std::string& tag : texts.tags())
+    languages.push_back({{"tag", tag}, {"borrowed", texts.language(tag).borrowed()}});
+  return json::object{{"classes", std::move(classes)},
+                      {"kinds", std::move(kinds)},
+                      {"languages", std::move(languages)}};
+}
+
+}  // namespace fulmar::control
