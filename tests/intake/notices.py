@@ -112,6 +112,27 @@ async def returned_content(trial: Trial) -> None:
         equal(f"what RET={ret} returns", notice.returned, returned)
 
 
+async def own_words(trial: Trial) -> None:
+    """Read again at SIGHUP; what is broken leaves the words as they are."""
+    german = text("auf Deutsch").replace(b"\r\n\r\n", b"\r\nAccept-Language: de-AT, en;q=0.5\r\n\r\n", 1)
+
+    async def told(words: bytes) -> None:
+        sender = await _send(trial, {NOBODY: ""}, content=german)
+        await _one(trial, sender, "failed", "5.1.1", NOBODY)
+        notice = next(message.content for message in trial.sink.from_sender("") if message.addresses == [sender])
+        check(b"\r\nContent-Language: de\r\n" in notice, f"not in German: {notice!r}")
+        check(words in notice, f"{words!r} is not in the notice: {notice!r}")
+
+    await told(b"\r\nIhre Nachricht an ")
+    words = trial.directory / "texts" / "de.toml"
+    words.write_text('[verdict]\nfailed = "Leider nicht angekommen: {recipients}."\n')
+    await trial.hang_up("texts of notices read again")
+    await told(b"\r\nLeider nicht angekommen: ")
+    words.write_text('[verdict]\nfailed = "Leider nicht: {recipient}."\n')
+    await trial.hang_up(r" error .*texts of notices cannot be read again.*de\.toml:2:10: .*\{recipients\}")
+    await told(b"\r\nLeider nicht angekommen: ")
+
+
 async def null_sender(trial: Trial) -> None:
     """Nothing is told about mail without a sender, whatever it asks."""
     async with await trial.client() as client:
@@ -145,6 +166,8 @@ CASES = (
     Case("NOTIFY=NEVER: nothing about a 550", "DSN-06 pitfall 109", never, extensions=("8BITMIME",)),
     Case("each recipient's own wish", "DSN-16 DSN-06", each_its_own, extensions=("8BITMIME",)),
     Case("RET: what comes back", "DSN-11", returned_content),
+    Case("notices in the operator's own words, read again at SIGHUP", "pitfall 105", own_words,
+         settings={"notify": {"templates_dir": "<texts>"}}, expected="texts of notices cannot be read again"),
     Case("nothing is told about the null sender", "DSN-08 SMTP-14", null_sender, expected="null reverse-path"),
     Case("mail that needs SMTPUTF8, to a host without", "EAI-02 pitfall 76", utf8_without_smtputf8,
          extensions=("8BITMIME", "DSN")),

@@ -46,7 +46,8 @@ class Trial:
         await self.sink.start()
         listeners = [{"address": f"127.0.0.1:{self.ports[name]}", **self._filled(settings)}
                      for name, settings in self.case.listeners.items()]
-        settings = {name: dict(table) for name, table in self.case.settings.items()}
+        settings = {name: {key: self._folder(value) for key, value in table.items()}
+                    for name, table in self.case.settings.items()}
         if self.case.users:
             self.write_users(self.case.users)
             settings.setdefault("auth", {})["users_file"] = self.users_file
@@ -65,6 +66,14 @@ class Trial:
                 problems.append(f"fulmar ended with status {status}")
         await self.sink.stop()
         return problems + self.sink.faults[:5]
+
+    def _folder(self, value: Any) -> Any:
+        """A folder of its own for a name in angle brackets, anything else as it is."""
+        if not str(value).startswith("<"):
+            return value
+        folder = self.directory / str(value).strip("<>")
+        folder.mkdir(exist_ok=True)
+        return folder
 
     def _filled(self, settings: Mapping[str, Any]) -> dict[str, Any]:
         """With a certificate where there is TLS, and files for names in angle brackets."""

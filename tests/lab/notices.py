@@ -45,8 +45,11 @@ def parse_notices(received: Received) -> list[Notice]:
 
 
 def _text(part: object) -> str:
+    """The plain form of what a person reads."""
     assert isinstance(part, EmailMessage)
-    return str(part.get_content())
+    plain = part.get_body(("plain",))
+    assert plain is not None, "no plain text for a person"
+    return str(plain.get_content())
 
 
 def find_notices(received: Iterable[Received], recipient: str, action: str) -> list[Notice]:

@@ -52,6 +52,11 @@ CASES = (
          text=relay_with("{dir}/empty-password")),
     Case("a password for a relay that needs to prove nothing", CONFIG, ("fulmar.toml:", "destination[0].tls"),
          text=relay_with("{dir}/auth", 'tls = "may"\n')),
+    Case("a folder of texts that is not there", CONFIG, ("{dir}/no-texts",),
+         text='[notify]\ntemplates_dir = "{dir}/no-texts"\n'),
+    Case("a text that lacks its recipients", CONFIG, ("{dir}/texts/fr.toml:2:10", "{recipients}"),
+         text='[notify]\ntemplates_dir = "{dir}/texts"\n'),
+    Case("a language without texts", CONFIG, ("notify.language", '"it"'), text='[notify]\nlanguage = "it"\n'),
     Case("a control socket without a directory", CONFIG, ("{dir}/none/control.sock",), control="{dir}/none/control.sock"),
 )
 
@@ -90,6 +95,8 @@ def main() -> int:
                 folder = pathlib.Path(name)
                 (folder / "state").mkdir()
                 (folder / "garbage").write_text("neither a key nor a certificate\n")
+                (folder / "texts").mkdir()
+                (folder / "texts/fr.toml").write_text('[verdict]\nfailed = "pas parti"\n')
                 (folder / "auth").write_text("user:secret\n")
                 (folder / "empty-password").write_text("user:\n")
                 problems = run(sys.argv[1], case, folder, taken.getsockname()[1])

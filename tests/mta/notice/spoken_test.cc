@@ -1,0 +1,91 @@
+#include "mta/notice/spoken.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "mta/notice/samples.h"
+#include "mta/notice/text_catalogue.h"
+#include "tests/mta/notice/sample_facts.h"
+
+namespace fulmar::notice {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+constexpr UtcTime kNewYear{std::chrono::sys_days{std::chrono::year{2027} / 1 / 1}};
+
+const LanguageTexts& english() {
+  return Texts::built_in()->language("en");
+}
+const LanguageTexts& german() {
+  return Texts::built_in()->language("de");
+}
+
+TEST(NoticeSpoken, times) {
+  EXPECT_EQ(spoken_time(kNewYear, english()), "1 January 2027, 00:00 UTC");
+  EXPECT_EQ(spoken_time(kNewYear - 1ms, english()), "31 December 2026, 23:59 UTC");
+  EXPECT_EQ(spoken_time(kNewYear + 24h * 60, german()), "2. M\xC3\xA4rz 2027 um 00:00 UTC");
+}
+
+TEST(NoticeSpoken, pitfall_103_attempts_of_one_day_name_it_once) {
+  EXPECT_EQ(spoken_attempts({kNewYear}, english()), "1 January 2027, 00:00 UTC");
+  EXPECT_EQ(spoken_attempts({kNewYear, kNewYear + 30min}, english()),
+            "1 January 2027, 00:00 UTC and about 00:30 UTC");
+  EXPECT_EQ(spoken_attempts({kNewYear - 2h, kNewYear - 1h, kNewYear}, german()),
+            "31. Dezember 2026 um 22:00 UTC, etwa 23:00 UTC und etwa 1. Januar 2027 um 00:00 UTC");
+}
+
+TEST(NoticeSpoken, recipients_are_named_up_to_three) {
+  std::vector<NoticeRecipient> all;
+  for (const char* name : {"a", "b", "c", "d", "e"}) {
+    all.push_back(sample_facts().recipients.front());
+    all.back().address = mailbox(name + std::string("@x.example"));
+  }
+  const auto named = [&](std::size_t count, const LanguageTexts& texts) {
+    std::vector<const NoticeRecipient*> some;
+    for (std::size_t i = 0; i < count; ++i)
+      some.push_back(&all[i]);
+    return spoken_recipients(some, texts);
+  };
+  EXPECT_EQ(named(1, english()), "a@x.example");
+  EXPECT_EQ(named(2, english()), "a@x.example and b@x.example");
+  EXPECT_EQ(named(3, german()), "a@x.example, b@x.example und c@x.example");
+  EXPECT_EQ(named(4, english()), "a@x.example, b@x.example, c@x.example and 1 more");
+  EXPECT_EQ(named(5, german()), "a@x.example, b@x.example, c@x.example und weitere (2)");
+}
+
+/// A file that uses each text's placeholders all at once: "expired = "(domain={domain})…"".
+std::string file_with_every_placeholder() {
+  std::string content;
+  std::string table;
+  for (const TextKey& key : text_catalogue()) {
+    if (key.table != table) content += '[' + key.table + "]\n";
+    table = key.table;
+    content += key.key + " = \"" + key.key;
+    for (const std::string_view name : key.placeholders)
+      content += '(' + std::string(name) + "={" + std::string(name) + "})";
+    content += "\"\n";
+  }
+  return content;
+}
+
+TEST(NoticeSpoken, whatever_placeholder_a_text_may_hold_has_a_value) {
+  const auto texts =
+      Texts::with({{.path = "fr.toml", .tag = "fr", .content = file_with_every_placeholder()}});
+  ASSERT_TRUE(texts);
+  for (const NoticeKind kind :
+       {NoticeKind::failed, NoticeKind::delayed, NoticeKind::cleared, NoticeKind::relayed}) {
+    for (const SampleClass& what : sample_classes()) {
+      const std::string notice = compose_notice(sample_facts(kind, what), (*texts)->language("fr"));
+      const std::string plain = decoded(part_of(notice, "text/plain"));
+      EXPECT_THAT(plain, HasSubstr("(recipients=bob@b.example)"));
+      EXPECT_THAT(plain, Not(HasSubstr("{")));
+      EXPECT_THAT(plain, Not(HasSubstr("=)"))) << what.name;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace fulmar::notice
