@@ -40,7 +40,7 @@ class Daemon {
   ~Daemon();
 
   /// Blocks until stopped. Returns an exit code of mta/app.h; what kept it from starting is one
-  /// line on standard error.
+  /// line on standard error, or a line for each fault in the texts of notices.
   [[nodiscard]] int run();
 
  private:
