@@ -4,13 +4,12 @@
 #include <utility>
 
 #include "base/ascii.h"
+#include "base/login.h"
 
 namespace fulmar::conf {
 namespace {
 
 using Scope = DomainPattern::Scope;
-
-constexpr std::size_t kMaxName = 255;
 
 bool is_control_or_space(char c) {
   return static_cast<unsigned char>(c) <= 0x20 || c == 0x7F;
@@ -43,7 +42,9 @@ bool SenderPattern::matches(const Mailbox& sender) const {
 
 Result<> check_user_name(std::string_view name) {
   if (name.empty()) return fail(Errc::syntax, "it is empty");
-  if (name.size() > kMaxName) return fail(Errc::syntax, "it is over 255 octets");
+  if (name.size() > kMaxUserName) {
+    return fail(Errc::syntax, "it is over " + std::to_string(kMaxUserName) + " octets");
+  }
   if (std::ranges::any_of(name, is_control_or_space)) {
     return fail(Errc::syntax, "it holds a space or a control character");
   }

@@ -9,6 +9,7 @@
 #include <cstring>
 #include <istream>
 
+#include "base/login.h"
 #include "base/wipe.h"
 #include "conf/user.h"
 
@@ -17,7 +18,7 @@ namespace {
 
 /// More than any password has, so that one that is too long is seen to be.
 constexpr std::size_t kMaxInput = 1024;
-static_assert(kMaxInput > intake::kMaxPassword);
+static_assert(kMaxInput > kMaxPassword);
 
 /// A text that does not outlive its use. The string it is taken from keeps nothing.
 class Secret {

@@ -15,6 +15,7 @@
 #include "base/ascii.h"
 #include "base/check.h"
 
+#include "base/login.h"
 namespace fulmar::intake {
 namespace {
 

@@ -11,9 +11,6 @@
 
 namespace fulmar::intake {
 
-/// Octets; longer ones libcrypt cannot take.
-inline constexpr std::size_t kMaxPassword = 511;
-
 /// Errc::syntax with the reason unless `hash` is a whole hash by yescrypt, gost-yescrypt, scrypt,
 /// bcrypt, SHA-512 or SHA-256, and libcrypt knows it. A weak method is named. Never shows `hash`.
 [[nodiscard]] Result<> check_hash(std::string_view hash);

@@ -4,17 +4,14 @@
 
 #include "base/ascii.h"
 #include "base/base64.h"
+#include "base/login.h"
 #include "base/wipe.h"
 
 namespace fulmar::smtp {
 namespace {
 
-/// Octets of a name and of a password; crypt(3) takes no longer phrase.
-constexpr std::size_t kMaxName = 255;
-constexpr std::size_t kMaxPassword = 511;
-
 bool is_name(std::string_view user) {
-  return !user.empty() && user.size() <= kMaxName && is_valid_utf8(user);
+  return !user.empty() && user.size() <= kMaxUserName && is_valid_utf8(user);
 }
 
 SaslExchange::Step finish(std::string user, std::string password) {
