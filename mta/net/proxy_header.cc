@@ -146,17 +146,12 @@ Result<> check_tlvs(std::string_view header, std::size_t at) {
   return {};
 }
 
-ProxyHeaderProgress cut(std::size_t at_least, std::size_t at_most) {
-  return ProxyHeaderCut{.at_least = at_least, .at_most = at_most};
-}
-
 }  // namespace
 
 Result<ProxyHeaderProgress> parse_proxy_header(std::string_view received) {
   FULMAR_TRY_VOID(check_fixed_part(received));
   if (received.size() < ProxyHeader::kFixedPart) {
-    const std::size_t missing = ProxyHeader::kFixedPart - received.size();
-    return cut(missing, missing + ProxyHeader::kMaxBlock);
+    return ProxyHeaderCut{.at_least = ProxyHeader::kFixedPart - received.size()};
   }
   const std::size_t block = u16(received, kLengthAt);
   if (block > ProxyHeader::kMaxBlock) return fail(Errc::limit, "PROXY header over 552 octets");
@@ -164,7 +159,7 @@ Result<ProxyHeaderProgress> parse_proxy_header(std::string_view received) {
   const std::size_t addresses = is_local ? 0 : address_block(octet(received, kFamilyAt));
   if (block < addresses) return fail(Errc::syntax, "PROXY header too short for its addresses");
   const std::size_t total = ProxyHeader::kFixedPart + block;
-  if (received.size() < total) return cut(total - received.size(), total - received.size());
+  if (received.size() < total) return ProxyHeaderCut{.at_least = total - received.size()};
   // §2.2: the block of LOCAL is discarded unread.
   if (is_local) return ProxyHeader{.consumed = total, .source = std::nullopt};
   const std::string_view header = received.substr(0, total);

@@ -34,7 +34,6 @@ struct ProxyHeader {
 /// The header is not all there yet.
 struct ProxyHeaderCut {
   std::size_t at_least = 0;  ///< Octets still missing; to read these takes none behind the header.
-  std::size_t at_most = 0;   ///< Octets that may still be missing, by all that is known.
 
   friend bool operator==(const ProxyHeaderCut&, const ProxyHeaderCut&) = default;
 };

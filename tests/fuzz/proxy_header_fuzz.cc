@@ -22,8 +22,7 @@ bool is_decided(const Result<ProxyHeaderProgress>& progress) {
 }
 
 void check_cut(std::size_t received, const ProxyHeaderCut& cut) {
-  FULMAR_CHECK(cut.at_least > 0 && cut.at_least <= cut.at_most);
-  FULMAR_CHECK(received + cut.at_most <= kMaxHeader);
+  FULMAR_CHECK(cut.at_least > 0 && received + cut.at_least <= kMaxHeader);
 }
 
 void check_decision(std::size_t received, const Result<ProxyHeaderProgress>& progress) {
