@@ -29,11 +29,12 @@ class ServerData {
   /// How many times the size limit a client may send before it is cut off instead of heard out.
   static constexpr std::uint64_t kPatience = 8;
 
-  ServerData(Limits limits, DataReader::OnBareNewline policy, DataReader::Framing framing)
-      : limits_(limits), policy_(policy), reader_(policy, framing) {}
-  /// A submission: its header section is completed, and no line has more than 998 octets.
-  void be_submission(SubmissionHeader::Additions additions) {
-    submission_.emplace(std::move(additions));
+  /// With `additions` it is a submission: its header section is completed, and no line has more
+  /// than 998 octets.
+  ServerData(Limits limits, DataReader::OnBareNewline policy, DataReader::Framing framing,
+             std::optional<SubmissionHeader::Additions> additions)
+      : limits_(limits), policy_(policy), reader_(policy, framing) {
+    if (additions) submission_.emplace(*std::move(additions));
   }
 
   /// Appends to `out` what is to be stored; the octets of `input` that were taken. REQUIRES: not

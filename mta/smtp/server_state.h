@@ -88,7 +88,7 @@ struct ServerSession::State {
   /// The same, whatever is being received.
   void drop_transaction(std::string_view why);
   void begin_message();
-  void begin_data();
+  void begin_data(std::optional<SubmissionHeader::Additions> additions);
 
   void obey(const std::string& line);
   void run(const Ehlo& command);

@@ -64,20 +64,20 @@ void ServerSession::State::begin_message() {
       Phase::beginning);
 }
 
-void ServerSession::State::begin_data() {
+void ServerSession::State::begin_data(std::optional<SubmissionHeader::Additions> additions) {
   data.emplace(ServerData::Limits{.size = options.message_size,
                                   .received_headers = options.received_headers},
                options.bare_newline,
-               chunk ? DataReader::Framing::counted : DataReader::Framing::dot);
+               chunk ? DataReader::Framing::counted : DataReader::Framing::dot,
+               std::move(additions));
   phase = Phase::data;
 }
 
 void ServerSession::State::on(const MessageBegun& event) {
   FULMAR_CHECK(phase == Phase::beginning);
-  begin_data();
-  if (is_submission()) {
-    incoming().be_submission({.date = event.date, .message_id = event.message_id});
-  }
+  std::optional<SubmissionHeader::Additions> additions;
+  if (is_submission()) additions.emplace(event.date, event.message_id);
+  begin_data(std::move(additions));
   if (!chunk) replies.add_plain(354, "end data with <CR><LF>.<CR><LF>");
 }
 
@@ -126,7 +126,7 @@ void ServerSession::State::on(const StoreRefused& event) {
   in_message = false;
   if (phase == Phase::storing || (phase == Phase::beginning && chunk)) {
     // The client listens again only after its final dot, or the end of the chunk.
-    if (!data) begin_data();
+    if (!data) begin_data(std::nullopt);
     store_refusal = event.why;
     phase = Phase::data;
     return go_on_with_data();
