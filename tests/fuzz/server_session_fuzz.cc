@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "base/check.h"
+#include "mta/smtp/command.h"
 #include "mta/smtp/server_header_scan.h"
 #include "mta/smtp/server_session.h"
 
@@ -83,7 +84,11 @@ class Driver {
     while (!rest.empty()) {
       const auto end = rest.find("\r\n");
       const std::string_view line = rest.substr(0, end);
-      FULMAR_CHECK(line.size() >= 5 && line.size() <= 510 && line[0] >= '2' && line[0] <= '5');
+      // A challenge may be empty, and longer than other lines. RFC 4954 §4
+      const bool is_challenge = line.starts_with("334 ");
+      FULMAR_CHECK(line.size() >= (is_challenge ? 4 : 5));
+      FULMAR_CHECK(line.size() <= (is_challenge ? kMaxAuthLine - 2 : 510));
+      FULMAR_CHECK(line[0] >= '2' && line[0] <= '5');
       FULMAR_CHECK(line.find_first_of("\r\n") == std::string_view::npos);
       rest.remove_prefix(end + 2);
     }
