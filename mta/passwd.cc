@@ -100,7 +100,8 @@ Result<intake::HashMethod> parse_hash_method(std::string_view name) {
   if (name == "yescrypt") return intake::HashMethod::yescrypt;
   if (name == "sha512") return intake::HashMethod::sha512;
   if (name == "bcrypt") return intake::HashMethod::bcrypt;
-  return fail(Errc::invalid_argument, "--method must be yescrypt, sha512 or bcrypt");
+  if (name == "scram-sha-256") return intake::HashMethod::scram_sha_256;
+  return fail(Errc::invalid_argument, "--method must be yescrypt, sha512, bcrypt or scram-sha-256");
 }
 
 Result<std::string> ask_at_terminal(const std::string& prompt) {

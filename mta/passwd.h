@@ -12,7 +12,7 @@
 
 namespace fulmar::mta {
 
-/// "yescrypt", "sha512" or "bcrypt". Errc::invalid_argument for others.
+/// "yescrypt", "sha512", "bcrypt" or "scram-sha-256". Errc::invalid_argument for others.
 [[nodiscard]] Result<intake::HashMethod> parse_hash_method(std::string_view name);
 
 /// Puts a question to a person and gives the line typed; Errc::invalid_argument or io.
@@ -31,7 +31,7 @@ struct PasswdRequest {
 
 /// The hash of a password that comes from `ask`, twice, or, when there is nobody to ask, from the
 /// one line in `in`. Errc::invalid_argument or syntax for a name or a password that will not do, or
-/// two that differ; Errc::io for a terminal that fails; Errc::internal for libcrypt.
+/// two that differ; Errc::io for a terminal that fails; Errc::internal for libcrypt or OpenSSL.
 [[nodiscard]] Result<std::string> hash_new_password(const PasswdRequest& request,
                                                     const AskForPassword& ask, std::istream& in);
 

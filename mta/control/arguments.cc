@@ -127,7 +127,7 @@ void add_passwd(CLI::App& app, Invocation& invocation) {
       add_command(app, "passwd", "Hash a password, which is asked for or read from standard input",
                   invocation, Command::passwd);
   passwd->add_option("NAME", invocation.subject, "User, as in the users file")->required();
-  passwd->add_option("--method", invocation.method, "yescrypt, sha512 or bcrypt")
+  passwd->add_option("--method", invocation.method, "yescrypt, sha512, bcrypt or scram-sha-256")
       ->capture_default_str();
 }
 

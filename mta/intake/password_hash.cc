@@ -2,6 +2,7 @@
 
 #include <crypt.h>
 #include <openssl/crypto.h>
+#include <openssl/rand.h>
 
 #include <algorithm>
 #include <array>
@@ -14,8 +15,9 @@
 
 #include "base/ascii.h"
 #include "base/check.h"
-
 #include "base/login.h"
+#include "mta/intake/scram_keys.h"
+
 namespace fulmar::intake {
 namespace {
 
@@ -55,9 +57,14 @@ struct Weak {
 };
 
 constexpr std::array kWeak = {
-    Weak{"$1$", "MD5"},      Weak{"$md5", "MD5 (Sun)"}, Weak{"$apr1$", "MD5 (Apache)"},
-    Weak{"$sha1$", "SHA-1"}, Weak{"$3$", "NT hash"},    Weak{"$2x$", "flawed bcrypt ($2x$)"},
+    Weak{"$1$", "MD5"},
+    Weak{"$md5", "MD5 (Sun)"},
+    Weak{"$apr1$", "MD5 (Apache)"},
+    Weak{"$sha1$", "SHA-1"},
+    Weak{"$3$", "NT hash"},
+    Weak{"$2x$", "flawed bcrypt ($2x$)"},
     Weak{"_", "DES (BSDi)"},
+    Weak{"SCRAM-SHA-1$", "SCRAM-SHA-1"},
 };
 
 constexpr std::size_t kDesLength = 13;
@@ -124,8 +131,27 @@ Salting salting_of(HashMethod method) {
       return {"$6$", 200'000};  // libcrypt's 5000 are of 2007
     case HashMethod::bcrypt:
       return {"$2b$", 12};  // libcrypt's 5 are of 1999
+    case HashMethod::scram_sha_256:
+      break;  // not libcrypt's
   }
   std::unreachable();
+}
+
+Result<bool> fits_scram(const std::string& password, const std::string& hash) {
+  FULMAR_TRY(const ScramKeys keys, parse_scram_keys(hash));
+  FULMAR_TRY(const ScramKeys made, derive_scram_keys(password, keys.salt, keys.iterations));
+  return CRYPTO_memcmp(made.stored.data(), keys.stored.data(), keys.stored.size()) == 0;
+}
+
+Result<std::string> make_scram_keys(const std::string& password) {
+  std::array<unsigned char, ScramKeys::kUsualSalt> salt{};
+  if (RAND_bytes(salt.data(), static_cast<int>(salt.size())) != 1) {
+    return fail(Errc::internal, "OpenSSL has no random octets for a salt");
+  }
+  FULMAR_TRY(const ScramKeys keys,
+             derive_scram_keys(password, std::string(salt.begin(), salt.end()),
+                               ScramKeys::kUsualIterations));
+  return to_string(keys);
 }
 
 /// Nobody else could log in meanwhile, nor the program stop in time.
@@ -147,13 +173,18 @@ bool is_too_costly(std::string_view hash, const Method& method) {
 }  // namespace
 
 Result<> check_hash(std::string_view hash) {
+  if (is_scram(hash)) {
+    FULMAR_TRY_VOID(parse_scram_keys(hash));
+    return {};
+  }
   if (const auto weak = weak_method(hash)) {
     return fail(Errc::syntax, std::string(*weak) +
                                   " is too weak for a password; use yescrypt, scrypt, bcrypt, "
-                                  "SHA-512 or SHA-256");
+                                  "SHA-512, SHA-256 or SCRAM-SHA-256");
   }
   const Method* method = find_method(hash);
-  if (method == nullptr) return fail(Errc::syntax, "this is not a password hash of crypt(5)");
+  if (method == nullptr)
+    return fail(Errc::syntax, "this is no password hash of crypt(5), and no SCRAM keys");
   if (!is_whole(hash, *method)) return fail(Errc::syntax, "the password hash is not whole");
   // Some methods that are strong enough here are "legacy" to libcrypt, so only "unknown" counts.
   const int known = crypt_checksalt(std::string(hash).c_str());
@@ -167,6 +198,7 @@ Result<> check_hash(std::string_view hash) {
 }
 
 std::string_view cost_of(std::string_view hash) {
+  if (is_scram(hash)) return hash.substr(0, hash.find(':') + 1);
   const Method* method = find_method(hash);
   FULMAR_CHECK(method != nullptr);
   const std::size_t begin = method->prefix.size();
@@ -190,6 +222,7 @@ Result<> check_password(std::string_view password) {
 }
 
 Result<bool> fits(const std::string& password, const std::string& hash) {
+  if (is_scram(hash)) return fits_scram(password, hash);
   FULMAR_TRY(const std::string made, crypt_password(password, hash));
   return made.size() == hash.size() && CRYPTO_memcmp(made.data(), hash.data(), hash.size()) == 0;
 }
@@ -202,6 +235,7 @@ Result<std::string> hash_password(const std::string& password, HashMethod method
   if (method == HashMethod::bcrypt && password.size() > kMaxBcryptPassword) {
     return fail(Errc::invalid_argument, "bcrypt takes no password over 72 octets");
   }
+  if (method == HashMethod::scram_sha_256) return make_scram_keys(password);
   const Salting salting = salting_of(method);
   std::array<char, CRYPT_GENSALT_OUTPUT_SIZE> setting{};
   const char* made = crypt_gensalt_rn(salting.prefix, salting.cost, nullptr, 0, setting.data(),

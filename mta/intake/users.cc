@@ -139,6 +139,11 @@ Result<Users> Users::load(const std::string& path) {
 }
 
 Users::Users(Hashes hashes) : hashes_(std::move(hashes)) {
+  choose_stand_in();
+  weigh_scram();
+}
+
+void Users::choose_stand_in() {
   struct Share {
     std::size_t users = 0;
     const std::string* one = nullptr;
@@ -152,6 +157,19 @@ Users::Users(Hashes hashes) : hashes_(std::move(hashes)) {
     if (share.users > most.users) most = share;
   }
   if (most.one != nullptr) stand_in_ = *most.one;
+}
+
+void Users::weigh_scram() {
+  std::map<ScramCost, std::size_t> users;
+  std::size_t most = 0;
+  for (const auto& [name, hash] : hashes_) {
+    const auto keys = parse_scram_keys(hash);
+    if (!keys) return scram_.reset();
+    const ScramCost cost{.iterations = keys->iterations, .salt = keys->salt.size()};
+    if (++users[cost] <= most) continue;
+    most = users[cost];
+    scram_ = cost;
+  }
 }
 
 const std::string* Users::find(std::string_view name) const {

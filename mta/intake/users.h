@@ -1,14 +1,17 @@
-// The users file: who may log in, and the hash of each one's password. One "name:hash" on a line;
-// empty lines and lines that begin with '#' do not count. `fulmar passwd` prints such a line.
+// The users file: who may log in, and the hash of each one's password, which may be SCRAM keys. One
+// "name:hash" on a line; empty lines and lines that begin with '#' do not count. `fulmar passwd`
+// prints such a line.
 #pragma once
 
 #include <cstddef>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "base/result.h"
+#include "mta/intake/scram_keys.h"
 
 namespace fulmar::intake {
 
@@ -36,15 +39,23 @@ class Users {
   /// Empty when there are no users, and so nothing to hide.
   [[nodiscard]] const std::string& stand_in() const { return stand_in_; }
 
+  /// What most SCRAM keys cost: what a client is to see of users that do not exist. Empty unless
+  /// there are users and all have such keys. Only then SCRAM may be offered, because a client that
+  /// prefers it does not try anything else for a user who has none.
+  [[nodiscard]] const std::optional<ScramCost>& scram() const { return scram_; }
+
   [[nodiscard]] std::size_t size() const { return hashes_.size(); }
 
  private:
   using Hashes = std::map<std::string, std::string, std::less<>>;
 
   explicit Users(Hashes hashes);
+  void choose_stand_in();
+  void weigh_scram();
 
   Hashes hashes_;  // by name
   std::string stand_in_;
+  std::optional<ScramCost> scram_;
 };
 
 }  // namespace fulmar::intake

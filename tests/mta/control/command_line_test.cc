@@ -261,6 +261,8 @@ TEST_F(CommandLine, passwd_prints_a_line_for_the_users_file) {
   EXPECT_EQ(err(), "");
   EXPECT_EQ(run({"passwd", "--method", "sha512", "shop"}), mta::kExitDone);
   EXPECT_THAT(out(), testing::StartsWith("shop:$6$"));
+  EXPECT_EQ(run({"passwd", "--method", "scram-sha-256", "shop"}), mta::kExitDone);
+  EXPECT_TRUE(intake::Users::parse(out(), "out")->scram());
   EXPECT_EQ(run({"passwd", "--json", "shop"}), mta::kExitDone);
   EXPECT_EQ(boost::json::parse(out()).at("name"), "shop");
 }
@@ -279,7 +281,7 @@ TEST_F(CommandLine, passwd_that_makes_no_sense_is_64) {
   EXPECT_EQ(run({"passwd"}), mta::kExitUsage);
   EXPECT_EQ(run({"passwd", "a:b"}), mta::kExitUsage);
   EXPECT_EQ(run({"passwd", "--method", "md5", "shop"}), mta::kExitUsage);
-  EXPECT_THAT(err(), HasSubstr("--method must be yescrypt, sha512 or bcrypt"));
+  EXPECT_THAT(err(), HasSubstr("--method must be yescrypt, sha512, bcrypt or scram-sha-256"));
   input = "";
   EXPECT_EQ(run({"passwd", "shop"}), mta::kExitUsage);
   EXPECT_EQ(out(), "");

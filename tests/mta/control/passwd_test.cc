@@ -24,7 +24,8 @@ TEST(Passwd, methods_have_names) {
   EXPECT_EQ(parse_hash_method("yescrypt"), HashMethod::yescrypt);
   EXPECT_EQ(parse_hash_method("sha512"), HashMethod::sha512);
   EXPECT_EQ(parse_hash_method("bcrypt"), HashMethod::bcrypt);
-  for (const char* other : {"", "md5", "des", "YESCRYPT"})
+  EXPECT_EQ(parse_hash_method("scram-sha-256"), HashMethod::scram_sha_256);
+  for (const char* other : {"", "md5", "des", "YESCRYPT", "SCRAM-SHA-256", "scram-sha-1"})
     EXPECT_FALSE(parse_hash_method(other)) << other;
 }
 

@@ -142,6 +142,17 @@ TEST_F(AuthenticatorTest, a_user_with_the_right_password_is_accepted_and_nobody_
   }
 }
 
+TEST_F(AuthenticatorTest, SCRAM_keys_serve_a_client_that_sends_its_password) {
+  file_.write(scram_line("shop", "secret") + scram_line("b\u00fccher", "p\u00e4sse"));
+  const auto authenticator = make();
+  EXPECT_EQ(check(*authenticator, "shop", "secret"), Verdict::accepted);
+  EXPECT_EQ(check(*authenticator, "b\u00fccher", "pa\u0308sse"), Verdict::accepted) << "SASLprep";
+  EXPECT_EQ(check(*authenticator, "shop", "Secret"), Verdict::refused);
+  begin(*authenticator, "nobody", "secret");
+  EXPECT_TRUE(poll().empty()) << "who does not exist costs as much";
+  EXPECT_THAT(run(), ElementsAre(Verdict::refused));
+}
+
 TEST_F(AuthenticatorTest, nobody_is_accepted_without_a_file_or_with_an_empty_one) {
   const auto without = Authenticator::create("", clock_).value();
   EXPECT_EQ(check(*without, "shop", "secret"), Verdict::refused);

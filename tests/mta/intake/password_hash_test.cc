@@ -89,6 +89,7 @@ TEST(PasswordHash, the_cost_is_method_and_parameters_without_salt) {
       {"$5$rounds=1000$saltsalt", "$5$rounds=1000$"},
       {"$2b$04$saltsaltsaltsaltsaltsO", "$2b$04$"},
   };
+  EXPECT_EQ(cost_of(scram_line("", "x", 5000).substr(1)), "SCRAM-SHA-256$5000:");
   for (const Case& each : cases) {
     const std::string hash = hash_of("secret", std::string(each.setting));
     ASSERT_TRUE(check_hash(hash)) << hash;
@@ -103,7 +104,8 @@ TEST(PasswordHash, the_cost_is_method_and_parameters_without_salt) {
 }
 
 TEST(PasswordHash, new_hashes_can_be_kept_and_fit) {
-  for (const HashMethod method : {HashMethod::yescrypt, HashMethod::sha512, HashMethod::bcrypt}) {
+  for (const HashMethod method :
+       {HashMethod::yescrypt, HashMethod::sha512, HashMethod::bcrypt, HashMethod::scram_sha_256}) {
     const std::string hash = hash_password("correct horse", method).value();
     EXPECT_TRUE(check_hash(hash)) << hash;
     EXPECT_TRUE(fits("correct horse", hash).value()) << hash;
@@ -112,6 +114,20 @@ TEST(PasswordHash, new_hashes_can_be_kept_and_fit) {
   EXPECT_NE(hash_password("x", HashMethod::yescrypt).value(),
             hash_password("x", HashMethod::yescrypt).value())
       << "each has its own salt";
+}
+
+TEST(PasswordHash, SCRAM_keys_tell_right_from_wrong) {
+  const std::string hash = scram_line("", "secret").substr(1, std::string::npos);
+  const std::string keys = hash.substr(0, hash.size() - 1);
+  EXPECT_TRUE(check_hash(keys));
+  EXPECT_TRUE(fits("secret", keys).value());
+  for (const char* wrong : {"Secret", "secret ", "secre", "x"})
+    EXPECT_FALSE(fits(wrong, keys).value()) << wrong;
+  EXPECT_FALSE(check_hash(hash)) << "its line's end";
+  const std::string fresh = hash_password("secret", HashMethod::scram_sha_256).value();
+  EXPECT_THAT(fresh, StartsWith("SCRAM-SHA-256$65536:"));
+  EXPECT_NE(fresh, hash_password("secret", HashMethod::scram_sha_256).value());
+  EXPECT_EQ(parse_scram_keys(fresh)->salt.size(), 16U);
 }
 
 TEST(PasswordHash, passwords_that_no_client_could_use_are_refused) {

@@ -12,6 +12,8 @@
 #include <memory>
 #include <string>
 
+#include "mta/intake/scram_keys.h"
+
 namespace fulmar::intake {
 
 inline constexpr const char* kCheap = "$6$rounds=1000$saltsalt";
@@ -27,6 +29,13 @@ inline std::string hash_of(const std::string& password, const std::string& setti
 inline std::string user_line(const std::string& name, const std::string& password,
                              const std::string& setting = kCheap) {
   return name + ':' + hash_of(password, setting) + '\n';
+}
+
+/// The same with SCRAM keys.
+inline std::string scram_line(const std::string& name, const std::string& password,
+                              std::uint32_t iterations = ScramKeys::kFewestIterations,
+                              const std::string& salt = "saltsaltsaltsalt") {
+  return name + ':' + to_string(derive_scram_keys(password, salt, iterations).value()) + '\n';
 }
 
 class UsersFile {

@@ -59,7 +59,12 @@ TEST(Users, pitfall_122_what_is_wrong_names_file_and_line) {
       {"a\xFF:" + hash, "users:2: the name will not do: it is not valid UTF-8"},
       {std::string("a\0b:", 4) + hash, "users:2: the name will not do: it holds a space or a"},
       {std::string(256, 'a') + ':' + hash, "users:2: the name will not do: it is over 255"},
-      {"shop:", "users:2: this is not a password hash"},
+      {"shop:", "users:2: this is no password hash"},
+      {"shop:SCRAM-SHA-256$4096:c2FsdA==", "users:2: the SCRAM keys are not whole"},
+      {"shop:SCRAM-SHA-256$4095:c2FsdHNhbHQ=$x:x", "users:2: the iterations of SCRAM keys are"},
+      {"shop:SCRAM-SHA-256$4096:c2FsdA==$x:x", "users:2: the salt of SCRAM keys is 8 to 64"},
+      {"shop:SCRAM-SHA-256$4096:c2FsdHNhbHQ=$x:x", "users:2: the SCRAM keys are not whole"},
+      {"shop:SCRAM-SHA-1$4096:c2FsdHNhbHQ=$x:x", "users:2: SCRAM-SHA-1 is too weak"},
       {"shop:" + hash + ":1000:1000", "users:2: the password hash is not whole"},
       {"shop:" + hash + " # ours", "users:2: the password hash is not whole"},
       {"shop:$1$saltsalt$qjXMvbEw8oaL.CzflDtaK/", "users:2: MD5 is too weak"},
@@ -92,6 +97,35 @@ TEST(Users, the_stand_in_costs_what_most_users_cost) {
                    "users")
           .value();
   EXPECT_THAT(users.stand_in(), StartsWith("$6$rounds=1000$"));
+}
+
+TEST(Users, SCRAM_needs_keys_for_every_user) {
+  struct Case {
+    std::string text;
+    bool scram;
+  };
+  const Case cases[] = {
+      {"", false},
+      {"# nobody\n", false},
+      {user_line("a", "one"), false},
+      {scram_line("a", "one"), true},
+      {scram_line("a", "one") + "# b\n\n" + scram_line("b", "two"), true},
+      {scram_line("a", "one") + user_line("b", "two"), false},
+      {user_line("a", "one") + scram_line("b", "two"), false},
+  };
+  for (const Case& each : cases)
+    EXPECT_EQ(Users::parse(each.text, "users")->scram().has_value(), each.scram) << each.text;
+}
+
+TEST(Users, what_most_SCRAM_keys_cost) {
+  const Users users = Users::parse(scram_line("a", "one", 5000, "12345678") +
+                                       scram_line("b", "two", 6000, "123456789") +
+                                       scram_line("c", "three", 6000, "987654321") +
+                                       scram_line("d", "four", 7000, "12345678"),
+                                   "users")
+                          .value();
+  EXPECT_EQ(users.scram(), (ScramCost{.iterations = 6000, .salt = 9}));
+  EXPECT_THAT(users.stand_in(), StartsWith("SCRAM-SHA-256$6000:"));
 }
 
 TEST(UsersFile, is_read_from_the_disk) {
