@@ -70,7 +70,9 @@ Result<std::unique_ptr<Authenticator>> Authenticator::create(const std::string& 
   if (RAND_bytes(key.data(), static_cast<int>(key.size())) != 1) {
     return fail(Errc::internal, "OpenSSL has no random octets for a key");
   }
-  return std::unique_ptr<Authenticator>(new Authenticator(std::move(users), key, clock));
+  FULMAR_TRY(ScramMechanism scram, ScramMechanism::create());
+  return std::unique_ptr<Authenticator>(
+      new Authenticator(std::move(users), key, std::move(scram), clock));
 }
 
 /// A quarter of the cores: a crowd of guessers must leave the rest to those who send mail.
@@ -78,8 +80,9 @@ std::size_t Authenticator::threads() {
   return std::clamp<std::size_t>(std::thread::hardware_concurrency() / 4, 1, kMaxThreads);
 }
 
-Authenticator::Authenticator(Users users, const Key& key, const Clock& clock)
+Authenticator::Authenticator(Users users, const Key& key, ScramMechanism scram, const Clock& clock)
     : key_(key),
+      scram_(std::move(scram)),
       clock_(clock),
       users_(std::make_shared<const Users>(std::move(users))),
       remembered_(kMaxRemembered),
@@ -103,6 +106,47 @@ Result<> Authenticator::reload(const std::string& users_file) {
   return {};
 }
 
+std::shared_ptr<const Users> Authenticator::users() {
+  const std::lock_guard lock(mutex_);
+  return users_;
+}
+
+Result<ScramExchange> Authenticator::begin_scram(const IpAddress& client) {
+  auto find_keys = [this, client](const std::string& user) { return scram_keys(client, user); };
+  return ScramExchange::create(scram_, std::move(find_keys));
+}
+
+/// The same is done for all, whether they exist or not, lest the time tell.
+std::optional<ScramKeys> Authenticator::scram_keys(const IpAddress& client,
+                                                   const std::string& user) {
+  if (must_wait(client, user)) return std::nullopt;
+  const auto users = this->users();
+  const std::string* own = users->find(user);
+  auto keys = parse_scram_keys(own != nullptr ? *own : users->stand_in());
+  auto stand_in = stand_in_scram_keys(key_, user, users->scram().value_or(ScramCost{}));
+  if (own != nullptr && keys) return *std::move(keys);
+  if (stand_in) return *std::move(stand_in);
+  log_error("a login cannot be checked", {{"reason", stand_in.error().detail}});
+  return std::nullopt;
+}
+
+bool Authenticator::must_wait(const IpAddress& client, const std::string& user) {
+  const SteadyTime now = clock_.steady_now();
+  const std::lock_guard lock(mutex_);
+  return stopped_ || throttle_.must_wait(client, user, now);
+}
+
+void Authenticator::note_failure(const IpAddress& client, const std::string& user) {
+  const SteadyTime now = clock_.steady_now();
+  const std::lock_guard lock(mutex_);
+  throttle_.note_failure(client, user, now);
+}
+
+void Authenticator::note_success(const IpAddress& client, const std::string& user) {
+  const std::lock_guard lock(mutex_);
+  throttle_.note_success(client, user);
+}
+
 asio::awaitable<Authenticator::Verdict> Authenticator::check(IpAddress client, std::string user,
                                                              std::string password) {
   auto attempt = make_attempt(client, user, password);
@@ -121,10 +165,7 @@ std::shared_ptr<Authenticator::Attempt> Authenticator::make_attempt(const IpAddr
   attempt->client = client;
   attempt->user = user;
   attempt->password = password;
-  {
-    const std::lock_guard lock(mutex_);
-    attempt->users = users_;
-  }
+  attempt->users = users();
   const std::string* own = attempt->users->find(user);
   attempt->exists = own != nullptr;
   attempt->hash = own != nullptr ? own : &attempt->users->stand_in();

@@ -7,9 +7,13 @@
 // guesses against any one user (auth_throttle.h). A client that logs in for each message does not
 // pay each time: what was right is remembered for five minutes, and passes by whoever waits.
 //
+// A login by SCRAM costs us next to nothing (scram_login.h): the client does the slow part. So only
+// the throttle bounds guesses that come that way; who guesses pays for each guess himself.
+//
 // Time tells little: a user that does not exist costs what the file's users cost, and digests are
 // compared in constant time. Names and passwords are compared octet by octet, without SASLprep
-// (RFC 4616 §2 would prepare them): what was hashed is what must be sent.
+// (RFC 4616 §2 would prepare them): what was hashed is what must be sent. Only the password behind
+// SCRAM keys is prepared, as the client that proves it prepares it (scram_keys.h).
 #pragma once
 
 #include <array>
@@ -28,6 +32,7 @@
 #include "base/result.h"
 #include "mta/intake/auth_throttle.h"
 #include "mta/intake/recent_map.h"
+#include "mta/intake/scram_exchange.h"
 #include "mta/intake/users.h"
 
 namespace fulmar::intake {
@@ -61,6 +66,20 @@ class Authenticator {
   [[nodiscard]] boost::asio::awaitable<Verdict> check(IpAddress client, std::string user,
                                                       std::string password);
 
+  /// Those there are now. From any thread.
+  [[nodiscard]] std::shared_ptr<const Users> users();
+
+  /// An exchange with the keys of the users there are now. A user that does not exist, or has no
+  /// such keys, looks like one who has; a client that must wait gets no keys. Errc::internal when
+  /// it cannot begin. Its first step must not outlive the authenticator. From any thread.
+  [[nodiscard]] Result<ScramExchange> begin_scram(const IpAddress& client);
+
+  /// For logins that are not checked here. Whether nothing of `client` at `user` is to be looked
+  /// at; what became of it else. From any thread.
+  [[nodiscard]] bool must_wait(const IpAddress& client, const std::string& user);
+  void note_failure(const IpAddress& client, const std::string& user);
+  void note_success(const IpAddress& client, const std::string& user);
+
   /// Reads the users anew, from a file that may be another one. With an error, as of
   /// Users::load(), those there were stay. From any thread; waits for the disk.
   Result<> reload(const std::string& users_file);
@@ -75,8 +94,10 @@ class Authenticator {
   using Fingerprint = std::array<std::uint8_t, 32>;
   using Key = std::array<std::uint8_t, 32>;
 
-  Authenticator(Users users, const Key& key, const Clock& clock);
+  Authenticator(Users users, const Key& key, ScramMechanism scram, const Clock& clock);
 
+  [[nodiscard]] std::optional<ScramKeys> scram_keys(const IpAddress& client,
+                                                    const std::string& user);
   std::shared_ptr<Attempt> make_attempt(const IpAddress& client, const std::string& user,
                                         const std::string& password);
   [[nodiscard]] std::optional<Fingerprint> fingerprint(const std::string& user,
@@ -90,6 +111,7 @@ class Authenticator {
   void note(const Attempt& attempt, Verdict verdict);
 
   const Key key_;
+  const ScramMechanism scram_;
   const Clock& clock_;
   std::mutex mutex_;
   std::shared_ptr<const Users> users_;             // guarded by mutex_; shared with attempts

@@ -159,11 +159,46 @@ asio::awaitable<Connection::Event> Connection::answer(smtp::CheckCredentials act
   }
   const bool wrong = verdict == Authenticator::Verdict::refused;
   // What was not even looked at costs nothing, and must not cost a line of the log each time.
-  if (wrong) {
-    log_warn("login refused: wrong user name or password",
-             {{"client", client_name_}, {"user", sanitize_line(user, user.size())}});
-  }
+  if (wrong) log_wrong_password(user);
   co_return smtp::CredentialsRefused{wrong ? Why::wrong : Why::try_later};
+}
+
+void Connection::log_wrong_password(const std::string& user) const {
+  log_warn("login refused: wrong user name or password",
+           {{"client", client_name_}, {"user", sanitize_line(user, user.size())}});
+}
+
+asio::awaitable<Connection::Event> Connection::answer(smtp::AnswerScram action) {
+  if (action.message.place == smtp::ScramMessage::Place::first) {
+    scram_.emplace(parts_.authenticator, client_);
+  }
+  FULMAR_CHECK(scram_.has_value());
+  ScramLogin::Answer answer = scram_->answer(action.message.octets);
+  if (auto* challenge = std::get_if<ScramLogin::Challenge>(&answer)) {
+    co_return smtp::ScramChallenge{std::move(challenge->octets)};
+  }
+  smtp::ServerEvent end = conclude(std::get<ScramLogin::Verdict>(answer));
+  scram_.reset();
+  co_return end;
+}
+
+/// REQUIRES: a login by SCRAM is under way.
+smtp::ServerEvent Connection::conclude(ScramLogin::Verdict verdict) const {
+  using Why = smtp::CredentialsRefused::Why;
+  switch (verdict) {
+    case ScramLogin::Verdict::accepted:
+      return smtp::CredentialsAccepted{parts_.users.session_user(scram_->user())};
+    case ScramLogin::Verdict::refused:
+      log_wrong_password(scram_->user());
+      return smtp::CredentialsRefused{Why::wrong};
+    case ScramLogin::Verdict::try_later:
+      return smtp::CredentialsRefused{Why::try_later};
+    case ScramLogin::Verdict::malformed:
+      return smtp::CredentialsRefused{Why::malformed};
+    case ScramLogin::Verdict::denied:
+      return smtp::CredentialsRefused{Why::denied};
+  }
+  std::unreachable();
 }
 
 asio::awaitable<Connection::Event> Connection::answer(smtp::MayAccept action) {

@@ -20,6 +20,7 @@
 #include "mta/intake/authenticator.h"
 #include "mta/intake/incoming_message.h"
 #include "mta/intake/message_rates.h"
+#include "mta/intake/scram_login.h"
 #include "mta/intake/user_rules.h"
 #include "mta/net/stream.h"
 #include "mta/smtp/server_session.h"
@@ -78,6 +79,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   awaitable<Event> answer(smtp::ServerWrite action);
   awaitable<Event> answer(smtp::ServerStartTls action);
   awaitable<Event> answer(smtp::CheckCredentials action);
+  awaitable<Event> answer(smtp::AnswerScram action);
   awaitable<Event> answer(smtp::MayAccept action);
   awaitable<Event> answer(smtp::BeginMessage action);
   awaitable<Event> answer(smtp::StoreData action);
@@ -90,6 +92,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   awaitable<Event> greet();
   awaitable<bool> handshake();
   [[nodiscard]] smtp::ServerUser certified_user() const;
+  [[nodiscard]] smtp::ServerEvent conclude(ScramLogin::Verdict verdict) const;
+  void log_wrong_password(const std::string& user) const;
   [[nodiscard]] Result<> may_send(const smtp::MayAccept& question);
   [[nodiscard]] Result<> take_of_rate(const std::string& user);
   [[nodiscard]] Result<> check_originators(const std::vector<Mailbox>& originators) const;
@@ -113,6 +117,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   IpAddress client_;
   std::string client_name_;  ///< "name[address]", for the log.
   smtp::ServerSession session_;
+  std::optional<ScramLogin> scram_;  ///< Under way, or cancelled.
   std::optional<IncomingMessage> message_;
   bool stopping_ = false;
   bool told_stopping_ = false;

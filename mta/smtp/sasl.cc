@@ -42,16 +42,17 @@ Credentials::~Credentials() {
   wipe(password_);
 }
 
-std::optional<SaslExchange> SaslExchange::find(std::string_view name) {
+std::optional<SaslExchange> SaslExchange::find(std::string_view name, OfferScram scram) {
   if (name == "PLAIN") return SaslExchange(Mechanism::plain);
   if (name == "LOGIN") return SaslExchange(Mechanism::login);
+  if (name == "SCRAM-SHA-256" && scram == OfferScram::yes) return SaslExchange(Mechanism::scram);
   return std::nullopt;
 }
 
 SaslExchange::Step SaslExchange::begin(const std::optional<std::string>& initial) {
   if (!initial) {
     // RFC 4954 §4: an empty challenge for a mechanism where the client begins.
-    return Challenge{mechanism_ == Mechanism::plain ? "" : base64("Username:")};
+    return Challenge{mechanism_ == Mechanism::login ? base64("Username:") : ""};
   }
   if (*initial == "=") return take({});
   return answer(*initial);
@@ -68,10 +69,18 @@ SaslExchange::Step SaslExchange::answer(std::string_view line) {
 
 SaslExchange::Step SaslExchange::take(const std::string& response) {
   if (mechanism_ == Mechanism::plain) return read_plain(response);
+  if (mechanism_ == Mechanism::scram) return hand_on(response);
   if (user_) return finish(*std::move(user_), response);
   if (!is_name(response)) return Refusal::malformed;
   user_ = response;
   return Challenge{base64("Password:")};
+}
+
+SaslExchange::Step SaslExchange::hand_on(const std::string& response) {
+  using Place = ScramMessage::Place;
+  if (response.size() > ScramMessage::kMaxOctets) return Refusal::malformed;
+  if (response.empty() && place_ == Place::first) return Refusal::malformed;
+  return ScramMessage{.place = std::exchange(place_, Place::later), .octets = response};
 }
 
 }  // namespace fulmar::smtp

@@ -1,6 +1,7 @@
 // AUTH on the server's side: when it is in order, and what becomes of it. RFC 4954
 #include <utility>
 
+#include "base/base64.h"
 #include "base/check.h"
 #include "mta/smtp/server_state.h"
 
@@ -31,8 +32,11 @@ std::optional<CommandError> ServerSession::State::check(const Auth&) const {
 void ServerSession::State::run(const Auth& command) {
   if (is_followed_by_more()) return;
   if (const auto error = check(command)) return complain(*error);
-  sasl = SaslExchange::find(command.mechanism);
-  if (!sasl) return complain(504, {5, 5, 4}, "mechanisms here: " + std::string(kSaslMechanisms));
+  sasl = SaslExchange::find(command.mechanism, options.scram);
+  if (!sasl) {
+    return complain(504, {5, 5, 4},
+                    "mechanisms here: " + std::string(sasl_mechanisms(options.scram)));
+  }
   go_on(sasl->begin(command.response));
 }
 
@@ -43,17 +47,27 @@ void ServerSession::State::read_response() {
 }
 
 void ServerSession::State::go_on(SaslExchange::Step step) {
-  if (const auto* challenge = std::get_if<SaslExchange::Challenge>(&step)) {
-    replies.add_plain(334, challenge->text);
-    phase = Phase::sasl;
-    return;
+  if (const auto* asked = std::get_if<SaslExchange::Challenge>(&step)) {
+    return challenge(asked->text);
+  }
+  if (auto* message = std::get_if<ScramMessage>(&step)) {
+    return ask(AnswerScram{std::move(*message)}, Phase::checking);
   }
   sasl.reset();
   phase = Phase::command;
   if (auto* credentials = std::get_if<Credentials>(&step)) {
     return ask(CheckCredentials{std::move(*credentials)}, Phase::checking);
   }
-  switch (std::get<SaslExchange::Refusal>(step)) {
+  refuse_login(std::get<SaslExchange::Refusal>(step));
+}
+
+void ServerSession::State::challenge(const std::string& text) {
+  replies.add_challenge(text);
+  phase = Phase::sasl;
+}
+
+void ServerSession::State::refuse_login(SaslExchange::Refusal why) {
+  switch (why) {
     case SaslExchange::Refusal::cancelled:
       return complain(501, {5, 7, 0}, "cancelled");
     case SaslExchange::Refusal::malformed:
@@ -63,9 +77,15 @@ void ServerSession::State::go_on(SaslExchange::Step step) {
   }
 }
 
+void ServerSession::State::on(const ScramChallenge& event) {
+  FULMAR_CHECK(phase == Phase::checking && sasl.has_value());
+  challenge(base64(event.octets));
+}
+
 void ServerSession::State::on(const CredentialsAccepted& event) {
   FULMAR_CHECK(phase == Phase::checking);
   phase = Phase::command;
+  sasl.reset();
   take_user(event.user);
   agree(235, {2, 7, 0}, "authenticated");
 }
@@ -73,11 +93,22 @@ void ServerSession::State::on(const CredentialsAccepted& event) {
 void ServerSession::State::on(const CredentialsRefused& event) {
   FULMAR_CHECK(phase == Phase::checking);
   phase = Phase::command;
-  if (event.why == CredentialsRefused::Why::try_later) {
-    decline(454, {4, 7, 0}, "cannot check passwords now; try again later");
-  } else {
-    complain(535, {5, 7, 8}, "wrong user name or password");
+  sasl.reset();
+  switch (event.why) {
+    case CredentialsRefused::Why::wrong:
+      complain(535, {5, 7, 8}, "wrong user name or password");
+      return count_failed_login();
+    case CredentialsRefused::Why::try_later:
+      decline(454, {4, 7, 0}, "cannot check passwords now; try again later");
+      return count_failed_login();
+    case CredentialsRefused::Why::malformed:
+      return refuse_login(SaslExchange::Refusal::malformed);
+    case CredentialsRefused::Why::denied:
+      return refuse_login(SaslExchange::Refusal::denied);
   }
+}
+
+void ServerSession::State::count_failed_login() {
   if (++failed_logins >= kFailedLogins) goodbye(421, {4, 7, 0}, "too many failed logins");
 }
 

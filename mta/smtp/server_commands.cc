@@ -103,7 +103,7 @@ void ServerSession::State::run(const Ehlo& command) {
       "CHUNKING"};
   if (tls == ServerOptions::Tls::offered) lines.emplace_back("STARTTLS");
   if (offers_requiretls()) lines.emplace_back("REQUIRETLS");
-  if (offers_auth()) lines.emplace_back("AUTH " + std::string(kSaslMechanisms));
+  if (offers_auth()) lines.emplace_back("AUTH " + std::string(sasl_mechanisms(options.scram)));
   lines.emplace_back("ENHANCEDSTATUSCODES");
   replies.add_plain_lines(250, lines);
 }

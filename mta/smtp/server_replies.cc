@@ -25,6 +25,10 @@ void ServerReplies::add_plain(std::uint16_t code, std::string_view text) {
   bytes_ += line(code, ' ', text);
 }
 
+void ServerReplies::add_challenge(std::string_view text) {
+  bytes_.append("334 ").append(text).append("\r\n");
+}
+
 void ServerReplies::add_plain_lines(std::uint16_t code, const std::vector<std::string>& lines) {
   FULMAR_CHECK(!lines.empty());
   for (const std::string& each : lines)

@@ -18,6 +18,8 @@ class ServerReplies {
   void add(std::uint16_t code, EnhancedStatus status, std::string_view text);
   /// "354 text", without a status.
   void add_plain(std::uint16_t code, std::string_view text);
+  /// "334 text", whole, however long it is. REQUIRES: base64. RFC 4954 §4
+  void add_challenge(std::string_view text);
   /// "250-first", …, "250 last". REQUIRES: not empty.
   void add_plain_lines(std::uint16_t code, const std::vector<std::string>& lines);
 

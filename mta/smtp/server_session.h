@@ -45,6 +45,7 @@ struct ServerOptions {
     optional,
     required  ///< MAIL gets 530 without it, from a client that may relay as well.
   } auth = Auth::none;
+  OfferScram scram = OfferScram::no;  ///< Where AUTH is offered.
   /// RFC 6409: MAIL needs a right to relay, addresses need a domain with a dot, lines have 998
   /// octets at most, and the header section is completed (mta/smtp/submission_header.h).
   enum class Kind : std::uint8_t { relay, submission } kind = Kind::relay;
@@ -100,14 +101,22 @@ struct ServerBytesWritten {};
 struct ServerTlsEstablished {
   ServerUser user;
 };
-struct CredentialsAccepted {  ///< Answers CheckCredentials.
+struct CredentialsAccepted {  ///< Answers CheckCredentials, and AnswerScram's last message.
   ServerUser user;
 };
-struct CredentialsRefused {  ///< Answers CheckCredentials.
+struct CredentialsRefused {  ///< Answers CheckCredentials and AnswerScram.
   enum class Why : std::uint8_t {
     wrong,      ///< 535 5.7.8
     try_later,  ///< 454 4.7.0: too many wrong ones from there, or too many at once.
+    // The rest of SCRAM only: what a SaslExchange sees by itself for other mechanisms.
+    malformed,  ///< 501 5.5.2
+    denied,     ///< 535 5.7.8: somebody who wants to act for somebody else.
   } why = Why::wrong;
+};
+/// Answers AnswerScram: the server's message, that the client has to answer. RFC 4954 §4: so it is
+/// with the last one as well, which says "v=…"; the client's answer to that is empty.
+struct ScramChallenge {
+  std::string octets;
 };
 struct EnvelopeAccepted {};  ///< Answers MayAccept.
 /// Answers MayAccept: a reply to MAIL by the error's status. 5.7.1: 550, and 4.7.1: 450, both with
@@ -130,10 +139,11 @@ struct StoreRefused {  ///< Answers StoreData, BeginMessage and CommitMessage. W
 struct ServerStopping {
 };  ///< Answers ServerRead: the program stops; 421 at the next command border.
 struct ServerTimedOut {};  ///< Answers ServerRead: nothing came in time; 421 4.4.2 and close.
-using ServerEvent = std::variant<SessionStarted, ServerBytesReceived, ServerBytesWritten,
-                                 ServerTlsEstablished, CredentialsAccepted, CredentialsRefused,
-                                 EnvelopeAccepted, EnvelopeRefused, MessageBegun, DataStored,
-                                 MessageSafe, StoreRefused, ServerStopping, ServerTimedOut>;
+using ServerEvent =
+    std::variant<SessionStarted, ServerBytesReceived, ServerBytesWritten, ServerTlsEstablished,
+                 CredentialsAccepted, CredentialsRefused, ScramChallenge, EnvelopeAccepted,
+                 EnvelopeRefused, MessageBegun, DataStored, MessageSafe, StoreRefused,
+                 ServerStopping, ServerTimedOut>;
 
 // Actions. Exactly one event answers each but ServerClose.
 struct ServerRead {};
@@ -144,6 +154,9 @@ struct ServerStartTls {
 };  ///< The 220 has been written. Answer with ServerTlsEstablished, or drop the connection.
 struct CheckCredentials {
   Credentials credentials;
+};
+struct AnswerScram {
+  ScramMessage message;
 };
 struct MayAccept {  ///< At MAIL: disk reserve, rates, who may send as whom.
   std::optional<Mailbox> sender;
@@ -167,8 +180,8 @@ struct AbandonMessage {  ///< What was begun will not be committed (too big, loo
 };
 struct ServerClose {};
 using ServerAction =
-    std::variant<ServerRead, ServerWrite, ServerStartTls, CheckCredentials, MayAccept, BeginMessage,
-                 StoreData, CommitMessage, AbandonMessage, ServerClose>;
+    std::variant<ServerRead, ServerWrite, ServerStartTls, CheckCredentials, AnswerScram, MayAccept,
+                 BeginMessage, StoreData, CommitMessage, AbandonMessage, ServerClose>;
 
 /// What the log says about a session.
 struct ServerTally {

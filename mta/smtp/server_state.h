@@ -23,7 +23,7 @@ struct ServerSession::State {
     greeting,
     command,
     sasl,        ///< The next line answers a challenge.
-    checking,    ///< CheckCredentials was asked.
+    checking,    ///< CheckCredentials or AnswerScram was asked.
     accepting,   ///< MayAccept.
     beginning,   ///< BeginMessage.
     data,        ///< Of DATA, or of a chunk.
@@ -65,6 +65,7 @@ struct ServerSession::State {
   void on(const ServerTlsEstablished& event);
   void on(const CredentialsAccepted& event);
   void on(const CredentialsRefused& event);
+  void on(const ScramChallenge& event);
   void on(const EnvelopeAccepted&);
   void on(const EnvelopeRefused& event);
   void on(const MessageBegun& event);
@@ -78,6 +79,10 @@ struct ServerSession::State {
   void read_line();
   void read_response();
   void go_on(SaslExchange::Step step);
+  void challenge(const std::string& text);
+  void refuse_login(SaslExchange::Refusal why);
+  /// One try less.
+  void count_failed_login();
   void read_data();
   void drain();
   void end_of_data();

@@ -1,5 +1,7 @@
-// An AUTH exchange with a hostile client: it ends within its steps, and no name or password comes
-// out of it that the rest could stumble over.
+// An AUTH exchange with a hostile client: it ends within its steps, and no name, password or
+// message comes out of it that the rest could stumble over.
+#include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -29,13 +31,31 @@ void check_decoding(const std::string& text) {
   if (octets) FULMAR_CHECK(base64(*octets) == text);
 }
 
+/// After a challenge, and after the first two messages of SCRAM, which get one.
+bool goes_on(const SaslExchange::Step& step, int steps) {
+  if (const auto* challenge = std::get_if<SaslExchange::Challenge>(&step)) {
+    FULMAR_CHECK(steps < 3);
+    FULMAR_CHECK(decode_base64(challenge->text).has_value());
+    return true;
+  }
+  const auto* message = std::get_if<ScramMessage>(&step);
+  if (message == nullptr) return false;
+  FULMAR_CHECK(message->octets.size() <= ScramMessage::kMaxOctets);
+  const bool is_first = message->place == ScramMessage::Place::first;
+  if (is_first) FULMAR_CHECK(!message->octets.empty() && steps < 2);
+  return steps < 2;
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size == 0) return 0;
   std::string_view input(reinterpret_cast<const char*>(data), size);
-  auto exchange = SaslExchange::find((input.front() & 1) != 0 ? "PLAIN" : "LOGIN");
-  const bool initial = (input.front() & 2) != 0;
+  constexpr std::array<std::string_view, 3> kMechanisms = {"LOGIN", "PLAIN", "SCRAM-SHA-256"};
+  const auto choice = static_cast<std::uint8_t>(input.front());
+  const std::string_view mechanism = kMechanisms.at((choice & 4) != 0 ? 2 : choice & 1);
+  auto exchange = SaslExchange::find(mechanism, OfferScram::yes);
+  const bool initial = (choice & 2) != 0;
   input.remove_prefix(1);
   std::optional<std::string> first;
   if (initial) {
@@ -43,9 +63,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     check_decoding(*first);
   }
   SaslExchange::Step step = exchange->begin(first);
-  for (int steps = 0; std::holds_alternative<SaslExchange::Challenge>(step); ++steps) {
-    FULMAR_CHECK(steps < 3);
-    FULMAR_CHECK(decode_base64(std::get<SaslExchange::Challenge>(step).text).has_value());
+  for (int steps = 0; goes_on(step, steps); ++steps) {
     const std::string line = next_line(input);
     check_decoding(line);
     step = exchange->answer(line);

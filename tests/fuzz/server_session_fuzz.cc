@@ -41,6 +41,7 @@ ServerOptions options_for(std::uint8_t choice) {
       .tls = static_cast<ServerOptions::Tls>((choice >> 2) % 3),
       .requiretls = (choice & 0x80) != 0,
       .auth = static_cast<ServerOptions::Auth>((choice >> 4) % 3),
+      .scram = (choice & 0x20) != 0 ? OfferScram::yes : OfferScram::no,
       .kind = (choice & 0x40) != 0 ? ServerOptions::Kind::submission : ServerOptions::Kind::relay};
 }
 
@@ -106,6 +107,25 @@ class Driver {
     if (refuses(1)) return CredentialsRefused{CredentialsRefused::Why::try_later};
     return CredentialsAccepted{{.name = question.credentials.user()}};
   }
+  /// Challenges as the client likes, three at most, then lets it in.
+  std::optional<ServerEvent> answer(const AnswerScram& question) {
+    const ScramMessage& message = question.message;
+    FULMAR_CHECK(tls_ && !begun_ && session_.tally().user.empty());
+    FULMAR_CHECK(message.octets.size() <= ScramMessage::kMaxOctets);
+    if (message.place == ScramMessage::Place::first) {
+      FULMAR_CHECK(!message.octets.empty());
+      challenges_ = 0;
+    } else {
+      FULMAR_CHECK(challenges_ > 0);
+    }
+    if (refuses(4) && challenges_++ < 3) return ScramChallenge{message.octets};
+    challenges_ = 0;
+    if (refuses(0)) return CredentialsRefused{CredentialsRefused::Why::wrong};
+    if (refuses(1)) return CredentialsRefused{CredentialsRefused::Why::try_later};
+    if (refuses(2)) return CredentialsRefused{CredentialsRefused::Why::malformed};
+    if (refuses(3)) return CredentialsRefused{CredentialsRefused::Why::denied};
+    return CredentialsAccepted{{.name = "scram"}};
+  }
   std::optional<ServerEvent> answer(const MayAccept&) {
     if (refuses(0)) return EnvelopeRefused{why()};
     return EnvelopeAccepted{};
@@ -155,6 +175,7 @@ class Driver {
   bool offers_requiretls_ = false;
   std::string body_;
   std::uint8_t mood_ = 0;
+  int challenges_ = 0;  ///< Of this exchange by SCRAM.
   bool begun_ = false;
   bool over_ = false;
 };

@@ -7,6 +7,8 @@
 #include "base/base64.h"
 #include "tests/fakes/test_ca.h"
 #include "tests/mta/intake/intake_fixture.h"
+#include "tests/mta/intake/scram_client.h"
+#include "tests/mta/intake/users_file.h"
 
 namespace fulmar::intake {
 namespace {
@@ -155,6 +157,57 @@ TEST_F(IdentityTest, a_rate_is_a_users_own_or_that_of_any_client) {
     }
     EXPECT_THAT(try_to_relay(client, "a@b.example"), StartsWith("450 4.7.1 too many messages; "));
   }
+}
+
+TEST_F(IdentityTest, AUT_01_SCRAM_opens_the_relay) {
+  write_users(scram_line("shop", "s3cret"));
+  start();
+  SmtpClient client = connect();
+  client.start_tls();
+  client.reply();
+  EXPECT_THAT(client.say("EHLO c\r\n"), HasSubstr("250-AUTH SCRAM-SHA-256 PLAIN LOGIN\r\n"));
+  const auto begin = [&client](const ScramClient& scram) {
+    const std::string reply = client.say("AUTH SCRAM-SHA-256 " + base64(scram.first()) + "\r\n");
+    EXPECT_THAT(reply, StartsWith("334 "));
+    return decode_base64(reply.substr(4, reply.size() - 6)).value_or("");
+  };
+  ScramClient wrong{.password = "wrong"};
+  const std::string asked = begin(wrong);
+  EXPECT_EQ(client.say(base64(wrong.last(asked)) + "\r\n"),
+            "535 5.7.8 wrong user name or password\r\n");
+  EXPECT_EQ(log_.count("login refused"), 1U);
+  ScramClient right{.password = "s3cret"};
+  const std::string proof = right.last(begin(right));
+  EXPECT_EQ(client.say(base64(proof) + "\r\n"), "334 " + base64(right.server_final) + "\r\n");
+  EXPECT_EQ(client.say("*\r\n"), "501 5.7.0 cancelled\r\n");
+  EXPECT_THAT(try_to_relay(client, "a@b.example"), StartsWith("550 5.7.1 "));
+  client.say("RSET\r\n");
+  client.say(base64(right.last(begin(right))) + "\r\n");
+  EXPECT_EQ(client.say("\r\n"), "235 2.7.0 authenticated\r\n");
+  EXPECT_THAT(try_to_relay(client, "a@b.example"), StartsWith("250 "));
+  client.say("DATA\r\n");
+  EXPECT_THAT(client.say("x\r\n.\r\n"), StartsWith("250 "));
+  EXPECT_EQ(queued_.at(0).first.user, "shop");
+  SmtpClient plainly = secure();
+  EXPECT_THAT(plainly.say(plain("s3cret")), StartsWith("235 2.7.0 "));
+}
+
+TEST_F(IdentityTest, SCRAM_comes_and_goes_with_the_keys_in_the_users_file) {
+  const auto offer = [this] {
+    SmtpClient client = connect();
+    client.start_tls();
+    client.reply();
+    const std::string said = client.say("EHLO c\r\n");
+    return said.find("SCRAM-SHA-256") != std::string::npos;
+  };
+  start();
+  EXPECT_FALSE(offer());
+  write_users(scram_line("shop", "s3cret"));
+  intake_->reload();
+  EXPECT_TRUE(offer());
+  write_users(scram_line("shop", "s3cret") + "new:" + std::string(kSecret.substr(5)));
+  intake_->reload();
+  EXPECT_FALSE(offer()) << "one cannot use it";
 }
 
 TEST_F(IdentityTest, certificates_and_users_are_read_again) {

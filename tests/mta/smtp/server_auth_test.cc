@@ -161,6 +161,104 @@ TEST(ServerAuth, AUT_03_a_password_that_cannot_be_checked_now) {
   EXPECT_TRUE(dialogue.over()) << "redteam_36: who does not wait is sent away";
 }
 
+// SCRAM-SHA-256: what is in the messages is not the session's business.
+
+const std::string kScram = "AUTH SCRAM-SHA-256 " + base64("first") + "\r\n";
+
+/// The program's side of one that goes well.
+std::vector<ServerEvent> scram_accepted() {
+  return {ScramChallenge{"server-first"}, ScramChallenge{"server-final"},
+          CredentialsAccepted{{.name = "shop"}}};
+}
+
+Dialogue with_scram(std::vector<ServerEvent> answers) {
+  ServerOptions options = with_auth(Auth::optional);
+  options.scram = OfferScram::yes;
+  Dialogue dialogue(options);
+  EXPECT_THAT(dialogue.say("EHLO c\r\n"), HasSubstr("250-AUTH SCRAM-SHA-256 PLAIN LOGIN\r\n"));
+  dialogue.scram_answers = std::move(answers);
+  return dialogue;
+}
+
+TEST(ServerAuth, AUT_01_SCRAM_ends_with_a_challenge_that_the_client_answers_with_nothing) {
+  Dialogue dialogue = with_scram(scram_accepted());
+  EXPECT_EQ(dialogue.say(kScram), "334 " + base64("server-first") + "\r\n");
+  EXPECT_EQ(dialogue.say_one_by_one(base64("last") + "\r\n"),
+            "334 " + base64("server-final") + "\r\n");
+  EXPECT_THAT(dialogue.say(kMail), StartsWith("501 5.5.2 ")) << "not yet";
+  dialogue.scram_answers = scram_accepted();
+  EXPECT_EQ(dialogue.say("AUTH SCRAM-SHA-256\r\n"), "334 \r\n") << "the client begins";
+  dialogue.say(base64("first") + "\r\n");
+  dialogue.say(base64("last") + "\r\n");
+  EXPECT_EQ(dialogue.say("\r\n"), "235 2.7.0 authenticated\r\n");
+  EXPECT_THAT(dialogue.scram_said,
+              ElementsAre("first:first", "later:last", "first:first", "later:last", "later:"));
+  EXPECT_EQ(dialogue.say(kMail + kRcpt), "250 2.1.0 sender ok\r\n250 2.1.5 recipient ok\r\n");
+  EXPECT_THAT(dialogue.senders, ElementsAre("shop as a@b.example"));
+}
+
+TEST(ServerAuth, without_its_keys_SCRAM_is_not_there) {
+  Dialogue dialogue(with_auth(Auth::optional));
+  EXPECT_THAT(dialogue.say("EHLO c\r\n"), Not(HasSubstr("SCRAM")));
+  EXPECT_EQ(dialogue.say(kScram), "504 5.5.4 mechanisms here: PLAIN LOGIN\r\n");
+  Dialogue other = with_scram({});
+  EXPECT_EQ(other.say("AUTH SCRAM-SHA-256-PLUS\r\n"),
+            "504 5.5.4 mechanisms here: SCRAM-SHA-256 PLAIN LOGIN\r\n");
+  EXPECT_EQ(other.say(kPlain), "235 2.7.0 authenticated\r\n") << "the others stay";
+}
+
+TEST(ServerAuth, AUT_02_SCRAM_can_be_cancelled_at_every_step) {
+  for (std::size_t steps = 0; steps < 3; ++steps) {
+    Dialogue dialogue = with_scram(scram_accepted());
+    dialogue.say("AUTH SCRAM-SHA-256\r\n");
+    for (std::size_t i = 0; i < steps; ++i)
+      EXPECT_THAT(dialogue.say(base64("x") + "\r\n"), StartsWith("334 "));
+    EXPECT_EQ(dialogue.say("*\r\n"), "501 5.7.0 cancelled\r\n") << steps;
+    EXPECT_EQ(dialogue.say("NOOP\r\n"), "250 2.0.0 ok\r\n");
+    EXPECT_EQ(dialogue.session().tally().user, "");
+    dialogue.scram_answers = scram_accepted();
+    dialogue.say(kScram);
+    EXPECT_EQ(dialogue.scram_said.back(), "first:first") << "a new exchange";
+  }
+}
+
+TEST(ServerAuth, AUT_03_refusals_of_SCRAM) {
+  using Why = CredentialsRefused::Why;
+  struct Row {
+    Why why;
+    std::string want;
+    bool counts;  // three of them end the session
+  };
+  const Row rows[] = {
+      {Why::wrong, "535 5.7.8 wrong user name or password\r\n", true},
+      {Why::try_later, "454 4.7.0 cannot check passwords now; try again later\r\n", true},
+      {Why::malformed, "501 5.5.2 malformed response\r\n", false},
+      {Why::denied, "535 5.7.8 nobody acts for another here\r\n", false},
+  };
+  for (const Row& row : rows) {
+    for (std::size_t after = 0; after < 3; ++after) {
+      std::vector<ServerEvent> answers(after, ScramChallenge{"c"});
+      answers.emplace_back(CredentialsRefused{row.why});
+      Dialogue dialogue = with_scram({});
+      std::string said;
+      for (int login = 0; login < 3; ++login) {
+        dialogue.scram_answers = answers;
+        said = dialogue.say(kScram);
+        for (std::size_t i = 0; i < after; ++i)
+          said = dialogue.say(base64("x") + "\r\n");
+        EXPECT_THAT(said, StartsWith(row.want));
+      }
+      EXPECT_EQ(dialogue.over(), row.counts) << row.want;
+    }
+  }
+}
+
+TEST(ServerAuth, a_challenge_is_as_long_as_it_has_to_be) {
+  const std::string nonce(ScramMessage::kMaxOctets, 'n');
+  Dialogue dialogue = with_scram({ScramChallenge{nonce}});
+  EXPECT_EQ(dialogue.say(kScram), "334 " + base64(nonce) + "\r\n");
+}
+
 TEST(ServerAuth, a_certificate_is_as_good_as_a_password) {
   Dialogue dialogue(with_auth(Auth::required, Tls::offered));
   dialogue.certified = {.name = "device@b.example", .recipients_per_message = 1};

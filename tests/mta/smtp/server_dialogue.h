@@ -72,12 +72,14 @@ class Dialogue {
   std::vector<std::uint64_t> declared;
   std::vector<std::string> senders;      ///< "user as address", of each MAIL that was asked about.
   std::vector<std::string> logins;       ///< "user:password"
+  std::vector<std::string> scram_said;   ///< "first:octets" or "later:octets".
   std::vector<std::string> originators;  ///< Of the last message.
   int handshakes = 0;
   // What the program answers.
   ServerUser certified;
   std::size_t user_recipients = 0;
   std::optional<CredentialsRefused::Why> refuse_login;
+  std::vector<ServerEvent> scram_answers;  ///< To the messages of SCRAM, the next one first.
   std::optional<Error> refuse_envelope;
   std::optional<Error> refuse_begin;
   std::optional<Error> refuse_data;
@@ -116,6 +118,17 @@ class Dialogue {
     if (refuse_login) return CredentialsRefused{*refuse_login};
     return CredentialsAccepted{
         {.name = question.credentials.user(), .recipients_per_message = user_recipients}};
+  }
+  std::optional<ServerEvent> answer(AnswerScram& question) {
+    const bool is_first = question.message.place == ScramMessage::Place::first;
+    scram_said.push_back((is_first ? "first:" : "later:") + question.message.octets);
+    if (scram_answers.empty()) {
+      ADD_FAILURE() << "nobody knows what to say to " << scram_said.back();
+      return CredentialsRefused{};
+    }
+    const ServerEvent answer = scram_answers.front();
+    scram_answers.erase(scram_answers.begin());
+    return answer;
   }
   std::optional<ServerEvent> answer(MayAccept& question) {
     declared.push_back(question.declared_size);
