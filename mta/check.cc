@@ -46,6 +46,10 @@ class Report {
     std::printf("%s %s: %s\n", finding.weight == Weight::open ? "unknown" : "warning", what.c_str(),
                 finding.text.c_str());
   }
+  /// As it stands it works, but hardly as it was meant.
+  static void warn(const std::string& what, const std::string& text) {
+    std::printf("warning %s: %s\n", what.c_str(), text.c_str());
+  }
   [[nodiscard]] int exit_code() const { return failed_ ? kExitConfig : kExitDone; }
 
  private:
@@ -131,6 +135,15 @@ void check_texts(Report& report, const conf::Notify& notify) {
     report.add("texts of notices", fail(Errc::syntax, to_string(problem)));
 }
 
+void check_users(Report& report, const conf::Config& config) {
+  const std::string what = "users " + config.auth.users_file;
+  const auto users = intake::Users::load(config.auth.users_file);
+  report.add(what, without_value(users));
+  if (!users) return;
+  for (const std::string& name : intake::rules_of_nobody(config.users, config.listen, *users))
+    Report::warn(what, "the [[user]] \"" + name + "\" has no line there");
+}
+
 }  // namespace
 
 int check(const conf::Config& config) {
@@ -143,10 +156,7 @@ int check(const conf::Config& config) {
   const bool has_auth = std::ranges::any_of(config.listen, [](const conf::Listen& listen) {
     return listen.auth != conf::ListenAuth::none;
   });
-  if (has_auth) {
-    report.add("users " + config.auth.users_file,
-               without_value(intake::Users::load(config.auth.users_file)));
-  }
+  if (has_auth) check_users(report, config);
   check_texts(report, config.notify);
   check_validation(report, config.resolver);
   // A running daemon holds the addresses itself.

@@ -93,6 +93,7 @@ struct Intake::Shared : std::enable_shared_from_this<Intake::Shared> {
   void note_trouble(Listener& listener, const std::string& what);
   [[nodiscard]] std::vector<std::shared_ptr<Connection>> present();
   [[nodiscard]] std::string users_file() const;
+  void warn_of_rules() const;
 
   IntakeParts parts;
   IntakeSettings settings;
@@ -264,6 +265,16 @@ std::string Intake::Shared::users_file() const {
   return needed ? settings.auth.users_file : "";
 }
 
+/// A slip in a name, most likely: whoever logs in is held to less than was meant.
+void Intake::Shared::warn_of_rules() const {
+  const std::string file = users_file();
+  if (file.empty()) return;
+  for (const std::string& name :
+       rules_of_nobody(settings.users, settings.listen, *authenticator->users())) {
+    log_warn("a [[user]] has no line in the users file", {{"user", name}, {"users_file", file}});
+  }
+}
+
 std::vector<std::shared_ptr<Connection>> Intake::Shared::present() {
   const std::lock_guard lock(mutex);
   std::vector<std::shared_ptr<Connection>> result;
@@ -281,6 +292,7 @@ Intake::~Intake() = default;
 Result<> Intake::listen() {
   FULMAR_TRY(shared_->authenticator,
              Authenticator::create(shared_->users_file(), shared_->parts.clock));
+  shared_->warn_of_rules();
   std::vector<std::shared_ptr<Listener>> opened;
   for (const conf::Listen& each : shared_->settings.listen) {
     FULMAR_TRY(auto listener, Listener::open(shared_->parts.next_executor(), each));
@@ -301,7 +313,9 @@ void Intake::reload() {
     tell("certificate of listener " + listener->bound.str(), listener->reload());
   }
   const std::string users_file = shared_->users_file();
-  if (!users_file.empty()) tell("users file", shared_->authenticator->reload(users_file));
+  if (users_file.empty()) return;
+  tell("users file", shared_->authenticator->reload(users_file));
+  shared_->warn_of_rules();
 }
 
 void Intake::start() {

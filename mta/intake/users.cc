@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdint>
@@ -175,6 +176,19 @@ void Users::weigh_scram() {
 const std::string* Users::find(std::string_view name) const {
   const auto found = hashes_.find(name);
   return found == hashes_.end() ? nullptr : &found->second;
+}
+
+std::vector<std::string> rules_of_nobody(const std::vector<conf::User>& rules,
+                                         const std::vector<conf::Listen>& listeners,
+                                         const Users& users) {
+  const bool certificates = std::ranges::any_of(
+      listeners, [](const conf::Listen& listener) { return !listener.client_ca.empty(); });
+  std::vector<std::string> names;
+  if (certificates) return names;
+  for (const conf::User& rule : rules) {
+    if (users.find(rule.name) == nullptr) names.push_back(rule.name);
+  }
+  return names;
 }
 
 }  // namespace fulmar::intake

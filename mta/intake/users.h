@@ -9,8 +9,10 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
+#include "conf/config.h"
 #include "mta/intake/scram_keys.h"
 
 namespace fulmar::intake {
@@ -57,5 +59,11 @@ class Users {
   std::string stand_in_;
   std::optional<ScramCost> scram_;
 };
+
+/// The names in `rules`, the [[user]] entries, that nobody can log in by: they have no line in
+/// `users`. None when a listener looks at certificates of clients, whose names they may be.
+[[nodiscard]] std::vector<std::string> rules_of_nobody(const std::vector<conf::User>& rules,
+                                                       const std::vector<conf::Listen>& listeners,
+                                                       const Users& users);
 
 }  // namespace fulmar::intake

@@ -210,6 +210,14 @@ TEST_F(IdentityTest, SCRAM_comes_and_goes_with_the_keys_in_the_users_file) {
   EXPECT_FALSE(offer()) << "one cannot use it";
 }
 
+TEST_F(IdentityTest, a_rule_for_a_user_who_has_no_line_is_told) {
+  settings_.users = {{.name = "shop"}, {.name = "Shop"}};
+  start();
+  EXPECT_EQ(log_.count("a [[user]] has no line in the users file"), 1U);
+  intake_->reload();
+  EXPECT_EQ(log_.count("a [[user]] has no line in the users file"), 2U);
+}
+
 TEST_F(IdentityTest, certificates_and_users_are_read_again) {
   start();
   SmtpClient old = secure();

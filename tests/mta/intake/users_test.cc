@@ -128,6 +128,16 @@ TEST(Users, what_most_SCRAM_keys_cost) {
   EXPECT_THAT(users.stand_in(), StartsWith("SCRAM-SHA-256$6000:"));
 }
 
+TEST(Users, rules_for_somebody_who_has_no_line) {
+  const Users users = Users::parse(user_line("shop", "one"), "users").value();
+  const std::vector<conf::User> rules = {{.name = "Shop"}, {.name = "shop"}, {.name = "left"}};
+  std::vector<conf::Listen> listeners(2);
+  EXPECT_THAT(rules_of_nobody(rules, listeners, users), testing::ElementsAre("Shop", "left"));
+  listeners[1].client_ca = "/clients.pem";
+  EXPECT_THAT(rules_of_nobody(rules, listeners, users), testing::IsEmpty())
+      << "they may be those of certificates";
+}
+
 TEST(UsersFile, is_read_from_the_disk) {
   const UsersFile file(user_line("shop", "one"));
   const auto users = Users::load(file.path());
