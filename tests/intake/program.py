@@ -158,10 +158,10 @@ class Program:
             output, _ = await process.communicate()
         return int(json.loads(output)["queue"]["messages"])
 
-    async def passwd(self, name: str, password: str) -> str:
+    async def passwd(self, name: str, password: str, method: str = "yescrypt") -> str:
         """The line for the users file that `fulmar passwd` prints."""
         process = await asyncio.create_subprocess_exec(
-            str(self._path), "passwd", name, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+            str(self._path), "passwd", "--method", method, name, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE)
         async with asyncio.timeout(COMMAND_SECONDS):
             output, errors = await process.communicate(password.encode() + b"\n")

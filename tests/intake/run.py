@@ -35,6 +35,7 @@ import parameters  # noqa: E402
 import programs  # noqa: E402
 import proxy  # noqa: E402
 import reload  # noqa: E402
+import scram  # noqa: E402
 import smuggling  # noqa: E402
 import stopping  # noqa: E402
 import submission  # noqa: E402
@@ -43,7 +44,7 @@ from processes import run_to_the_end  # noqa: E402
 from trial import Trial  # noqa: E402
 
 DEFAULT_PROGRAM = ROOT / "build" / "dev" / "mta" / "fulmar"
-MODULES = (smuggling, early_talk, programs, submission, authentication, client_certificates, limits, parameters,
+MODULES = (smuggling, early_talk, programs, submission, authentication, scram, client_certificates, limits, parameters,
            notices, proxy, reload, stopping, large, idle, abuse)
 CASES: tuple[Case, ...] = tuple(case for module in MODULES for case in module.CASES)
 
