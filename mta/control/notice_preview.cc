@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <array>
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 
@@ -23,8 +22,6 @@ using notice::NoticeKind;
 using notice::SampleClass;
 
 constexpr std::size_t kMaxShown = 64;
-constexpr std::array kKinds = {NoticeKind::failed, NoticeKind::delayed, NoticeKind::cleared,
-                               NoticeKind::relayed};
 
 std::unexpected<Error> complain(std::string what) {
   return fail(Errc::invalid_argument, std::move(what));
@@ -89,7 +86,7 @@ json::value list_notices(const notice::Texts& texts) {
   for (const SampleClass& each : notice::sample_classes())
     classes.push_back({{"name", each.name}, {"can_wait", each.can_wait}});
   json::array kinds;
-  for (const NoticeKind kind : kKinds)
+  for (const NoticeKind kind : notice::kNoticeKinds)
     kinds.push_back(json::value(to_string(kind)));
   json::array languages;
   for (const std::string& tag : texts.tags())

@@ -174,8 +174,7 @@ const SampleClass* find_sample_class(std::string_view name) {
 }
 
 std::optional<NoticeKind> parse_kind(std::string_view name) {
-  for (const NoticeKind kind :
-       {NoticeKind::failed, NoticeKind::delayed, NoticeKind::cleared, NoticeKind::relayed}) {
+  for (const NoticeKind kind : kNoticeKinds) {
     if (name == to_string(kind)) return kind;
   }
   return std::nullopt;

@@ -9,6 +9,7 @@
 #include "base/ascii.h"
 #include "conf/nearest.h"
 #include "mta/notice/cause.h"
+#include "mta/notice/kind.h"
 
 namespace fulmar::notice {
 namespace {
@@ -27,8 +28,10 @@ Names with(Names names, const Names& more) {
 
 void add_headlines(std::vector<TextKey>& keys) {
   for (const std::string_view table : {"subject", "verdict"}) {
-    for (const std::string_view kind : {"failed", "delayed", "relayed", "cleared"})
-      keys.push_back({std::string(table), std::string(kind), {"recipients"}, {"recipients"}});
+    for (const NoticeKind kind : kNoticeKinds) {
+      const std::string name(to_string(kind));
+      keys.push_back({std::string(table), name, {"recipients"}, {"recipients"}});
+    }
   }
 }
 
@@ -47,8 +50,9 @@ void add_causes(std::vector<TextKey>& keys) {
 }
 
 void add_next(std::vector<TextKey>& keys) {
-  for (const std::string_view situation : {"failed", "expired", "delayed", "relayed", "cleared"})
-    keys.push_back({"next", std::string(situation), kUsual, {}});
+  for (const NoticeKind kind : kNoticeKinds)
+    keys.push_back({"next", std::string(to_string(kind)), kUsual, {}});
+  keys.push_back({"next", "expired", kUsual, {}});
   keys.push_back({"next", "attempt", {"next_attempts"}, {"next_attempts"}});
   keys.push_back({"next", "attempts", {"next_attempts"}, {"next_attempts"}});
   keys.push_back({"next", "about", {"time"}, {"time"}});
@@ -58,8 +62,9 @@ void add_next(std::vector<TextKey>& keys) {
 void add_mend(std::vector<TextKey>& keys) {
   for (const std::string_view cause : cause_names())
     keys.push_back({"mend", std::string(cause), kUsual, {}});
-  for (const std::string_view kind : {"relayed", "cleared"})
-    keys.push_back({"mend", std::string(kind), kUsual, {}});
+  for (const NoticeKind kind : kNoticeKinds) {
+    if (is_good_news(kind)) keys.push_back({"mend", std::string(to_string(kind)), kUsual, {}});
+  }
 }
 
 void add_building_blocks(std::vector<TextKey>& keys) {

@@ -371,8 +371,7 @@ void expect_for_a_person(const NoticeFacts& facts, std::string_view language) {
 }
 
 TEST(Notice, pitfall_105_first_five_lines_are_for_a_person) {
-  for (const NoticeKind kind :
-       {NoticeKind::failed, NoticeKind::delayed, NoticeKind::cleared, NoticeKind::relayed}) {
+  for (const NoticeKind kind : kNoticeKinds) {
     for (const SampleClass& what : sample_classes()) {
       SCOPED_TRACE(what.name);
       for (const auto exposure :

@@ -75,8 +75,7 @@ TEST(NoticeSpoken, whatever_placeholder_a_text_may_hold_has_a_value) {
   const auto texts =
       Texts::with({{.path = "fr.toml", .tag = "fr", .content = file_with_every_placeholder()}});
   ASSERT_TRUE(texts);
-  for (const NoticeKind kind :
-       {NoticeKind::failed, NoticeKind::delayed, NoticeKind::cleared, NoticeKind::relayed}) {
+  for (const NoticeKind kind : kNoticeKinds) {
     for (const SampleClass& what : sample_classes()) {
       const std::string notice = compose_notice(sample_facts(kind, what), (*texts)->language("fr"));
       const std::string plain = decoded(part_of(notice, "text/plain"));
