@@ -148,6 +148,8 @@ struct Notify {
   milliseconds security_delay_after{900'000};  ///< Delays caused by DANE or MTA-STS; 1 s .. 5 d.
   /// From arrival, ascending, each 1 s .. 30 d: the sender is told of the delay again.
   std::vector<milliseconds> repeat_after{milliseconds(86'400'000), milliseconds(259'200'000)};
+  /// Notices beyond it are summed up at the end of its time; empty: no limit.
+  std::optional<Rate> max_per_sender = Rate{100, std::chrono::hours(1)};
   bool cleared = true;          ///< Who was told of a delay is told of its end.
   std::string language = "en";  ///< A tag of RFC 5646, where the message does not tell another.
   std::string templates_dir;    ///< Texts of the operator's own; empty: none.

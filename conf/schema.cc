@@ -271,6 +271,8 @@ Table notify_table() {
                              key("repeat_after", &Notify::repeat_after,
                                  ascending_list(duration({seconds(1), days(30)})),
                                  "when a sender hears of a delay again"),
+                             key("max_per_sender", &Notify::max_per_sender, rate(),
+                                 "notices in a time to one sender, before they are summed up"),
                              key("cleared", &Notify::cleared, boolean(),
                                  "whether a sender hears that a delay is over"),
                              key("language", &Notify::language, language_tag(),

@@ -115,7 +115,8 @@ asio::awaitable<Daemon::Started> Daemon::start() {
                                    config_.retry},
       texts_);
   notice_desk_ = std::make_unique<delivery::NoticeDesk>(
-      delivery::NoticeDeskParts{*store_, *report_back_, *line_, clock_, *random_, metrics_});
+      delivery::NoticeDeskParts{*store_, *report_back_, *line_, clock_, *random_, metrics_},
+      config_.notify.max_per_sender);
   if (auto loaded = co_await notice_desk_->load(); !loaded) {
     co_return std::unexpected(
         StartFailure{exit_code_for_spool(loaded.error()), why(loaded.error())});

@@ -77,7 +77,7 @@ Result<Preview> preview_notice(const PreviewRequest& request, const conf::Config
   return Preview{.language = std::move(tag),
                  .subject = text.title,
                  .text = plain_text(text),
-                 .html = html_document(text, words.tag()),
+                 .html = html_text(text, words.tag()),
                  .message = compose_notice(facts, words)};
 }
 

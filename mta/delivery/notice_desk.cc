@@ -23,13 +23,24 @@ namespace {
 
 constexpr std::chrono::seconds kLook{1};
 
+/// Octets of memory that a record takes beside its own.
+constexpr std::size_t kPerRecord = 1024;
+
 std::string key_of(const MessageId& record) {
   return record.str();
 }
 
+template <class Map>
+auto take_due(Map& map, SteadyTime now) {
+  const auto due =
+      std::ranges::find_if(map, [&](const auto& entry) { return entry.second.due <= now; });
+  return due == map.end() ? decltype(due->second.all)() : std::move(map.extract(due).mapped().all);
+}
+
 }  // namespace
 
-NoticeDesk::NoticeDesk(NoticeDeskParts parts) : parts_(parts) {}
+NoticeDesk::NoticeDesk(NoticeDeskParts parts, std::optional<conf::Rate> max_per_sender)
+    : parts_(parts), quota_(max_per_sender) {}
 
 asio::awaitable<Result<>> NoticeDesk::load() {
   FULMAR_CO_TRY(const auto records, co_await parts_.store.read_table(queue::kOwedNotices));
@@ -47,45 +58,88 @@ asio::awaitable<Result<>> NoticeDesk::load() {
   co_return Result<>();
 }
 
-NoticeDesk::Telling NoticeDesk::tell(OwedNotice owed, Siblings siblings) {
-  const MessageId original = owed.message.id;
-  if (siblings == Siblings::none) return compose(take(original), std::move(owed));
+/// As a record in the spool, which `operations` puts; empty when there is no memory for it.
+std::optional<NoticeDesk::Waiting> NoticeDesk::to_keep(OwedNotice owed, MessageId record,
+                                                       queue::Batch& operations) {
   std::string bytes = encode(owed);
   auto memory = std::make_shared<Budget::Share>(memory_);
-  if (!memory->grow_to(bytes.size())) return compose(take(original), std::move(owed));
+  if (!memory->grow_to(bytes.size() + kPerRecord)) return std::nullopt;
+  operations.emplace_back(queue::PutRecord{queue::kOwedNotices, key_of(record), std::move(bytes)});
+  return Waiting{.record = record, .owed = std::move(owed), .memory = std::move(memory)};
+}
+
+NoticeDesk::Telling NoticeDesk::tell(OwedNotice owed, Siblings siblings) {
+  const MessageId original = owed.message.id;
+  if (siblings == Siblings::none) return tell_now(take(original), std::move(owed));
   Telling telling{.original = original};
   const MessageId record = MessageId::make(parts_.clock.utc_now(), parts_.random);
-  telling.operations.emplace_back(
-      queue::PutRecord{queue::kOwedNotices, key_of(record), std::move(bytes)});
-  telling.waiting = {.record = record, .owed = std::move(owed), .memory = std::move(memory)};
+  telling.gathered = to_keep(owed, record, telling.operations);
+  if (!telling.gathered) return tell_now(take(original), std::move(owed));
   return telling;
 }
 
-/// `stored` stands in the spool already, `last` does not.
-NoticeDesk::Telling NoticeDesk::compose(std::vector<Waiting> stored,
-                                        std::optional<OwedNotice> last) {
+/// About one message: `stored` stands in the spool already, `last` does not.
+NoticeDesk::Telling NoticeDesk::tell_now(std::vector<Waiting> stored,
+                                         std::optional<OwedNotice> last) {
   Telling telling;
-  std::vector<OwedNotice> all;
-  for (Waiting& waiting : stored) {
+  for (const Waiting& waiting : stored) {
     telling.operations.emplace_back(
         queue::RemoveRecord{queue::kOwedNotices, key_of(waiting.record)});
-    all.push_back(std::move(waiting.owed));
   }
-  if (last) all.push_back(*std::move(last));
-  telling.original = all.at(0).message.id;
+  if (last) {
+    const MessageId record = MessageId::make(parts_.clock.utc_now(), parts_.random);
+    stored.push_back({.record = record, .owed = *std::move(last), .memory = nullptr});
+  }
+  telling.original = stored.at(0).owed.message.id;
+  if (!may_tell(*stored[0].owed.message.sender)) {
+    if (auto held = hold(stored)) return *std::move(held);
+  }
+  std::vector<OwedNotice> all;
+  for (Waiting& waiting : stored)
+    all.push_back(std::move(waiting.owed));
   telling.notice = parts_.report_back.make(all);
   std::ranges::move(std::exchange(telling.notice->operations, {}),
                     std::back_inserter(telling.operations));
   return telling;
 }
 
+/// Shorter, under the same keys. Empty when there is no memory for it.
+std::optional<NoticeDesk::Telling> NoticeDesk::hold(const std::vector<Waiting>& all) {
+  Telling telling{.original = all.at(0).owed.message.id};
+  for (const Waiting& waiting : all) {
+    auto kept = to_keep(abridged(waiting.owed), waiting.record, telling.operations);
+    if (!kept) return std::nullopt;
+    telling.held.push_back(*std::move(kept));
+  }
+  return telling;
+}
+
+NoticeDesk::Telling NoticeDesk::summarize(std::vector<Waiting> stored) {
+  Telling telling{.original = stored.at(0).owed.message.id};
+  std::vector<OwedNotice> all;
+  for (Waiting& waiting : stored) {
+    telling.operations.emplace_back(
+        queue::RemoveRecord{queue::kOwedNotices, key_of(waiting.record)});
+    all.push_back(std::move(waiting.owed));
+  }
+  telling.notice = parts_.report_back.summarize(all);
+  std::ranges::move(std::exchange(telling.notice->operations, {}),
+                    std::back_inserter(telling.operations));
+  return telling;
+}
+
+bool NoticeDesk::may_tell(const Mailbox& sender) {
+  const std::lock_guard lock(mutex_);
+  return quota_.take(sender.text, parts_.clock.steady_now());
+}
+
 void NoticeDesk::note_stored(Telling telling) {
-  if (telling.waiting) return gather(*std::move(telling.waiting));
+  if (telling.gathered) return gather(*std::move(telling.gathered));
+  if (!telling.held.empty()) return hold_back(std::move(telling.held));
   const SpooledNotice& notice = telling.notice.value();
   parts_.metrics.notices_sent.add();
-  maillog(NoticeEvent{.original = telling.original,
-                      .notice = notice.message.id,
-                      .kind = std::string(notice::to_string(notice.kind))});
+  maillog(
+      NoticeEvent{.original = telling.original, .notice = notice.message.id, .kind = notice.kind});
   parts_.line.add({notice.message.id, notice.delivery.destination},
                   {.attempt = notice.delivery.next_attempt});
 }
@@ -104,23 +158,42 @@ std::vector<NoticeDesk::Waiting> NoticeDesk::take(const MessageId& message) {
   return node ? std::move(node.mapped().all) : std::vector<Waiting>();
 }
 
-/// Of one message; empty when nothing is due.
-std::vector<NoticeDesk::Waiting> NoticeDesk::take_due() {
+void NoticeDesk::hold_back(std::vector<Waiting> all) {
+  const std::string sender = all.at(0).owed.message.sender->text;
   const SteadyTime now = parts_.clock.steady_now();
   const std::lock_guard lock(mutex_);
-  const auto due =
-      std::ranges::find_if(gathered_, [&](const auto& entry) { return entry.second.due <= now; });
-  if (due == gathered_.end()) return {};
-  return std::move(gathered_.extract(due).mapped().all);
+  const auto [entry, first] = held_.try_emplace(sender);
+  if (first) entry->second.due = quota_.ends(sender, now);
+  std::ranges::move(all, std::back_inserter(entry->second.all));
+}
+
+/// What is due of one message; empty when nothing is.
+std::vector<NoticeDesk::Waiting> NoticeDesk::take_gathered() {
+  const std::lock_guard lock(mutex_);
+  return take_due(gathered_, parts_.clock.steady_now());
+}
+
+/// What is due to one sender; empty when nothing is.
+std::vector<NoticeDesk::Waiting> NoticeDesk::take_held() {
+  const std::lock_guard lock(mutex_);
+  return take_due(held_, parts_.clock.steady_now());
+}
+
+asio::awaitable<bool> NoticeDesk::store(Telling telling) {
+  const bool stored = co_await commit_outcome(
+      parts_.store, telling.original, std::exchange(telling.operations, {}), Durability::synced);
+  if (stored) note_stored(std::move(telling));
+  co_return stored;
 }
 
 asio::awaitable<void> NoticeDesk::tell_due() {
-  for (auto due = take_due(); !due.empty(); due = take_due()) {
-    Telling telling = compose(std::move(due), std::nullopt);
-    const bool stored = co_await commit_outcome(
-        parts_.store, telling.original, std::exchange(telling.operations, {}), Durability::synced);
-    if (!stored) co_return;  // told after the next start
-    note_stored(std::move(telling));
+  bool stored = true;  // else it is told after the next start
+  for (auto due = take_gathered(); stored && !due.empty(); due = take_gathered())
+    stored = co_await store(tell_now(std::move(due), std::nullopt));
+  for (auto due = take_held(); stored && !due.empty(); due = take_held()) {
+    // The summary is the first notice of the sender's next time.
+    static_cast<void>(may_tell(*due.at(0).owed.message.sender));
+    stored = co_await store(summarize(std::move(due)));
   }
 }
 

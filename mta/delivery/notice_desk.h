@@ -3,7 +3,8 @@
 // (RFC 3461 §5.2.8). What waits to be told stands in the spool from the moment it is owed: a batch
 // holds the outcome of a delivery and either the notice or a record of what is owed, and the notice
 // and the removal of those records are one batch too. So nothing is told twice, and nothing
-// forgotten.
+// forgotten. What is more than one sender may get in a time waits for the end of that time, when
+// one summary tells of it (pitfall 102).
 #pragma once
 
 #include <atomic>
@@ -13,6 +14,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "base/budget.h"
@@ -20,6 +22,7 @@
 #include "base/metrics.h"
 #include "base/random.h"
 #include "base/result.h"
+#include "mta/delivery/notice_quota.h"
 #include "mta/delivery/owed_notices.h"
 #include "mta/delivery/report_back.h"
 #include "mta/delivery/waiting_line.h"
@@ -45,7 +48,8 @@ class NoticeDesk {
   /// Octets of what waits; what does not fit in is told at once.
   static constexpr std::size_t kMemory = 16UL << 20;
 
-  explicit NoticeDesk(NoticeDeskParts parts);
+  /// `max_per_sender`: of [notify].
+  NoticeDesk(NoticeDeskParts parts, std::optional<conf::Rate> max_per_sender);
 
   /// Once, before anything is delivered: what was owed when the program ended. What does not decode
   /// is logged and left where it is. Errors of the store.
@@ -62,7 +66,8 @@ class NoticeDesk {
   struct Telling {
     queue::Batch operations;
     std::optional<SpooledNotice> notice;  ///< Without its operations.
-    std::optional<Waiting> waiting;       ///< Unless there is a notice.
+    std::optional<Waiting> gathered;      ///< Waits for more about the same message, or
+    std::vector<Waiting> held;            ///< waits for the summary; unless there is a notice.
     MessageId original;
   };
   /// `siblings`: other deliveries of the message may owe something yet. REQUIRES: the message has a
@@ -83,15 +88,30 @@ class NoticeDesk {
     std::vector<Waiting> all;
   };
 
-  [[nodiscard]] Telling compose(std::vector<Waiting> stored, std::optional<OwedNotice> last);
+  struct Held {
+    SteadyTime due;
+    std::vector<Waiting> all;
+  };
+
+  [[nodiscard]] Telling tell_now(std::vector<Waiting> stored, std::optional<OwedNotice> last);
+  [[nodiscard]] Telling summarize(std::vector<Waiting> stored);
+  [[nodiscard]] std::optional<Telling> hold(const std::vector<Waiting>& all);
+  [[nodiscard]] bool may_tell(const Mailbox& sender);
+  [[nodiscard]] std::optional<Waiting> to_keep(OwedNotice owed, MessageId record,
+                                               queue::Batch& operations);
   void gather(Waiting waiting);
+  void hold_back(std::vector<Waiting> all);
   [[nodiscard]] std::vector<Waiting> take(const MessageId& message);
-  [[nodiscard]] std::vector<Waiting> take_due();
+  [[nodiscard]] std::vector<Waiting> take_gathered();
+  [[nodiscard]] std::vector<Waiting> take_held();
+  boost::asio::awaitable<bool> store(Telling telling);
 
   NoticeDeskParts parts_;
   Budget memory_{kMemory};
   std::mutex mutex_;
   std::map<MessageId, Gathered> gathered_;  // guarded by mutex_; by message
+  NoticeQuota quota_;                       // guarded by mutex_
+  std::map<std::string, Held> held_;        // guarded by mutex_; by sender
   std::atomic<bool> stopping_{false};
 };
 

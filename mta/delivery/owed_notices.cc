@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "mta/delivery/record.h"
+#include "mta/notice/mime.h"
 #include "queue/backoff.h"
 
 namespace fulmar::delivery {
@@ -14,6 +15,8 @@ namespace {
 
 /// Of the attempts to come, how many are told.
 constexpr std::size_t kAttemptsTold = 3;
+/// Octets of a header field, in a summary.
+constexpr std::size_t kMaxFieldKept = 250;
 
 notice::NoticeRecipient facts_of(const OwedWord& word) {
   const queue::Recipient& recipient = word.recipient;
@@ -108,6 +111,32 @@ void add_facts(const OwedNotice& owed, const conf::Retry& retry, UtcTime now,
                                .lines = technical_lines(delivery.history.back().decision)});
   }
   if (facts.original_content.empty()) facts.original_content = owed.content;
+}
+
+void add_entries(const OwedNotice& owed, const conf::Retry& retry, UtcTime now,
+                 notice::SummaryFacts& facts) {
+  notice::NoticeFacts all;
+  add_facts(owed, retry, now, all);
+  const std::string subject = notice::find_field(owed.message.header, "Subject").value_or("");
+  for (notice::NoticeRecipient& recipient : all.recipients) {
+    facts.entries.push_back({.message = owed.message.id,
+                             .arrived = owed.message.arrived,
+                             .subject = subject,
+                             .recipient = std::move(recipient)});
+  }
+}
+
+OwedNotice abridged(OwedNotice owed) {
+  std::string header;
+  for (const char* name : {"Subject", "Accept-Language", "Content-Language"}) {
+    const auto body = notice::find_field(owed.message.header, name);
+    if (body) header += notice::header_field(name, body->substr(0, kMaxFieldKept));
+  }
+  owed.message.header = std::move(header);
+  owed.content.clear();
+  for (queue::Attempt& attempt : owed.delivery.history)
+    attempt.decision = "{}";
+  return owed;
 }
 
 }  // namespace fulmar::delivery

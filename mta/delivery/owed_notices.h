@@ -9,6 +9,7 @@
 #include "conf/config.h"
 #include "mta/delivery/ledger.h"
 #include "mta/notice/notice.h"
+#include "mta/notice/summary.h"
 #include "queue/message.h"
 
 namespace fulmar::delivery {
@@ -61,5 +62,13 @@ struct OwedNotice {
 /// Adds what a notice that is written at `now` says of `owed`.
 void add_facts(const OwedNotice& owed, const conf::Retry& retry, UtcTime now,
                notice::NoticeFacts& facts);
+
+/// The same for a summary.
+void add_entries(const OwedNotice& owed, const conf::Retry& retry, UtcTime now,
+                 notice::SummaryFacts& facts);
+
+/// What a summary needs of it: no content, no decision record, of the header the subject and what
+/// tells the language.
+[[nodiscard]] OwedNotice abridged(OwedNotice owed);
 
 }  // namespace fulmar::delivery

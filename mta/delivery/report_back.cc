@@ -5,6 +5,7 @@
 #include "base/ascii.h"
 #include "base/log.h"
 #include "mta/notice/language.h"
+#include "mta/notice/summary.h"
 
 namespace fulmar::delivery {
 
@@ -73,33 +74,70 @@ SpooledNotice ReportBack::make(const std::vector<OwedNotice>& owed) {
   for (const OwedNotice& one : owed)
     add_facts(one, settings_.retry, now, facts);
   const auto texts = texts_.load();
-  const std::string language =
-      notice::choose_language(facts.original.header, settings_.notify.language, texts->tags());
-  return spool(notice::compose_notice(facts, texts->language(language)), facts);
+  const queue::Message& original = facts.original;
+  return spool(notice::compose_notice(facts, words_for(*texts, original)),
+               std::string(notice::to_string(notice::gravest_kind(facts))),
+               {.id = facts.id,
+                .to = *original.sender,
+                .about = original.id,
+                .requiretls = original.requiretls,  // RFC 8689 §5
+                .tls_optional = original.tls_optional},
+               now);
 }
 
-SpooledNotice ReportBack::spool(std::string text, const notice::NoticeFacts& facts) const {
-  const MessageId id = facts.id;
-  const Mailbox& to = *facts.original.sender;
-  SpooledNotice notice{.kind = notice::gravest_kind(facts)};
+SpooledNotice ReportBack::summarize(const std::vector<OwedNotice>& owed) {
+  const UtcTime now = clock_.utc_now();
+  const queue::Message& first = owed.at(0).message;
+  notice::SummaryFacts facts{.id = MessageId::make(now, random_),
+                             .reporting_mta = settings_.hostname,
+                             .postmaster = settings_.postmaster,
+                             .sender = *first.sender,
+                             .now = now,
+                             .tls_optional = true};
+  bool requiretls = false;
+  for (const OwedNotice& one : owed) {
+    add_entries(one, settings_.retry, now, facts);
+    requiretls = requiretls || one.message.requiretls;
+    facts.tls_optional = facts.tls_optional && one.message.tls_optional;
+  }
+  const auto texts = texts_.load();
+  return spool(notice::compose_summary(facts, words_for(*texts, first)), "summary",
+               {.id = facts.id,
+                .to = facts.sender,
+                .about = std::nullopt,
+                .requiretls = requiretls,
+                .tls_optional = facts.tls_optional},
+               now);
+}
+
+const notice::LanguageTexts& ReportBack::words_for(const notice::Texts& texts,
+                                                   const queue::Message& original) const {
+  return texts.language(
+      notice::choose_language(original.header, settings_.notify.language, texts.tags()));
+}
+
+SpooledNotice ReportBack::spool(std::string text, std::string kind, Envelope envelope,
+                                UtcTime now) const {
+  const MessageId id = envelope.id;
+  SpooledNotice notice{.kind = std::move(kind)};
   notice.message = {.id = id,
                     .sender = std::nullopt,
-                    .arrived = facts.now,
+                    .arrived = now,
                     .size = text.size(),
                     .chunks = static_cast<std::uint32_t>((text.size() + queue::kChunkSize - 1) /
                                                          queue::kChunkSize),
                     .eight_bit = !is_ascii(text),
-                    .requiretls = facts.original.requiretls,  // RFC 8689 §5
-                    .tls_optional = facts.original.tls_optional,
+                    .requiretls = envelope.requiretls,
+                    .tls_optional = envelope.tls_optional,
                     .smtputf8 = !is_ascii(text),  // in the header: the body is 7-bit
-                    .about = facts.original.id,
+                    .about = envelope.about,
                     .helo = settings_.hostname.str(),
                     .header = header_section(text)};
   notice.delivery = {.message = id,
-                     .destination = to.host,
-                     .recipients = {{.address = to, .notify = kNever}},
-                     .arrived = facts.now,
-                     .next_attempt = facts.now};
+                     .destination = envelope.to.host,
+                     .recipients = {{.address = envelope.to, .notify = kNever}},
+                     .arrived = now,
+                     .next_attempt = now};
   for (std::uint32_t index = 0; index < notice.message.chunks; ++index) {
     notice.operations.emplace_back(
         queue::PutChunk{.message = id,

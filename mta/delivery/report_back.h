@@ -22,7 +22,7 @@ namespace fulmar::delivery {
 /// A notice ready for the spool: `operations` belong into the same batch as the outcome it tells
 /// about, so that neither is ever stored without the other.
 struct SpooledNotice {
-  notice::NoticeKind kind = notice::NoticeKind::failed;  ///< The gravest of its words.
+  std::string kind;  ///< Of the gravest of its words, for the log; "summary" of a summary.
   queue::Batch operations;
   queue::Message message;
   queue::Delivery delivery;
@@ -55,8 +55,22 @@ class ReportBack {
   /// TLS-Required: No. Nobody is to be told of the notice itself: NOTIFY=NEVER.
   [[nodiscard]] SpooledNotice make(const std::vector<OwedNotice>& owed);
 
+  /// One mail in the place of a notice about each. REQUIRES: not empty, all of one sender. It
+  /// demands REQUIRETLS when any of the messages did, and may go without TLS only when all may.
+  [[nodiscard]] SpooledNotice summarize(const std::vector<OwedNotice>& owed);
+
  private:
-  [[nodiscard]] SpooledNotice spool(std::string text, const notice::NoticeFacts& facts) const;
+  struct Envelope {
+    MessageId id;
+    Mailbox to;
+    std::optional<MessageId> about;
+    bool requiretls = false;
+    bool tls_optional = false;
+  };
+  [[nodiscard]] const notice::LanguageTexts& words_for(const notice::Texts& texts,
+                                                       const queue::Message& original) const;
+  [[nodiscard]] SpooledNotice spool(std::string text, std::string kind, Envelope envelope,
+                                    UtcTime now) const;
 
   queue::Store& store_;
   Clock& clock_;

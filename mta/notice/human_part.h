@@ -14,9 +14,9 @@ namespace fulmar::notice {
 
 /// The same sentences as a document that stands alone: no scripts, nothing fetched from anywhere.
 /// Everything is escaped. `language` is its tag. Lines end in LF.
-[[nodiscard]] std::string html_document(const HumanText& text, std::string_view language);
+[[nodiscard]] std::string html_text(const HumanText& text, std::string_view language);
 
-/// multipart/alternative of both (RFC 2046 §5.1.4); its boundary is made of `seed`.
+/// multipart/alternative of both; its boundary is made of `seed`.
 [[nodiscard]] Part human_part(const HumanText& text, std::string_view language,
                               std::string_view seed);
 

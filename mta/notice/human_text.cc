@@ -47,13 +47,13 @@ Choice choose(const NoticeRecipient& recipient) {
   return {cause.name, sent_of(cause, recipient.exposure)};
 }
 
-Values values_for(const NoticeFacts& facts, const NoticeRecipient& recipient,
+Values values_for(const NoticeRecipient& recipient, const std::string& postmaster, UtcTime now,
                   const LanguageTexts& texts) {
   return {{"domain", domain_of(recipient)},
-          {"postmaster", facts.postmaster},
+          {"postmaster", postmaster},
           {"reason", sanitize_line(recipient.failure.detail, kMaxReason)},
           {"server", host_name(recipient.host)},
-          {"time", spoken_time(recipient.last_attempt.value_or(facts.now), texts)}};
+          {"time", spoken_time(recipient.last_attempt.value_or(now), texts)}};
 }
 
 std::string while_it_waits(const NoticeRecipient& recipient, const Values& values,
@@ -81,7 +81,7 @@ std::string what_happens_next(const NoticeRecipient& recipient, const Values& va
 /// All but the first line.
 Block lines_for(const NoticeFacts& facts, const NoticeRecipient& recipient,
                 const LanguageTexts& texts) {
-  const Values values = values_for(facts, recipient, texts);
+  const Values values = values_for(recipient, facts.postmaster, facts.now, texts);
   const Choice choice = choose(recipient);
   return {"", texts.say("happened", choice.cause, values),
           texts.say("sent", to_string(choice.sent), values),
@@ -132,6 +132,12 @@ std::string title_of(const NoticeFacts& facts, const LanguageTexts& texts) {
 }
 
 }  // namespace
+
+std::string what_happened(const NoticeRecipient& recipient, const std::string& postmaster,
+                          UtcTime now, const LanguageTexts& texts) {
+  return texts.say("happened", choose(recipient).cause,
+                   values_for(recipient, postmaster, now, texts));
+}
 
 HumanText human_text(const NoticeFacts& facts, const LanguageTexts& texts) {
   HumanText text{.title = title_of(facts, texts),

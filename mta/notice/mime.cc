@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 #include "base/ascii.h"
 #include "base/base64.h"
@@ -210,6 +211,15 @@ Multipart join_parts(std::span<const Part> parts, std::string_view seed) {
   }
   body += "--" + boundary + "--\r\n";
   return {std::move(boundary), std::move(body)};
+}
+
+Part both_forms(std::string_view plain, std::string_view html, std::string_view seed) {
+  // The fullest form last.
+  const std::array parts = {Part{"text/plain; charset=utf-8", with_crlf(plain)},
+                            Part{"text/html; charset=utf-8", with_crlf(html)}};
+  Multipart multipart = join_parts(parts, fmt::format("text_{}", seed));
+  return {"multipart/alternative; boundary=\"" + multipart.boundary + '"',
+          std::move(multipart.body)};
 }
 
 }  // namespace fulmar::notice

@@ -49,6 +49,10 @@ struct Part {
   std::string content;  ///< CRLF line ends; encoded as quoted-printable when it is not 7-bit.
 };
 
+/// multipart/alternative of a text as plain text and as HTML, in UTF-8; its boundary is made of
+/// `seed`. RFC 2046 §5.1.4
+[[nodiscard]] Part both_forms(std::string_view plain, std::string_view html, std::string_view seed);
+
 /// A boundary made of `seed` that stands in none of the parts, followed by the parts in order.
 struct Multipart {
   std::string boundary;

@@ -83,6 +83,15 @@ void add_building_blocks(std::vector<TextKey>& keys) {
   keys.push_back({"words", "technical", {}, {}});
 }
 
+void add_summary(std::vector<TextKey>& keys) {
+  const Names usual = {"count", "postmaster"};
+  for (const std::string_view key : {"subject", "opening", "left-out"})
+    keys.push_back({"summary", std::string(key), usual, {"count"}});
+  keys.push_back({"summary", "mend", usual, {}});
+  for (const NoticeKind kind : kNoticeKinds)
+    keys.push_back({"summary", std::string(to_string(kind)), {"count"}, {"count"}});
+}
+
 std::vector<TextKey> make_catalogue() {
   std::vector<TextKey> keys;
   add_headlines(keys);
@@ -90,6 +99,7 @@ std::vector<TextKey> make_catalogue() {
   add_next(keys);
   add_mend(keys);
   add_building_blocks(keys);
+  add_summary(keys);
   return keys;
 }
 

@@ -100,6 +100,7 @@ constexpr DocumentedKey kDocumented[] = {
     {"[notify]", "delay_after", R"("4h")"},
     {"[notify]", "security_delay_after", R"("15m")"},
     {"[notify]", "repeat_after", R"(["24h", "72h"])"},
+    {"[notify]", "max_per_sender", R"("100/h")"},
     {"[notify]", "cleared", "true"},
     {"[notify]", "language", R"("en")"},
     {"[notify]", "templates_dir", R"("")"},

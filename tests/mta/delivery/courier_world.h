@@ -187,7 +187,7 @@ class CourierWorld : public ::testing::Test {
                            .notify = notify_,
                            .retry = retry_},
                           notice::Texts::built_in()};
-  NoticeDesk notice_desk_{{store_, report_back_, line_, clock_, *random_, metrics_}};
+  NoticeDesk notice_desk_{{store_, report_back_, line_, clock_, *random_, metrics_}, std::nullopt};
   Courier courier_{{.attempt = {.planner = planner_,
                                 .store = &store_,
                                 .context = *context_,

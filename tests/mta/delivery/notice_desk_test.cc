@@ -92,7 +92,7 @@ TEST_F(Desk, what_was_owed_when_the_program_ended_is_told_after_the_next_start) 
   accept("me@a.example", {"x@nowhere.example", "y@slow.example"});
   while (step()) {
   }
-  NoticeDesk next({store_, report_back_, line_, clock_, *random_, metrics_});
+  NoticeDesk next({store_, report_back_, line_, clock_, *random_, metrics_}, std::nullopt);
   ASSERT_TRUE(run(next.load()).has_value());
   clock_.advance(NoticeDesk::kGather);
   run(next.tell_due());
@@ -100,7 +100,7 @@ TEST_F(Desk, what_was_owed_when_the_program_ended_is_told_after_the_next_start) 
   EXPECT_THAT(notices()[0], HasSubstr("x@nowhere.example"));
   EXPECT_THAT(records(), IsEmpty());
 
-  NoticeDesk after({store_, report_back_, line_, clock_, *random_, metrics_});
+  NoticeDesk after({store_, report_back_, line_, clock_, *random_, metrics_}, std::nullopt);
   ASSERT_TRUE(run(after.load()).has_value());
   clock_.advance(NoticeDesk::kGather);
   run(after.tell_due());
@@ -165,6 +165,122 @@ TEST_F(Desk, delays_that_come_together_are_told_together) {
   pass(NoticeDesk::kGather);
   ASSERT_THAT(notices(), SizeIs(1));
   EXPECT_THAT(notices()[0], AllOf(HasSubstr("x@late.example"), HasSubstr("y@slow.example")));
+}
+
+// Many notices to one sender.
+
+class BusyDesk : public Desk {
+ protected:
+  static constexpr conf::Rate kRate{2, std::chrono::hours(1)};
+
+  BusyDesk() {
+    for (int i = 0; i < 5; ++i)
+      desk_.note_stored(stored(desk_.tell(owed("me@a.example", i), WaitingLine::Siblings::none)));
+  }
+
+  OwedNotice owed(const std::string& sender, int number) {
+    OwedNotice owed;
+    owed.message.id = MessageId::make(clock_.utc_now(), *random_);
+    owed.message.sender = Mailbox::parse(sender).value();
+    owed.message.arrived = clock_.utc_now();
+    owed.message.header = "Subject: figures " + std::to_string(number) +
+                          "\r\nX-Long: " + std::string(500, 'x') + "\r\n";
+    owed.delivery.message = owed.message.id;
+    owed.delivery.destination = domain("b.example");
+    owed.delivery.history = {{.at = clock_.utc_now(), .decision = std::string(500, ' ')}};
+    owed.words = {failed({.address = Mailbox::parse("you@b.example").value(),
+                          .last_failure = make_error(Errc::domain_not_found, "no such domain")})};
+    return owed;
+  }
+  NoticeDesk::Telling stored(NoticeDesk::Telling telling) {
+    EXPECT_TRUE(run(store_.commit(std::exchange(telling.operations, {}))).has_value());
+    return telling;
+  }
+  void pass(NoticeDesk& desk, std::chrono::milliseconds time) {
+    clock_.advance(time);
+    run(desk.tell_due());
+  }
+
+  NoticeDesk desk_{{store_, report_back_, line_, clock_, *random_, metrics_}, kRate};
+};
+
+TEST_F(BusyDesk, pitfall_102_what_is_beyond_the_rate_comes_in_one_summary) {
+  EXPECT_THAT(notices(), SizeIs(2));
+  EXPECT_THAT(records(), SizeIs(3));
+  pass(desk_, 1h - 1ms);
+  EXPECT_THAT(notices(), SizeIs(2));
+  pass(desk_, 1ms);
+  ASSERT_THAT(notices(), SizeIs(3));
+  const std::string summary = notices().back();
+  EXPECT_THAT(summary, AllOf(HasSubstr("To: <me@a.example>"), HasSubstr("figures 2"),
+                             HasSubstr("figures 3"), HasSubstr("figures 4"),
+                             Not(HasSubstr("figures 1")), HasSubstr("you@b.example")));
+  EXPECT_THAT(records(), IsEmpty());
+  EXPECT_EQ(log_.count("sender summary notice: "), 1U);
+  EXPECT_EQ(metrics_.notices_sent.value(), 3U);
+  pass(desk_, 5h);
+  EXPECT_THAT(notices(), SizeIs(3)) << "once";
+}
+
+TEST_F(BusyDesk, pitfall_102_the_summary_counts_in_the_next_hour) {
+  pass(desk_, 1h);
+  for (int i = 10; i < 13; ++i)
+    desk_.note_stored(stored(desk_.tell(owed("me@a.example", i), WaitingLine::Siblings::none)));
+  EXPECT_THAT(notices(), SizeIs(4)) << "two, the summary, one more";
+  EXPECT_THAT(records(), SizeIs(2));
+}
+
+TEST_F(BusyDesk, pitfall_102_others_are_told_as_ever) {
+  desk_.note_stored(stored(desk_.tell(owed("you@c.example", 9), WaitingLine::Siblings::none)));
+  EXPECT_THAT(notices(), SizeIs(3));
+}
+
+TEST_F(BusyDesk, pitfall_102_what_is_held_back_takes_little_room_and_outlives_the_program) {
+  const auto table = run(store_.read_table(queue::kOwedNotices)).value();
+  for (const auto& [key, value] : table)
+    EXPECT_LT(value.size(), 700U);
+  NoticeDesk next({store_, report_back_, line_, clock_, *random_, metrics_}, kRate);
+  ASSERT_TRUE(run(next.load()).has_value());
+  pass(next, NoticeDesk::kGather);
+  EXPECT_THAT(notices(), SizeIs(4)) << "a start begins a new hour";
+  pass(next, 1h);
+  EXPECT_THAT(notices(), SizeIs(5));
+  EXPECT_THAT(records(), IsEmpty());
+}
+
+TEST_F(BusyDesk, pitfall_102_gathered_ones_are_held_back_under_their_keys) {
+  OwedNotice first = owed("me@a.example", 20);
+  OwedNotice second = first;
+  desk_.note_stored(stored(desk_.tell(first, WaitingLine::Siblings::some)));
+  desk_.note_stored(stored(desk_.tell(second, WaitingLine::Siblings::none)));
+  EXPECT_THAT(notices(), SizeIs(2));
+  EXPECT_THAT(records(), SizeIs(5));
+  pass(desk_, 1h);
+  EXPECT_THAT(notices(), SizeIs(3));
+  EXPECT_THAT(records(), IsEmpty());
+}
+
+TEST(NoticeQuota, pitfall_102_so_many_in_a_time) {
+  NoticeQuota quota(conf::Rate{2, std::chrono::hours(1)});
+  const SteadyTime start{};
+  EXPECT_TRUE(quota.take("me", start));
+  EXPECT_TRUE(quota.take("me", start + 30min));
+  EXPECT_FALSE(quota.take("me", start + 1h - 1ms));
+  EXPECT_EQ(quota.ends("me", start), start + 1h);
+  EXPECT_TRUE(quota.take("you", start));
+  EXPECT_TRUE(quota.take("me", start + 1h));
+  EXPECT_TRUE(NoticeQuota(std::nullopt).take("me", start));
+}
+
+TEST(NoticeQuota, pitfall_102_memory_has_a_bound) {
+  NoticeQuota quota(conf::Rate{1, std::chrono::hours(1)});
+  const SteadyTime start{};
+  for (std::size_t i = 0; i < NoticeQuota::kMaxSenders; ++i)
+    ASSERT_TRUE(quota.take(std::to_string(i), start));
+  EXPECT_TRUE(quota.take("one more", start));
+  EXPECT_TRUE(quota.take("one more", start)) << "not held back";
+  EXPECT_TRUE(quota.take("one more", start + 1h));
+  EXPECT_FALSE(quota.take("one more", start + 1h)) << "there is room again";
 }
 
 }  // namespace

@@ -141,7 +141,7 @@ TEST_F(ReportBackTest, DSN_09_nobody_is_to_be_told_of_a_notice) {
   message_.envelope_id = "QQ314159";
   for (const NoticeKind kind : {NoticeKind::failed, NoticeKind::delayed, NoticeKind::relayed}) {
     const auto made = make(kind, relayed("you@b.example"));
-    EXPECT_EQ(made.kind, kind);
+    EXPECT_EQ(made.kind, notice::to_string(kind));
     EXPECT_EQ(made.delivery.recipients[0].notify, DsnNotify{.stated = true}) << "NEVER";
     EXPECT_EQ(made.delivery.recipients[0].original_recipient, "");
     EXPECT_EQ(made.message.ret, DsnReturn::unstated);
