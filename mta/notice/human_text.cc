@@ -133,10 +133,12 @@ std::string title_of(const NoticeFacts& facts, const LanguageTexts& texts) {
 
 }  // namespace
 
-std::string what_happened(const NoticeRecipient& recipient, const std::string& postmaster,
-                          UtcTime now, const LanguageTexts& texts) {
-  return texts.say("happened", choose(recipient).cause,
-                   values_for(recipient, postmaster, now, texts));
+std::string in_short(const NoticeRecipient& recipient, const std::string& postmaster, UtcTime now,
+                     const LanguageTexts& texts) {
+  const Values values = values_for(recipient, postmaster, now, texts);
+  const Choice choice = choose(recipient);
+  return texts.say("happened", choice.cause, values) + ' ' +
+         texts.say("sent", to_string(choice.sent), values);
 }
 
 HumanText human_text(const NoticeFacts& facts, const LanguageTexts& texts) {

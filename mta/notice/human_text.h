@@ -24,10 +24,9 @@ struct HumanText {
   std::string technical;  ///< technical_text().
 };
 
-/// The second line of a block: what happened. `now`: when it is told.
-[[nodiscard]] std::string what_happened(const NoticeRecipient& recipient,
-                                        const std::string& postmaster, UtcTime now,
-                                        const LanguageTexts& texts);
+/// What happened and what was sent, two lines of a block in one. `now`: when it is told.
+[[nodiscard]] std::string in_short(const NoticeRecipient& recipient, const std::string& postmaster,
+                                   UtcTime now, const LanguageTexts& texts);
 
 /// The gravest recipients first, those with the same lines together.
 [[nodiscard]] HumanText human_text(const NoticeFacts& facts, const LanguageTexts& texts);

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <map>
 #include <utility>
 
 #include "base/ascii.h"
@@ -22,7 +21,7 @@ constexpr std::size_t kMaxReply = 300;
 
 /// Recipients of whom the same can be said.
 struct Group {
-  std::string happened;
+  std::string sentence;
   std::vector<std::string> items;
 };
 struct Section {
@@ -42,7 +41,11 @@ std::string item_of(const SummaryEntry& entry, const LanguageTexts& texts) {
   if (!subject.empty()) item += ", \"" + subject + '"';
   item += ", " + entry.message.str();
   const bool said = !is_good_news(entry.recipient.kind) && !entry.recipient.reply.empty();
-  if (said) item += ": " + sanitize_line(entry.recipient.reply, kMaxReply);
+  if (said) {
+    std::string reply = utf8_words(entry.recipient.reply, kMaxReply);
+    std::ranges::replace(reply, '\n', ' ');
+    item += ": " + reply;
+  }
   return item;
 }
 
@@ -55,10 +58,10 @@ Section section_of(NoticeKind kind, const SummaryFacts& facts, const LanguageTex
     ++count;
     if (room == 0) continue;
     --room;
-    std::string happened = what_happened(entry.recipient, facts.postmaster, facts.now, texts);
-    auto group = std::ranges::find(section.groups, happened, &Group::happened);
+    std::string sentence = in_short(entry.recipient, facts.postmaster, facts.now, texts);
+    auto group = std::ranges::find(section.groups, sentence, &Group::sentence);
     if (group == section.groups.end()) {
-      group = section.groups.insert(group, Group{std::move(happened), {}});
+      group = section.groups.insert(group, Group{std::move(sentence), {}});
     }
     group->items.push_back(item_of(entry, texts));
   }
@@ -101,7 +104,7 @@ std::string plain_form(const Words& words) {
   for (const Section& section : words.sections) {
     text += "\n" + section.heading + "\n";
     for (const Group& group : section.groups) {
-      text += "\n" + group.happened + "\n";
+      text += "\n" + group.sentence + "\n";
       for (const std::string& item : group.items)
         text += "  - " + item + "\n";
     }
@@ -117,7 +120,7 @@ std::string html_form(const Words& words, std::string_view language) {
   for (const Section& section : words.sections) {
     body += "<section>\n<h2>" + html_escaped(section.heading) + "</h2>\n";
     for (const Group& group : section.groups) {
-      body += "<p>" + html_escaped(group.happened) + "</p>\n<ul>\n";
+      body += "<p>" + html_escaped(group.sentence) + "</p>\n<ul>\n";
       for (const std::string& item : group.items)
         body += "<li>" + html_escaped(item) + "</li>\n";
       body += "</ul>\n";

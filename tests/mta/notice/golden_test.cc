@@ -1,52 +1,27 @@
-// Every notice as it goes out, one file a kind, class and language. FULMAR_UPDATE_GOLDEN=1 writes
-// them anew; read the difference before it is committed. The files have LF line ends; notices have
-// CRLF.
+// Every notice as it goes out, one file a kind, class and language.
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <fstream>
-#include <sstream>
-
 #include "mta/notice/samples.h"
+#include "tests/mta/notice/golden.h"
 #include "tests/mta/notice/sample_facts.h"
 
 namespace fulmar::notice {
 namespace {
 
-std::string golden_path(const std::string& name) {
-  return std::string(FULMAR_SOURCE_DIR) + "/tests/golden/notice-" + name + ".eml";
-}
-
-std::string with_lf(const std::string& text) {
-  std::string result;
-  for (const char c : text) {
-    if (c != '\r') result += c;
-  }
-  return result;
-}
-
-void expect_golden(const std::string& name, const NoticeFacts& facts) {
-  for (const std::string language : {"en", "de"}) {
-    const std::string path = golden_path(name + '.' + language);
-    const std::string notice = with_lf(compose(facts, language));
-    if (std::getenv("FULMAR_UPDATE_GOLDEN") != nullptr) {
-      std::ofstream(path, std::ios::binary) << notice;
-    }
-    std::ostringstream golden;
-    golden << std::ifstream(path, std::ios::binary).rdbuf();
-    EXPECT_EQ(notice, golden.str()) << path;
-  }
+void expect_both(const std::string& name, const NoticeFacts& facts) {
+  for (const std::string language : {"en", "de"})
+    expect_golden("notice-" + name + '.' + language + ".eml", compose(facts, language));
 }
 
 TEST(NoticeGolden, pitfall_104_failed_for_every_class) {
   for (const SampleClass& what : sample_classes())
-    expect_golden("failed-" + std::string(what.name), sample_facts(NoticeKind::failed, what));
+    expect_both("failed-" + std::string(what.name), sample_facts(NoticeKind::failed, what));
 }
 
 TEST(NoticeGolden, pitfall_104_delayed_for_every_class_that_can_wait) {
   for (const SampleClass& what : sample_classes()) {
     if (!what.can_wait) continue;
-    expect_golden("delayed-" + std::string(what.name), sample_facts(NoticeKind::delayed, what));
+    expect_both("delayed-" + std::string(what.name), sample_facts(NoticeKind::delayed, what));
   }
 }
 
@@ -54,9 +29,9 @@ TEST(NoticeGolden, hosts_were_shown_something_without_protection) {
   for (const NoticeKind kind : {NoticeKind::failed, NoticeKind::delayed}) {
     NoticeFacts facts = sample_facts(kind, Errc::dane_mismatch);
     facts.recipients[0].exposure = queue::Exposure::envelope;
-    expect_golden(std::string(to_string(kind)) + "-envelope-shown", facts);
+    expect_both(std::string(to_string(kind)) + "-envelope-shown", facts);
     facts.recipients[0].exposure = queue::Exposure::content;
-    expect_golden(std::string(to_string(kind)) + "-content-shown", facts);
+    expect_both(std::string(to_string(kind)) + "-content-shown", facts);
   }
 }
 
@@ -65,26 +40,26 @@ TEST(NoticeGolden, several_recipients_with_addresses_and_content_in_other_script
   facts.recipients.push_back(recipient(NoticeKind::failed, Errc::dane_mismatch));
   facts.recipients.back().address = mailbox("j\xC3\xBCrgen@b.example");
   facts.original.header += "X-Name: J\xC3\xBCrgen\r\n";
-  expect_golden("failed-utf8", facts);
+  expect_both("failed-utf8", facts);
 }
 
 TEST(NoticeGolden, with_content) {
   NoticeFacts facts = sample_facts(NoticeKind::failed, Errc::remote_permanent);
   facts.original_content = facts.original.header + "\r\nDear Bob,\r\n\r\nhere they are.\r\n";
-  expect_golden("failed-with-content", facts);
+  expect_both("failed-with-content", facts);
 }
 
 TEST(NoticeGolden, DSN_05_relayed) {
   NoticeFacts facts = sample_facts(NoticeKind::relayed);
-  expect_golden("relayed", facts);
+  expect_both("relayed", facts);
   facts.recipients[0].exposure = queue::Exposure::envelope;
-  expect_golden("relayed-envelope-shown", facts);
+  expect_both("relayed-envelope-shown", facts);
   facts.recipients[0].exposure = queue::Exposure::content;
-  expect_golden("relayed-content-shown", facts);
+  expect_both("relayed-content-shown", facts);
 }
 
 TEST(NoticeGolden, cleared) {
-  expect_golden("cleared", sample_facts(NoticeKind::cleared));
+  expect_both("cleared", sample_facts(NoticeKind::cleared));
 }
 
 TEST(NoticeGolden, DSN_16_one_notice_tells_of_several_ends) {
@@ -94,7 +69,7 @@ TEST(NoticeGolden, DSN_16_one_notice_tells_of_several_ends) {
   facts.recipients.push_back(recipient(NoticeKind::delayed, Errc::sts_certificate));
   facts.recipients.back().address = mailbox("dave@d.example");
   facts.technical.push_back({.destination = "c.example", .lines = {"what was found there"}});
-  expect_golden("failed-and-others", facts);
+  expect_both("failed-and-others", facts);
 }
 
 TEST(NoticeGolden, DSN_12_and_13_what_the_sender_said_of_message_and_recipients) {
@@ -107,7 +82,7 @@ TEST(NoticeGolden, DSN_12_and_13_what_the_sender_said_of_message_and_recipients)
   facts.recipients.push_back(recipient(NoticeKind::relayed, Errc::internal));
   facts.recipients[2].address = mailbox("carol@b.example");
   facts.recipients[2].host = "mx2.b.example[192.0.2.8]:25";
-  expect_golden("relayed-with-envelope-id", facts);
+  expect_both("relayed-with-envelope-id", facts);
 }
 
 }  // namespace

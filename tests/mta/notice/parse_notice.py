@@ -156,7 +156,23 @@ def check(path):
     assert parts[2].get_content_type() in HEADERS_TYPES
 
 
+def check_summary(path):
+    """One mail about many messages: no report, but both forms of the text."""
+    message = email.message_from_bytes(path.read_bytes().replace(b"\n", b"\r\n"), policy=email.policy.compat32)
+    assert not message.defects, message.defects
+    assert message.get_content_type() == "multipart/alternative"
+    assert message["Auto-Submitted"] == "auto-replied"
+    plain, rich = message.get_payload()
+    assert (plain.get_content_type(), rich.get_content_type()) == ("text/plain", "text/html")
+    text, document = (part.get_payload(decode=True).decode() for part in (plain, rich))
+    for line in filter(None, text.splitlines()):
+        assert line.strip().removeprefix("- ") in html.unescape(document), line
+    assert not JARGON.search("\n".join(line for line in text.splitlines() if not line.startswith("  - "))), text
+
+
 def main():
+    for path in pathlib.Path(sys.argv[1]).glob("summary*.eml"):
+        check_summary(path)
     paths = sorted(pathlib.Path(sys.argv[1]).glob("notice-*.eml"))
     if not paths:
         sys.exit("no golden notices found")
