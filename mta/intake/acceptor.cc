@@ -93,6 +93,7 @@ struct Intake::Shared : std::enable_shared_from_this<Intake::Shared> {
   void note_trouble(Listener& listener, const std::string& what);
   [[nodiscard]] std::vector<std::shared_ptr<Connection>> present();
   [[nodiscard]] std::string users_file() const;
+  [[nodiscard]] Result<ScramSecret> scram_secret() const;
   void warn_of_rules() const;
 
   IntakeParts parts;
@@ -213,7 +214,7 @@ void Intake::Shared::admit(const std::shared_ptr<Listener>& listener, tcp::socke
       .honor_tls_required_no = settings.requiretls.honor_tls_required_no,
       .command_timeout = settings.command_timeout};
   terms.options.requiretls = settings.requiretls.enabled;
-  if (authenticator->users()->scram()) terms.options.scram = smtp::OfferScram::yes;
+  if (!authenticator->users()->scram().empty()) terms.options.scram = smtp::OfferScram::yes;
   auto connection = std::make_shared<Connection>(uses, std::move(terms), std::move(socket));
   {
     const std::lock_guard lock(mutex);
@@ -265,6 +266,11 @@ std::string Intake::Shared::users_file() const {
   return needed ? settings.auth.users_file : "";
 }
 
+/// Only who takes passwords has anything to hide.
+Result<ScramSecret> Intake::Shared::scram_secret() const {
+  return users_file().empty() ? make_scram_secret() : load_scram_secret(settings.state_dir);
+}
+
 /// A slip in a name, most likely: whoever logs in is held to less than was meant.
 void Intake::Shared::warn_of_rules() const {
   const std::string file = users_file();
@@ -290,8 +296,9 @@ Intake::Intake(IntakeParts parts, IntakeSettings settings)
 Intake::~Intake() = default;
 
 Result<> Intake::listen() {
+  FULMAR_TRY(const ScramSecret secret, shared_->scram_secret());
   FULMAR_TRY(shared_->authenticator,
-             Authenticator::create(shared_->users_file(), shared_->parts.clock));
+             Authenticator::create(shared_->users_file(), secret, shared_->parts.clock));
   shared_->warn_of_rules();
   std::vector<std::shared_ptr<Listener>> opened;
   for (const conf::Listen& each : shared_->settings.listen) {

@@ -40,7 +40,7 @@ struct IntakeParts {
 
 struct IntakeSettings {
   Domain hostname;
-  std::string state_dir;  ///< For the log.
+  std::string state_dir;  ///< For the log, and scram_secret.h.
   std::vector<conf::Listen> listen;
   conf::Limits limits;
   conf::RequireTls requiretls;

@@ -7,8 +7,10 @@
 //
 // Names are never held back for all clients: that would let anybody who knows a name keep its owner
 // out, and an outbound relay that refuses its own applications is the outage that the guesser
-// wants. What guesses from many addresses can do is bounded all the same, by the few threads that
-// check passwords and by what each check costs (authenticator.h).
+// wants. What guesses by PLAIN and LOGIN from many addresses can do is bounded all the same, by the
+// few threads that check passwords and by what each check costs (authenticator.h). By SCRAM a guess
+// costs the guesser its iterations, once for each password and name, and us next to nothing: only
+// good passwords help against many addresses (docs/intake.md).
 #pragma once
 
 #include <chrono>

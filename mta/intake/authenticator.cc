@@ -64,6 +64,7 @@ struct Authenticator::Attempt {
 };
 
 Result<std::unique_ptr<Authenticator>> Authenticator::create(const std::string& users_file,
+                                                             const ScramSecret& scram_secret,
                                                              const Clock& clock) {
   FULMAR_TRY(Users users, load_users(users_file));
   Key key{};
@@ -72,7 +73,7 @@ Result<std::unique_ptr<Authenticator>> Authenticator::create(const std::string& 
   }
   FULMAR_TRY(ScramMechanism scram, ScramMechanism::create());
   return std::unique_ptr<Authenticator>(
-      new Authenticator(std::move(users), key, std::move(scram), clock));
+      new Authenticator(std::move(users), key, scram_secret, std::move(scram), clock));
 }
 
 /// A quarter of the cores: a crowd of guessers must leave the rest to those who send mail.
@@ -80,8 +81,10 @@ std::size_t Authenticator::threads() {
   return std::clamp<std::size_t>(std::thread::hardware_concurrency() / 4, 1, kMaxThreads);
 }
 
-Authenticator::Authenticator(Users users, const Key& key, ScramMechanism scram, const Clock& clock)
+Authenticator::Authenticator(Users users, const Key& key, const ScramSecret& scram_secret,
+                             ScramMechanism scram, const Clock& clock)
     : key_(key),
+      scram_secret_(scram_secret),
       scram_(std::move(scram)),
       clock_(clock),
       users_(std::make_shared<const Users>(std::move(users))),
@@ -123,7 +126,10 @@ std::optional<ScramKeys> Authenticator::scram_keys(const IpAddress& client,
   const auto users = this->users();
   const std::string* own = users->find(user);
   auto keys = parse_scram_keys(own != nullptr ? *own : users->stand_in());
-  auto stand_in = stand_in_scram_keys(key_, user, users->scram().value_or(ScramCost{}));
+  const auto& costs = users->scram();
+  const ScramCost cost =
+      costs.empty() ? ScramCost{} : costs[scram_share(scram_secret_, user, costs.size())];
+  auto stand_in = stand_in_scram_keys(scram_secret_, user, cost);
   if (own != nullptr && keys) return *std::move(keys);
   if (stand_in) return *std::move(stand_in);
   log_error("a login cannot be checked", {{"reason", stand_in.error().detail}});

@@ -33,6 +33,7 @@
 #include "mta/intake/auth_throttle.h"
 #include "mta/intake/recent_map.h"
 #include "mta/intake/scram_exchange.h"
+#include "mta/intake/scram_secret.h"
 #include "mta/intake/users.h"
 
 namespace fulmar::intake {
@@ -53,9 +54,11 @@ class Authenticator {
   };
 
   /// Reads the users. An empty path: there are none, and nobody is accepted; which is what a
-  /// program without a listener that offers AUTH gives. Errors as Users::load(). `clock` must
-  /// outlive it, and so must the execution contexts of those who call check().
+  /// program without a listener that offers AUTH gives. Errors as Users::load(). `scram_secret`:
+  /// what users that do not exist show to SCRAM clients is made of it. `clock` must outlive it, and
+  /// so must the execution contexts of those who call check().
   static Result<std::unique_ptr<Authenticator>> create(const std::string& users_file,
+                                                       const ScramSecret& scram_secret,
                                                        const Clock& clock);
 
   /// As stop(), and waits for what is under way.
@@ -94,7 +97,8 @@ class Authenticator {
   using Fingerprint = std::array<std::uint8_t, 32>;
   using Key = std::array<std::uint8_t, 32>;
 
-  Authenticator(Users users, const Key& key, ScramMechanism scram, const Clock& clock);
+  Authenticator(Users users, const Key& key, const ScramSecret& scram_secret, ScramMechanism scram,
+                const Clock& clock);
 
   [[nodiscard]] std::optional<ScramKeys> scram_keys(const IpAddress& client,
                                                     const std::string& user);
@@ -111,6 +115,7 @@ class Authenticator {
   void note(const Attempt& attempt, Verdict verdict);
 
   const Key key_;
+  const ScramSecret scram_secret_;
   const ScramMechanism scram_;
   const Clock& clock_;
   std::mutex mutex_;

@@ -2,12 +2,14 @@
 
 #include <gsasl.h>
 
+#include <optional>
 #include <string_view>
 #include <utility>
 
 #include "base/ascii.h"
 #include "base/base64.h"
 #include "base/login.h"
+#include "mta/intake/scram_prep.h"
 
 namespace fulmar::intake {
 namespace {
@@ -28,31 +30,43 @@ std::string coded(const ScramKeys::Key& key) {
   return base64(std::string(key.begin(), key.end()));
 }
 
-/// The name in a client's first message as it stands there: behind the second comma, and "n=". RFC
-/// 5802 §7
-std::string written_name(std::string_view message) {
+/// "=2C" and "=3D" undone; empty when another "=" is there. RFC 5802 §5.1
+std::optional<std::string> unescaped(std::string_view written) {
+  std::string name;
+  while (!written.empty()) {
+    const std::size_t equals = written.find('=');
+    name += written.substr(0, equals);
+    if (equals == std::string_view::npos) break;
+    const std::string_view code = written.substr(equals, 3);
+    if (code != "=2C" && code != "=3D") return std::nullopt;
+    name += code == "=2C" ? ',' : '=';
+    written.remove_prefix(equals + code.size());
+  }
+  return name;
+}
+
+/// The name in a client's first message: behind the second comma, and "n=". RFC 5802 §7
+std::optional<std::string> name_in(std::string_view message) {
   for (int commas = 0; commas < 2; ++commas) {
     const auto comma = message.find(',');
-    if (comma == std::string_view::npos) return {};
+    if (comma == std::string_view::npos) return std::nullopt;
     message.remove_prefix(comma + 1);
   }
-  if (!message.starts_with("n=")) return {};
+  if (!message.starts_with("n=")) return std::nullopt;
   message.remove_prefix(2);
-  return std::string(message.substr(0, message.find(',')));
+  return unescaped(message.substr(0, message.find(',')));
 }
 
-/// SASLprep leaves nothing of it. GNU SASL 2.2 would refuse it too, but lose memory each time.
-bool comes_to_nothing(const std::string& name) {
-  char* made = nullptr;
-  if (gsasl_saslprep(name.c_str(), GSASL_ALLOW_UNASSIGNED, &made, nullptr) != GSASL_OK) return true;
-  const std::unique_ptr<char, Free> prepared(made);
-  return *prepared == '\0';
+bool is_name(const std::string& name) {
+  return !name.empty() && name.size() <= kMaxUserName && is_valid_utf8(name);
 }
 
-/// What GNU SASL does not look at: it would serve a "p=" without a channel to bind.
+/// What GNU SASL 2.2 does not look at. It would serve a "p=" without a channel to bind; prepare a
+/// name of any length, 20 µs an octet; and lose memory for one of which nothing is left.
 bool is_first(const std::string& message) {
   const bool unbound = message.starts_with("n,") || message.starts_with("y,");
-  return unbound && !comes_to_nothing(written_name(message));
+  const auto name = unbound ? name_in(message) : std::nullopt;
+  return name && is_name(*name) && saslprep(*name);
 }
 
 Fault fault_of(int code) {
@@ -76,8 +90,7 @@ struct ScramExchange::Hook {
   std::optional<Fault> fault;
 
   std::optional<ScramKeys> keys_for(const std::string& identity) {
-    const bool is_name = !user.empty() && user.size() <= kMaxUserName && is_valid_utf8(user);
-    if (!is_name) {
+    if (!is_name(user)) {
       fault = Fault::malformed;
     } else if (!identity.empty() && identity != user) {
       fault = Fault::denied;
@@ -154,7 +167,9 @@ ScramExchange::~ScramExchange() = default;
 ScramExchange::ScramExchange(ScramExchange&&) noexcept = default;
 
 ScramExchange::Step ScramExchange::first(const std::string& message) {
-  if (!is_first(message)) return std::unexpected(Fault::malformed);
+  if (message.find('\0') != std::string::npos || !is_first(message)) {
+    return std::unexpected(Fault::malformed);
+  }
   Step said = step(message, GSASL_NEEDS_MORE);
   // Without keys it went on with some of its own.
   if (hook_->fault) return std::unexpected(*hook_->fault);

@@ -3,9 +3,8 @@
 // asked. RFC 5802, RFC 7677
 //
 // Channels are not bound: a client says "n" or "y" in front, and "p=" is malformed. The name is
-// taken as the client wrote it, without SASLprep; but GNU SASL refuses one that SASLprep does not
-// allow. "=2C" and "=3D" in it are undone; GNU SASL lets any other "=" pass as it is, which RFC
-// 5802 §5.1 does not.
+// taken as the client wrote it, "=2C" and "=3D" undone, without SASLprep; but one that SASLprep
+// does not allow is refused.
 #pragma once
 
 #include <cstdint>
@@ -41,7 +40,8 @@ class ScramMechanism {
   std::shared_ptr<Gsasl> library_;
 };
 
-/// On one thread. Each step takes microseconds: the client does the slow part.
+/// On one thread. Each step takes microseconds, as the client does the slow part; up to 6 ms for a
+/// long name in rare letters.
 class ScramExchange {
  public:
   enum class Fault : std::uint8_t {

@@ -1,18 +1,17 @@
 #include "mta/intake/scram_keys.h"
 
-#include <gsasl.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
 #include <algorithm>
 #include <charconv>
-#include <cstring>
-#include <memory>
 #include <optional>
 #include <utility>
 
 #include "base/base64.h"
+#include "base/wipe.h"
+#include "mta/intake/scram_prep.h"
 
 namespace fulmar::intake {
 namespace {
@@ -79,13 +78,6 @@ bool hmac_sha256(std::span<const std::uint8_t> key, std::string_view text, Key& 
               result.data(), nullptr) != nullptr;
 }
 
-struct WipeAndFree {
-  void operator()(char* text) const {
-    OPENSSL_cleanse(text, std::strlen(text));
-    gsasl_free(text);
-  }
-};
-
 /// Octets that do not outlive their use.
 struct SecretKey {
   Key octets{};
@@ -98,16 +90,13 @@ struct SecretKey {
 /// RFC 5802 §3: Hi(), over what SASLprep makes of the password.
 bool salt_password(const std::string& password, const std::string& salt, std::uint32_t iterations,
                    SecretKey& result) {
-  char* made = nullptr;
-  // What is new in Unicode since 2002 passes as it does with clients, which query.
-  static_cast<void>(gsasl_saslprep(password.c_str(), GSASL_ALLOW_UNASSIGNED, &made, nullptr));
-  const std::unique_ptr<char, WipeAndFree> prepared(made);
-  const std::string_view text =
-      prepared && *prepared != '\0' ? std::string_view(prepared.get()) : std::string_view(password);
-  return PKCS5_PBKDF2_HMAC(text.data(), static_cast<int>(text.size()), data_of(salt),
-                           static_cast<int>(salt.size()), static_cast<int>(iterations),
-                           EVP_sha256(), static_cast<int>(result.octets.size()),
-                           result.octets.data()) == 1;
+  std::string text = saslprep(password).value_or(password);
+  const bool made =
+      PKCS5_PBKDF2_HMAC(text.data(), static_cast<int>(text.size()), data_of(salt),
+                        static_cast<int>(salt.size()), static_cast<int>(iterations), EVP_sha256(),
+                        static_cast<int>(result.octets.size()), result.octets.data()) == 1;
+  wipe(text);
+  return made;
 }
 
 std::unexpected<Error> cannot_derive() {
@@ -152,6 +141,16 @@ Result<ScramKeys> derive_scram_keys(const std::string& password, std::string sal
                     hmac_sha256(salted.octets, "Server Key", keys.server);
   if (!made) return cannot_derive();
   return keys;
+}
+
+std::size_t scram_share(std::span<const std::uint8_t> secret, std::string_view user,
+                        std::size_t of) {
+  Key digest{};
+  if (!hmac_sha256(secret, "SCRAM cost:" + std::string(user), digest)) return 0;
+  std::uint64_t number = 0;
+  for (std::size_t i = 0; i < sizeof(number); ++i)
+    number = number << 8 | digest[i];
+  return number % of;
 }
 
 Result<ScramKeys> stand_in_scram_keys(std::span<const std::uint8_t> secret, std::string_view user,

@@ -39,7 +39,7 @@ struct ScramKeys {
   friend bool operator==(const ScramKeys&, const ScramKeys&) = default;
 };
 
-/// What a client that does not know the password sees of a user's keys.
+/// What a client that does not know the password sees of a user's keys, beside the salt itself.
 struct ScramCost {
   std::uint32_t iterations = ScramKeys::kUsualIterations;
   std::size_t salt = ScramKeys::kUsualSalt;  ///< Octets.
@@ -62,6 +62,10 @@ struct ScramCost {
 /// OpenSSL cannot do it. REQUIRES: no NUL in `password`.
 [[nodiscard]] Result<ScramKeys> derive_scram_keys(const std::string& password, std::string salt,
                                                   std::uint32_t iterations);
+
+/// Which of `of` things the name gets, the same for the same `secret` and name. REQUIRES: of > 0.
+[[nodiscard]] std::size_t scram_share(std::span<const std::uint8_t> secret, std::string_view user,
+                                      std::size_t of);
 
 /// For a name that nobody has: keys that no password fits, the same for the same `secret`, name and
 /// cost. Who does not know `secret` cannot tell their salt from a real one. Errc::internal when

@@ -10,10 +10,12 @@ ScramLogin::Answer ScramLogin::answer(const std::string& message) {
   if (!exchange_) return begin(message);
   if (!is_proven_) return prove(message);
   // RFC 4954 §4: the server's last message is a challenge as well, with nothing to say to it.
-  return message.empty() ? Verdict::accepted : Verdict::malformed;
+  if (!message.empty()) return Verdict::malformed;
+  return has_the_same_keys() ? Verdict::accepted : Verdict::refused;
 }
 
 ScramLogin::Answer ScramLogin::begin(const std::string& message) {
+  users_ = authenticator_.users();
   auto exchange = authenticator_.begin_scram(client_);
   if (!exchange) {
     log_error("a login cannot be checked", {{"reason", exchange.error().detail}});
@@ -36,6 +38,14 @@ ScramLogin::Answer ScramLogin::prove(const std::string& message) {
   authenticator_.note_success(client_, user());
   is_proven_ = true;
   return Challenge{*std::move(said)};
+}
+
+/// The users file may be another one since the exchange began.
+bool ScramLogin::has_the_same_keys() {
+  const auto users = authenticator_.users();
+  const std::string* before = users_->find(user());
+  const std::string* now = users->find(user());
+  return before != nullptr && now != nullptr && *before == *now;
 }
 
 ScramLogin::Verdict ScramLogin::verdict_of(ScramExchange::Fault fault) {

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <variant>
@@ -47,10 +48,12 @@ class ScramLogin {
  private:
   [[nodiscard]] Answer begin(const std::string& message);
   [[nodiscard]] Answer prove(const std::string& message);
+  [[nodiscard]] bool has_the_same_keys();
   [[nodiscard]] static Verdict verdict_of(ScramExchange::Fault fault);
 
   Authenticator& authenticator_;
   const IpAddress client_;
+  std::shared_ptr<const Users> users_;     // from the first message on, as then
   std::optional<ScramExchange> exchange_;  // from the first message on
   bool is_proven_ = false;
 };

@@ -11,8 +11,10 @@
 #include <cstring>
 #include <utility>
 
+#include "base/file_descriptor.h"
 #include "conf/user.h"
 #include "mta/intake/password_hash.h"
+#include "mta/intake/scram_prep.h"
 
 namespace fulmar::intake {
 namespace {
@@ -62,21 +64,6 @@ class Faults {
 std::unexpected<Error> unreadable(const std::string& path) {
   return fail(Errc::io, path + ": cannot be read: " + std::strerror(errno));
 }
-
-/// A file descriptor that is closed in the end.
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  [[nodiscard]] int get() const { return fd_; }
-
- private:
-  int fd_;
-};
 
 /// Whoever reads the hashes can guess at leisure; whoever writes them can be anybody.
 Result<> check_file(int fd, const std::string& path) {
@@ -132,7 +119,7 @@ Result<Users> Users::parse(std::string_view text, const std::string& file) {
 
 Result<Users> Users::load(const std::string& path) {
   // Without O_NONBLOCK a pipe would keep the program waiting before it is known to be one.
-  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  const FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (file.get() < 0) return unreadable(path);
   FULMAR_TRY_VOID(check_file(file.get(), path));
   FULMAR_TRY(const std::string text, read_all(file.get(), path));
@@ -161,16 +148,12 @@ void Users::choose_stand_in() {
 }
 
 void Users::weigh_scram() {
-  std::map<ScramCost, std::size_t> users;
-  std::size_t most = 0;
   for (const auto& [name, hash] : hashes_) {
     const auto keys = parse_scram_keys(hash);
-    if (!keys) return scram_.reset();
-    const ScramCost cost{.iterations = keys->iterations, .salt = keys->salt.size()};
-    if (++users[cost] <= most) continue;
-    most = users[cost];
-    scram_ = cost;
+    if (!keys || saslprep(name) != name) return scram_.clear();
+    scram_.push_back({.iterations = keys->iterations, .salt = keys->salt.size()});
   }
+  std::ranges::sort(scram_);
 }
 
 const std::string* Users::find(std::string_view name) const {

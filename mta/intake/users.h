@@ -41,10 +41,11 @@ class Users {
   /// Empty when there are no users, and so nothing to hide.
   [[nodiscard]] const std::string& stand_in() const { return stand_in_; }
 
-  /// What most SCRAM keys cost: what a client is to see of users that do not exist. Empty unless
-  /// there are users and all have such keys. Only then SCRAM may be offered, because a client that
-  /// prefers it does not try anything else for a user who has none.
-  [[nodiscard]] const std::optional<ScramCost>& scram() const { return scram_; }
+  /// What the SCRAM keys of each user cost, in ascending order: clients are to see of users that do
+  /// not exist what they see of these. Empty unless there are users, and all have such keys and a
+  /// name that SASLprep leaves as it is. Only then SCRAM may be offered, because a client that
+  /// prefers it does not try anything else for a user who cannot use it.
+  [[nodiscard]] const std::vector<ScramCost>& scram() const { return scram_; }
 
   [[nodiscard]] std::size_t size() const { return hashes_.size(); }
 
@@ -57,7 +58,7 @@ class Users {
 
   Hashes hashes_;  // by name
   std::string stand_in_;
-  std::optional<ScramCost> scram_;
+  std::vector<ScramCost> scram_;
 };
 
 /// The names in `rules`, the [[user]] entries, that nobody can log in by: they have no line in

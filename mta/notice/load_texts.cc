@@ -12,6 +12,7 @@
 #include <system_error>
 
 #include "base/ascii.h"
+#include "base/file_descriptor.h"
 #include "base/language_tag.h"
 #include "base/result.h"
 #include "mta/notice/language.h"
@@ -27,23 +28,9 @@ std::string last_error() {
   return std::error_code(errno, std::generic_category()).message();
 }
 
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  [[nodiscard]] int get() const { return fd_; }
-
- private:
-  int fd_;
-};
-
 /// A pipe or a device is refused before it can keep us waiting.
 Result<std::string> read_file(const std::string& path) {
-  const Descriptor file(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+  const FileDescriptor file(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
   struct stat facts {};
   if (file.get() < 0 || ::fstat(file.get(), &facts) != 0)
     return fail(Errc::io, "cannot be read: " + last_error());

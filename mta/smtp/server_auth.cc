@@ -69,12 +69,17 @@ void ServerSession::State::challenge(const std::string& text) {
 void ServerSession::State::refuse_login(SaslExchange::Refusal why) {
   switch (why) {
     case SaslExchange::Refusal::cancelled:
-      return complain(501, {5, 7, 0}, "cancelled");
+      complain(501, {5, 7, 0}, "cancelled");
+      break;
     case SaslExchange::Refusal::malformed:
-      return complain(501, {5, 5, 2}, "malformed response");
+      complain(501, {5, 5, 2}, "malformed response");
+      break;
     case SaslExchange::Refusal::denied:
-      return complain(535, {5, 7, 8}, "nobody acts for another here");
+      complain(535, {5, 7, 8}, "nobody acts for another here");
+      break;
   }
+  // What is begun and not ended costs us as much as a guess.
+  count_failed_login();
 }
 
 void ServerSession::State::on(const ScramChallenge& event) {

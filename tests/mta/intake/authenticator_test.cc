@@ -73,7 +73,7 @@ class GatedClock final : public Clock {
 class AuthenticatorTest : public testing::Test {
  protected:
   std::unique_ptr<Authenticator> make() {
-    return Authenticator::create(file_.path(), clock_).value();
+    return Authenticator::create(file_.path(), ScramSecret{}, clock_).value();
   }
   /// Begins a check whose verdict comes as run() or poll() finds it.
   void begin(Authenticator& authenticator, const std::string& user, const std::string& password,
@@ -154,16 +154,16 @@ TEST_F(AuthenticatorTest, SCRAM_keys_serve_a_client_that_sends_its_password) {
 }
 
 TEST_F(AuthenticatorTest, nobody_is_accepted_without_a_file_or_with_an_empty_one) {
-  const auto without = Authenticator::create("", clock_).value();
+  const auto without = Authenticator::create("", ScramSecret{}, clock_).value();
   EXPECT_EQ(check(*without, "shop", "secret"), Verdict::refused);
   file_.write("# nobody yet\n");
   EXPECT_EQ(check(*make(), "shop", "secret"), Verdict::refused);
 }
 
 TEST_F(AuthenticatorTest, a_file_that_cannot_be_used_is_an_error) {
-  EXPECT_EQ(Authenticator::create("/nowhere/users", clock_).error().code, Errc::io);
+  EXPECT_EQ(Authenticator::create("/nowhere/users", ScramSecret{}, clock_).error().code, Errc::io);
   file_.write("shop\n");
-  EXPECT_EQ(Authenticator::create(file_.path(), clock_).error().code, Errc::syntax);
+  EXPECT_EQ(Authenticator::create(file_.path(), ScramSecret{}, clock_).error().code, Errc::syntax);
 }
 
 asio::awaitable<bool> stays_on_its_thread(Authenticator& authenticator) {

@@ -4,6 +4,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <array>
 #include <atomic>
@@ -11,6 +12,7 @@
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/use_future.hpp>
+#include <filesystem>
 #include <future>
 #include <memory>
 #include <mutex>
@@ -37,7 +39,8 @@ class IntakeTest : public ::testing::Test {
  protected:
   IntakeTest() {
     settings_.hostname = Domain::parse("relay.example").value();
-    settings_.state_dir = "/var/lib/fulmar";
+    settings_.state_dir = state_.string();
+    std::filesystem::create_directories(state_);
     settings_.listen = {listen_on("127.0.0.1:0")};
     settings_.limits.message_size = 1'000'000;
   }
@@ -45,6 +48,7 @@ class IntakeTest : public ::testing::Test {
     stop(std::chrono::milliseconds(0));
     for (Thread& each : threads_)
       each.work.reset();
+    std::filesystem::remove_all(state_);
   }
 
   Result<> open() {
@@ -116,6 +120,8 @@ class IntakeTest : public ::testing::Test {
   std::unique_ptr<Random> random_ = make_seeded_random(1);
   Metrics metrics_;
   LogLines log_;
+  const std::filesystem::path state_ =
+      std::filesystem::path(::testing::TempDir()) / ("fulmar-intake-" + std::to_string(::getpid()));
   IntakeSettings settings_;
   mutable std::mutex mutex_;
   std::vector<std::pair<queue::Message, std::vector<queue::Delivery>>> queued_;

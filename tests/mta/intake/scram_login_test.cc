@@ -3,6 +3,9 @@
 
 #include <gmock/gmock.h>
 
+#include <functional>
+#include <set>
+
 #include "tests/fakes/fake_clock.h"
 #include "tests/mta/intake/log_lines.h"
 #include "tests/mta/intake/scram_client.h"
@@ -14,6 +17,7 @@ namespace {
 using namespace std::chrono_literals;
 using testing::MatchesRegex;
 using testing::StartsWith;
+using testing::UnorderedElementsAre;
 using Verdict = ScramLogin::Verdict;
 
 std::string word(Verdict verdict) {
@@ -40,13 +44,16 @@ std::string said(const ScramLogin::Answer& answer) {
 
 class ScramLoginTest : public testing::Test {
  protected:
-  /// The end of a login by `client`, whatever it is.
-  std::string run(ScramClient client, const std::string& from = "192.0.2.1") {
+  /// The end of a login by `client`, whatever it is. After its step `at`, `change` happens.
+  std::string run(ScramClient client, const std::string& from = "192.0.2.1", int at = 0,
+                  const std::function<void()>& change = {}) {
     ScramLogin login(*authenticator_, IpAddress::parse(from).value());
     const std::string first = said(login.answer(client.first()));
     if (!first.starts_with("r=")) return first;
+    if (at == 1) change();
     const std::string last = said(login.answer(client.last(first)));
     if (!last.starts_with("v=")) return last;
+    if (at == 2) change();
     EXPECT_EQ(last, client.server_final) << "the server has shown that it knows the password";
     user_ = login.user();
     return said(login.answer(""));
@@ -64,7 +71,7 @@ class ScramLoginTest : public testing::Test {
   fakes::FakeClock clock_;
   UsersFile file_{lines_};
   std::unique_ptr<Authenticator> authenticator_ =
-      Authenticator::create(file_.path(), clock_).value();
+      Authenticator::create(file_.path(), ScramSecret{}, clock_).value();
   std::string user_;
 };
 
@@ -194,14 +201,58 @@ TEST_F(ScramLoginTest, whoever_does_not_exist_looks_like_the_others) {
   EXPECT_EQ(scram_value(known, 'r').size(), scram_value(seen, 'r').size());
   ASSERT_TRUE(authenticator_->reload(file_.path()));
   EXPECT_EQ(scram_value(begin("n,,n=nobody,r=1"), 's'), scram_value(seen, 's'));
-  authenticator_ = Authenticator::create(file_.path(), clock_).value();
+  authenticator_ = Authenticator::create(file_.path(), ScramSecret{}, clock_).value();
+  EXPECT_EQ(scram_value(begin("n,,n=nobody,r=1"), 's'), scram_value(seen, 's'))
+      << "redteam_42: a restart does not tell";
+  authenticator_ = Authenticator::create(file_.path(), ScramSecret{1}, clock_).value();
   EXPECT_NE(scram_value(begin("n,,n=nobody,r=1"), 's'), scram_value(seen, 's'));
+}
+
+TEST_F(ScramLoginTest, redteam_42_no_cost_tells_who_exists) {
+  file_.write(scram_line("a", "one", 5000, "12345678") + scram_line("b", "two", 6000, "123456789"));
+  ASSERT_TRUE(authenticator_->reload(file_.path()));
+  std::set<std::string> costs;
+  for (int i = 0; i < 40; ++i)
+    costs.insert(scram_value(begin("n,,n=nobody" + std::to_string(i) + ",r=1"), 'i'));
+  EXPECT_THAT(costs, UnorderedElementsAre("5000", "6000"));
+}
+
+TEST_F(ScramLoginTest, redteam_43_a_long_name_is_refused_before_anything_is_made_of_it) {
+  // Each of these letters becomes 33 octets; 20 ms of work, for somebody unknown.
+  std::string name;
+  for (int i = 0; i < 86; ++i)
+    name += "\uFDFA";
+  EXPECT_EQ(begin("n,,n=" + name + ",r=1"), "malformed");
+  EXPECT_EQ(begin("n,,n=" + std::string(256, 'x') + ",r=1"), "malformed");
+}
+
+TEST_F(ScramLoginTest, redteam_44_signs_of_the_form_are_undone_before_the_name_is_looked_at) {
+  file_.write(scram_line("\u05D0,\u05D1", "secret"));
+  ASSERT_TRUE(authenticator_->reload(file_.path()));
+  EXPECT_THAT(begin("n,,n=\u05D0=2C\u05D1,r=1"), StartsWith("r=1"));
+  for (const std::string wrong : {"a=b", "a=", "a=2", "a=2c", "=2C=", "=3d"}) {
+    EXPECT_EQ(begin("n,,n=" + wrong + ",r=1"), "malformed") << "RFC 5802 5.1: " << wrong;
+  }
+}
+
+TEST_F(ScramLoginTest, redteam_45_a_user_taken_away_meanwhile_does_not_get_in) {
+  for (const std::string& lines : {scram_line("other", "secret"), scram_line("shop", "another")}) {
+    for (const bool proven : {false, true}) {
+      file_.write(lines_);
+      ASSERT_TRUE(authenticator_->reload(file_.path()));
+      const auto change = [&] {
+        file_.write(lines);
+        ASSERT_TRUE(authenticator_->reload(file_.path()));
+      };
+      EXPECT_EQ(run({}, "192.0.2.1", proven ? 2 : 1, change), "refused");
+    }
+  }
 }
 
 TEST_F(ScramLoginTest, a_user_without_keys_is_as_good_as_none) {
   file_.write(lines_ + user_line("old", "secret"));
   ASSERT_TRUE(authenticator_->reload(file_.path()));
-  EXPECT_FALSE(authenticator_->users()->scram()) << "it is not offered any more";
+  EXPECT_TRUE(authenticator_->users()->scram().empty()) << "it is not offered any more";
   EXPECT_EQ(run({.user = "old"}), "refused");
   EXPECT_EQ(run({}), "accepted") << "who was offered it before";
 }
