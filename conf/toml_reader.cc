@@ -7,6 +7,8 @@
 namespace fulmar::conf {
 namespace {
 
+constexpr std::size_t kLongestLine = 8192;
+
 Position position(const toml::source_region& region) {
   return {region.begin.line, region.begin.column};
 }
@@ -53,9 +55,22 @@ Value convert(const toml::node& node) {
   return value;
 }
 
+/// The library calls itself once for each part of a dotted key, which stands on one line.
+std::optional<Fault> find_long_line(std::string_view text) {
+  for (std::uint32_t line = 1; !text.empty(); ++line) {
+    const std::size_t end = text.find('\n');
+    if (std::min(end, text.size()) > kLongestLine) {
+      return Fault{{line, 1}, "line of over " + std::to_string(kLongestLine) + " octets"};
+    }
+    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 std::expected<Value, Fault> read_toml(std::string_view text) {
+  if (const auto fault = find_long_line(text)) return std::unexpected(*fault);
   // The packaged library reports by exception; it goes no further than this function.
   try {
     return convert(toml::parse(text));

@@ -91,7 +91,7 @@ std::vector<UtcTime> next_attempts(const Delivery& delivery, UtcTime now, const 
                                    std::size_t count) {
   const UtcTime end = expires_at(delivery, retry);
   std::vector<UtcTime> attempts;
-  UtcTime at = std::max(delivery.next_attempt, now);
+  UtcTime at = std::max(std::min(delivery.next_attempt, end), now);
   for (std::uint32_t made = delivery.attempts; attempts.size() < count; ++made) {
     attempts.push_back(at);
     if (at >= end) break;  // the last one
@@ -129,7 +129,10 @@ Due what_is_due(const Delivery& delivery, UtcTime now, const conf::Retry& retry,
     if (now >= end && tried_since(delivery, end)) return Due::expiry;
     const auto notice = notice_due(delivery, notify, sender);
     const bool over = now >= end;
-    if (!over && notice && now >= *notice) return Due::delay_notice;
+    // What is to be tried now may be over in a moment: nobody is told of an old cause.
+    const bool is_tried_first = room == Room::yes && now >= attempt_due(delivery, retry) &&
+                                notice && !tried_since(delivery, *notice);
+    if (!over && notice && now >= *notice && !is_tried_first) return Due::delay_notice;
     // After a long stop of ours, or a jump of the clock, the last cause is old: nobody is told that
     // delivery failed before it was tried once more.
     if (over && room == Room::yes) return Due::attempt;

@@ -25,9 +25,8 @@ namespace fulmar::queue {
 /// then bounced with its last cause.
 [[nodiscard]] UtcTime expires_at(const Delivery& delivery, const conf::Retry& retry);
 
-/// When the attempts to come are made, the soonest first, at most `count` of them and none past
-/// expires_at() but the last one: the first as planned, though not before `now`, the others without
-/// their jitter.
+/// When the attempts to come are made, the soonest first, at most `count` of them: the first as
+/// planned, the others without their jitter, the last one at expires_at(); none before `now`.
 [[nodiscard]] std::vector<UtcTime> next_attempts(const Delivery& delivery, UtcTime now,
                                                  const conf::Retry& retry, std::size_t count);
 
@@ -51,7 +50,8 @@ enum class Due : std::uint8_t { nothing, attempt, delay_notice, expiry };
 /// Whether an attempt may be made.
 enum class Room : std::uint8_t { yes, no };
 
-/// What is due at `now`; expiry before notice before attempt. Once its time is over, a delivery is
+/// What is due at `now`; expiry before notice before attempt, but what can be attempted is, before
+/// a notice tells of an attempt that was made before its time. Once its time is over, a delivery is
 /// attempted unless the last one in its history began after that, and it is never put off past that
 /// time. Where there is no room for that attempt, it expires without it patience_for_room() later,
 /// counted from `since` at least: when there could be room for the first time, such as this

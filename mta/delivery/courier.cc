@@ -26,6 +26,8 @@ namespace {
 constexpr milliseconds kAfterException{300'000};
 /// When a record cannot be read for a passing reason.
 constexpr milliseconds kReadRetry{60'000};
+/// Of the attempts to come, how many a sender is told of.
+constexpr std::size_t kAttemptsTold = 3;
 /// Of bodies that were read back from the spool; a body beyond that is read as it is sent.
 constexpr std::size_t kBodyMemory = 32UL << 20;
 
@@ -365,13 +367,18 @@ void Courier::apply(Job& job, const AttemptResult& result) {
 }
 
 asio::awaitable<void> Courier::announce_delay(Job job) {
+  const UtcTime now = parts_.clock.utc_now();
   OwedNotice owed{.message = job.message, .delivery = job.delivery};
-  owed.delivery.next_attempt = std::max(owed.delivery.next_attempt, job.not_before);
+  owed.give_up_at = queue::expires_at(job.delivery, settings_.retry);
+  // A suspension that lasts to the end leaves no attempt.
+  if (job.not_before < owed.give_up_at) {
+    owed.delivery.next_attempt = std::max(job.delivery.next_attempt, job.not_before);
+    owed.next_attempts = queue::next_attempts(owed.delivery, now, settings_.retry, kAttemptsTold);
+  }
   for (const queue::Recipient& recipient : job.delivery.recipients) {
     if (recipient.notify.wants_delay()) owed.words.push_back(delayed(recipient));
   }
-  job.delivery.delay_notices =
-      queue::delay_notices_by(job.delivery, parts_.clock.utc_now(), settings_.notify);
+  job.delivery.delay_notices = queue::delay_notices_by(job.delivery, now, settings_.notify);
   queue::Batch batch{queue::PutDelivery{job.delivery}};
   std::optional<NoticeDesk::Telling> telling;
   if (!owed.words.empty() && job.message.sender) {

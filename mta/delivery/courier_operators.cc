@@ -88,7 +88,11 @@ asio::awaitable<Result<Changed>> Courier::remove(DeliveryKey key) {
   const auto message = co_await parts_.store.read_message(key.message);
   if (!message) co_return fail(message.error());
   const bool last = parts_.line.siblings(key) == WaitingLine::Siblings::none;
-  queue::Batch batch{queue::RemoveDelivery{key.message, key.destination}};
+  queue::Batch batch;
+  if (message->sender) {
+    batch = std::move(parts_.notice_desk.withdraw_delays(*message, key.destination, {}).operations);
+  }
+  batch.emplace_back(queue::RemoveDelivery{key.message, key.destination});
   if (last) batch.emplace_back(queue::RemoveMessage{key.message, message->chunks});
   const auto stored = co_await parts_.store.commit(std::move(batch));
   if (!stored) co_return fail(stored.error());

@@ -25,10 +25,9 @@ void note_dropped(const queue::Message& message) {
 
 /// Everybody was served. Nobody waits for the spool to know: a crash before it does costs a
 /// duplicate, as one before the host's reply came would have.
-void Courier::finish(Job job) {
+void Courier::finish(Job job, queue::Batch removals) {
   const MessageId id = job.id();
   const bool last = parts_.line.siblings(job.claim.key()) == WaitingLine::Siblings::none;
-  queue::Batch removals;
   removals.emplace_back(queue::RemoveDelivery{id, job.claim.key().destination});
   if (last) {
     removals.emplace_back(queue::RemoveMessage{id, job.message.chunks});
@@ -47,17 +46,30 @@ asio::awaitable<NoticeDesk::Telling> Courier::tell(Job& job) {
   co_return parts_.notice_desk.tell(std::move(owed), parts_.line.siblings(job.claim.key()));
 }
 
+/// A delay that is over before its notice was written is not told of, and neither is its end.
+queue::Batch Courier::withdraw_untold(Job& job) {
+  if (!job.message.sender || job.delivery.delay_notices == 0) return {};
+  auto withdrawn = parts_.notice_desk.withdraw_delays(job.message, job.claim.key().destination,
+                                                      job.delivery.recipients);
+  std::erase_if(job.owed, [&](const OwedWord& word) {
+    return word.kind == notice::NoticeKind::cleared &&
+           std::ranges::find(withdrawn.never_told, word.recipient.address) !=
+               withdrawn.never_told.end();
+  });
+  return std::move(withdrawn.operations);
+}
+
 /// Stores the delivery's new state, with the notice its sender is owed in the same batch. What
 /// costs nothing but an attempt or a duplicate when the machine dies is not waited for until it is
 /// on the disk; a notice is, and so is the word that something was shown in clear.
 asio::awaitable<void> Courier::settle(Job job) {
   const bool done = job.delivery.recipients.empty();
+  queue::Batch batch = withdraw_untold(job);
   const bool owes_notice = !job.owed.empty();
   if (done && !owes_notice) {
-    finish(std::move(job));
+    finish(std::move(job), std::move(batch));
     co_return;
   }
-  queue::Batch batch;
   const bool last = done && parts_.line.siblings(job.claim.key()) == WaitingLine::Siblings::none;
   if (done) {
     batch.emplace_back(queue::RemoveDelivery{job.id(), job.claim.key().destination});

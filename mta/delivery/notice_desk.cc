@@ -30,6 +30,19 @@ std::string key_of(const MessageId& record) {
   return record.str();
 }
 
+queue::Batch removals_of(const std::vector<NoticeDesk::Waiting>& stored) {
+  queue::Batch removals;
+  for (const NoticeDesk::Waiting& waiting : stored) {
+    removals.emplace_back(queue::RemoveRecord{queue::kOwedNotices, key_of(waiting.record)});
+  }
+  return removals;
+}
+
+void put(SpooledNotice notice, NoticeDesk::Telling& telling) {
+  std::ranges::move(std::exchange(notice.operations, {}), std::back_inserter(telling.operations));
+  telling.notice = std::move(notice);
+}
+
 template <class Map>
 auto take_due(Map& map, SteadyTime now) {
   const auto due =
@@ -48,7 +61,14 @@ asio::awaitable<Result<>> NoticeDesk::load() {
     const auto record = MessageId::parse(key);
     auto owed = decode_owed_notice(bytes);
     if (record && owed) {
-      gather({.record = *record, .owed = *std::move(owed), .memory = nullptr});
+      Waiting waiting{.record = *record, .owed = *std::move(owed), .memory = nullptr};
+      if (waiting.owed.held) {
+        std::vector<Waiting> one;
+        one.push_back(std::move(waiting));
+        hold_back(std::move(one));
+      } else {
+        gather(std::move(waiting));
+      }
     } else {
       log_error("notice that is owed cannot be read",
                 {{"key", sanitize_line(key, 100)},
@@ -60,9 +80,9 @@ asio::awaitable<Result<>> NoticeDesk::load() {
 
 /// As a record in the spool, which `operations` puts; empty when there is no memory for it.
 std::optional<NoticeDesk::Waiting> NoticeDesk::to_keep(OwedNotice owed, MessageId record,
-                                                       queue::Batch& operations) {
+                                                       Budget& budget, queue::Batch& operations) {
   std::string bytes = encode(owed);
-  auto memory = std::make_shared<Budget::Share>(memory_);
+  auto memory = std::make_shared<Budget::Share>(budget);
   if (!memory->grow_to(bytes.size() + kPerRecord)) return std::nullopt;
   operations.emplace_back(queue::PutRecord{queue::kOwedNotices, key_of(record), std::move(bytes)});
   return Waiting{.record = record, .owed = std::move(owed), .memory = std::move(memory)};
@@ -71,9 +91,9 @@ std::optional<NoticeDesk::Waiting> NoticeDesk::to_keep(OwedNotice owed, MessageI
 NoticeDesk::Telling NoticeDesk::tell(OwedNotice owed, Siblings siblings) {
   const MessageId original = owed.message.id;
   if (siblings == Siblings::none) return tell_now(take(original), std::move(owed));
-  Telling telling{.original = original};
+  Telling telling{.about = {original}};
   const MessageId record = MessageId::make(parts_.clock.utc_now(), parts_.random);
-  telling.gathered = to_keep(owed, record, telling.operations);
+  telling.gathered = to_keep(owed, record, gathered_memory_, telling.operations);
   if (!telling.gathered) return tell_now(take(original), std::move(owed));
   return telling;
 }
@@ -81,50 +101,53 @@ NoticeDesk::Telling NoticeDesk::tell(OwedNotice owed, Siblings siblings) {
 /// About one message: `stored` stands in the spool already, `last` does not.
 NoticeDesk::Telling NoticeDesk::tell_now(std::vector<Waiting> stored,
                                          std::optional<OwedNotice> last) {
-  Telling telling;
-  for (const Waiting& waiting : stored) {
-    telling.operations.emplace_back(
-        queue::RemoveRecord{queue::kOwedNotices, key_of(waiting.record)});
-  }
+  queue::Batch removals = removals_of(stored);
   if (last) {
     const MessageId record = MessageId::make(parts_.clock.utc_now(), parts_.random);
     stored.push_back({.record = record, .owed = *std::move(last), .memory = nullptr});
   }
-  telling.original = stored.at(0).owed.message.id;
-  if (!may_tell(*stored[0].owed.message.sender)) {
+  const Mailbox sender = *stored.at(0).owed.message.sender;
+  const bool asked =
+      std::ranges::any_of(stored, [](const Waiting& each) { return was_asked_for(each.owed); });
+  if (!asked && !may_tell(sender)) {
     if (auto held = hold(stored)) return *std::move(held);
+    // A summary before its time makes room.
+    std::vector<Waiting> all = take_held_of(sender.text);
+    if (!all.empty()) {
+      std::ranges::move(stored, std::back_inserter(all));
+      return summarize(std::move(all));
+    }
   }
+  Telling telling{.operations = std::move(removals), .about = {stored[0].owed.message.id}};
   std::vector<OwedNotice> all;
   for (Waiting& waiting : stored)
     all.push_back(std::move(waiting.owed));
-  telling.notice = parts_.report_back.make(all);
-  std::ranges::move(std::exchange(telling.notice->operations, {}),
-                    std::back_inserter(telling.operations));
+  put(parts_.report_back.make(all), telling);
   return telling;
 }
 
 /// Shorter, under the same keys. Empty when there is no memory for it.
 std::optional<NoticeDesk::Telling> NoticeDesk::hold(const std::vector<Waiting>& all) {
-  Telling telling{.original = all.at(0).owed.message.id};
+  Telling telling{.about = {all.at(0).owed.message.id}};
   for (const Waiting& waiting : all) {
-    auto kept = to_keep(abridged(waiting.owed), waiting.record, telling.operations);
+    auto kept = to_keep(abridged(waiting.owed), waiting.record, held_memory_, telling.operations);
     if (!kept) return std::nullopt;
     telling.held.push_back(*std::move(kept));
   }
   return telling;
 }
 
+/// Of one sender. What the spool does not hold is not removed by that.
 NoticeDesk::Telling NoticeDesk::summarize(std::vector<Waiting> stored) {
-  Telling telling{.original = stored.at(0).owed.message.id};
+  Telling telling{.operations = removals_of(stored), .about = {}};
   std::vector<OwedNotice> all;
   for (Waiting& waiting : stored) {
-    telling.operations.emplace_back(
-        queue::RemoveRecord{queue::kOwedNotices, key_of(waiting.record)});
+    if (telling.about.empty() || telling.about.back() != waiting.owed.message.id) {
+      telling.about.push_back(waiting.owed.message.id);
+    }
     all.push_back(std::move(waiting.owed));
   }
-  telling.notice = parts_.report_back.summarize(all);
-  std::ranges::move(std::exchange(telling.notice->operations, {}),
-                    std::back_inserter(telling.operations));
+  put(parts_.report_back.summarize(all), telling);
   return telling;
 }
 
@@ -138,10 +161,51 @@ void NoticeDesk::note_stored(Telling telling) {
   if (!telling.held.empty()) return hold_back(std::move(telling.held));
   const SpooledNotice& notice = telling.notice.value();
   parts_.metrics.notices_sent.add();
-  maillog(
-      NoticeEvent{.original = telling.original, .notice = notice.message.id, .kind = notice.kind});
+  for (const MessageId& original : telling.about) {
+    maillog(NoticeEvent{.original = original, .notice = notice.message.id, .kind = notice.kind});
+  }
   parts_.line.add({notice.message.id, notice.delivery.destination},
                   {.attempt = notice.delivery.next_attempt});
+}
+
+NoticeDesk::Withdrawn NoticeDesk::withdraw_delays(const queue::Message& message,
+                                                  const MailHost& destination,
+                                                  const std::vector<queue::Recipient>& waiting) {
+  Withdrawn withdrawn;
+  const auto is_over = [&](const OwedWord& word) {
+    const bool waits = std::ranges::find(waiting, word.recipient.address,
+                                         &queue::Recipient::address) != waiting.end();
+    return word.kind == notice::NoticeKind::delayed && !waits;
+  };
+  const auto withdraw = [&](Waiting& each) {
+    if (each.owed.message.id != message.id || each.owed.delivery.destination != destination) {
+      return false;
+    }
+    for (const OwedWord& word : each.owed.words) {
+      const bool never_told = is_over(word) && each.owed.delivery.delay_notices == 0;
+      if (never_told) withdrawn.never_told.push_back(word.recipient.address);
+    }
+    if (std::erase_if(each.owed.words, is_over) == 0) return false;
+    const bool nothing_left = each.owed.words.empty();
+    if (nothing_left) {
+      withdrawn.operations.emplace_back(
+          queue::RemoveRecord{queue::kOwedNotices, key_of(each.record)});
+    } else {
+      withdrawn.operations.emplace_back(
+          queue::PutRecord{queue::kOwedNotices, key_of(each.record), encode(each.owed)});
+    }
+    return nothing_left;
+  };
+  const std::lock_guard lock(mutex_);
+  if (const auto entry = gathered_.find(message.id); entry != gathered_.end()) {
+    std::erase_if(entry->second.all, withdraw);
+    if (entry->second.all.empty()) gathered_.erase(entry);
+  }
+  if (const auto entry = held_.find(message.sender->text); entry != held_.end()) {
+    std::erase_if(entry->second.all, withdraw);
+    if (entry->second.all.empty()) held_.erase(entry);
+  }
+  return withdrawn;
 }
 
 void NoticeDesk::gather(Waiting waiting) {
@@ -167,6 +231,12 @@ void NoticeDesk::hold_back(std::vector<Waiting> all) {
   std::ranges::move(all, std::back_inserter(entry->second.all));
 }
 
+std::vector<NoticeDesk::Waiting> NoticeDesk::take_held_of(const std::string& sender) {
+  const std::lock_guard lock(mutex_);
+  auto node = held_.extract(sender);
+  return node ? std::move(node.mapped().all) : std::vector<Waiting>();
+}
+
 /// What is due of one message; empty when nothing is.
 std::vector<NoticeDesk::Waiting> NoticeDesk::take_gathered() {
   const std::lock_guard lock(mutex_);
@@ -181,7 +251,7 @@ std::vector<NoticeDesk::Waiting> NoticeDesk::take_held() {
 
 asio::awaitable<bool> NoticeDesk::store(Telling telling) {
   const bool stored = co_await commit_outcome(
-      parts_.store, telling.original, std::exchange(telling.operations, {}), Durability::synced);
+      parts_.store, telling.about.at(0), std::exchange(telling.operations, {}), Durability::synced);
   if (stored) note_stored(std::move(telling));
   co_return stored;
 }

@@ -45,7 +45,8 @@ class NoticeDesk {
  public:
   /// How long what is owed first waits for more about the same message.
   static constexpr std::chrono::seconds kGather{10};
-  /// Octets of what waits; what does not fit in is told at once.
+  /// Octets of what waits for more about its message, and again of what waits for a summary; what
+  /// does not fit in is told at once.
   static constexpr std::size_t kMemory = 16UL << 20;
 
   /// `max_per_sender`: of [notify].
@@ -68,12 +69,22 @@ class NoticeDesk {
     std::optional<SpooledNotice> notice;  ///< Without its operations.
     std::optional<Waiting> gathered;      ///< Waits for more about the same message, or
     std::vector<Waiting> held;            ///< waits for the summary; unless there is a notice.
-    MessageId original;
+    std::vector<MessageId> about;         ///< One message; or those of a summary.
   };
   /// `siblings`: other deliveries of the message may owe something yet. REQUIRES: the message has a
   /// sender.
   [[nodiscard]] Telling tell(OwedNotice owed, WaitingLine::Siblings siblings);
   void note_stored(Telling telling);
+
+  struct Withdrawn {
+    queue::Batch operations;          ///< Belong in the batch with the outcome.
+    std::vector<Mailbox> never_told;  ///< Whose first delay it was.
+  };
+  /// The delivery's recipients but for `waiting` wait no more: a delay of theirs that is owed and
+  /// not told yet is not owed any more. REQUIRES: the message has a sender.
+  [[nodiscard]] Withdrawn withdraw_delays(const queue::Message& message,
+                                          const MailHost& destination,
+                                          const std::vector<queue::Recipient>& waiting);
 
   /// Tells what has waited long enough.
   boost::asio::awaitable<void> tell_due();
@@ -97,17 +108,19 @@ class NoticeDesk {
   [[nodiscard]] Telling summarize(std::vector<Waiting> stored);
   [[nodiscard]] std::optional<Telling> hold(const std::vector<Waiting>& all);
   [[nodiscard]] bool may_tell(const Mailbox& sender);
-  [[nodiscard]] std::optional<Waiting> to_keep(OwedNotice owed, MessageId record,
-                                               queue::Batch& operations);
+  [[nodiscard]] static std::optional<Waiting> to_keep(OwedNotice owed, MessageId record,
+                                                      Budget& budget, queue::Batch& operations);
   void gather(Waiting waiting);
   void hold_back(std::vector<Waiting> all);
   [[nodiscard]] std::vector<Waiting> take(const MessageId& message);
+  [[nodiscard]] std::vector<Waiting> take_held_of(const std::string& sender);
   [[nodiscard]] std::vector<Waiting> take_gathered();
   [[nodiscard]] std::vector<Waiting> take_held();
   boost::asio::awaitable<bool> store(Telling telling);
 
   NoticeDeskParts parts_;
-  Budget memory_{kMemory};
+  Budget gathered_memory_{kMemory};
+  Budget held_memory_{kMemory};
   std::mutex mutex_;
   std::map<MessageId, Gathered> gathered_;  // guarded by mutex_; by message
   NoticeQuota quota_;                       // guarded by mutex_

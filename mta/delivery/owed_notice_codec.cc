@@ -50,6 +50,11 @@ std::string encode(const OwedNotice& owed) {
     out.flag(word.expired);
   }
   out.text(owed.content);
+  out.flag(owed.held);
+  out.time(owed.give_up_at);
+  out.u8(static_cast<std::uint8_t>(owed.next_attempts.size()));
+  for (const UtcTime at : owed.next_attempts)
+    out.time(at);
   return std::move(out).take();
 }
 
@@ -75,6 +80,13 @@ Result<OwedNotice> decode_owed_notice(std::string_view bytes) {
   if (owed.words.empty()) return fail(Errc::corrupt, "nothing to tell");
   FULMAR_TRY(owed.content, in.text());
   if (owed.content.size() > notice::kMaxReturned) return fail(Errc::corrupt, "too much content");
+  FULMAR_TRY(owed.held, in.flag());
+  FULMAR_TRY(owed.give_up_at, in.time());
+  FULMAR_TRY(const std::uint8_t attempts, in.u8());
+  for (std::uint8_t i = 0; i < attempts; ++i) {
+    FULMAR_TRY(const UtcTime at, in.time());
+    owed.next_attempts.push_back(at);
+  }
   if (in.left() != 0) return fail(Errc::corrupt, "octets left over");
   return owed;
 }

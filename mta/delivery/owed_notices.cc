@@ -5,7 +5,6 @@
 
 #include "mta/delivery/record.h"
 #include "mta/notice/mime.h"
-#include "queue/backoff.h"
 
 namespace fulmar::delivery {
 
@@ -13,8 +12,6 @@ using notice::NoticeKind;
 
 namespace {
 
-/// Of the attempts to come, how many are told.
-constexpr std::size_t kAttemptsTold = 3;
 /// Octets of a header field, in a summary.
 constexpr std::size_t kMaxFieldKept = 250;
 
@@ -31,7 +28,10 @@ notice::NoticeRecipient facts_of(const OwedWord& word) {
       .reply = recipient.last_reply,
       .exposure = recipient.exposure,
   };
-  if (recipient.last_failure && recipient.failing_since != UtcTime{}) {
+  // Else it counts from the latest attempt only.
+  const bool is_steady = recipient.last_failure && recipient.one_cause &&
+                         conf::class_of(recipient.last_failure->code) != nullptr;
+  if (is_steady && recipient.failing_since != UtcTime{}) {
     facts.failing_since = recipient.failing_since;
   }
   return facts;
@@ -51,8 +51,7 @@ bool is_owed_relayed(const queue::Message& message, const queue::Recipient& reci
 
 bool is_owed_cleared(const queue::Message& message, const queue::Delivery& delivery,
                      const queue::Recipient& recipient, const conf::Notify& notify) {
-  const bool was_told = delivery.delay_notices > 0 && recipient.notify.wants_delay();
-  return notify.cleared && message.sender && was_told && !recipient.notify.wants_success();
+  return notify.cleared && message.sender && delivery.delay_notices > 0 && !recipient.notify.stated;
 }
 
 OwedWord failed(queue::Recipient recipient) {
@@ -89,34 +88,34 @@ OwedWord handed_over(NoticeKind kind, queue::Recipient recipient,
   return {.kind = kind, .recipient = std::move(recipient)};
 }
 
-void add_facts(const OwedNotice& owed, const conf::Retry& retry, UtcTime now,
-               notice::NoticeFacts& facts) {
-  queue::Delivery delivery = owed.delivery;
-  delivery.recipients.clear();
-  for (const OwedWord& word : owed.words)
-    delivery.recipients.push_back(word.recipient);
-  const bool tried = !delivery.history.empty();
-  const std::string relay = tried ? relay_of(delivery.history.back().decision) : "";
+bool was_asked_for(const OwedNotice& owed) {
+  return !owed.message.envelope_id.empty() ||
+         std::ranges::any_of(owed.words,
+                             [](const OwedWord& word) { return word.recipient.notify.stated; });
+}
+
+void add_facts(const OwedNotice& owed, notice::NoticeFacts& facts) {
+  const auto& history = owed.delivery.history;
+  const std::string relay = history.empty() ? "" : relay_of(history.back().decision);
   for (const OwedWord& word : owed.words) {
     notice::NoticeRecipient& recipient = facts.recipients.emplace_back(facts_of(word));
     recipient.relay = relay;
-    if (tried) recipient.last_attempt = delivery.history.back().at;
+    if (!history.empty()) recipient.last_attempt = history.back().at;
     if (word.kind == NoticeKind::delayed) {
-      recipient.next_attempts = queue::next_attempts(delivery, now, retry, kAttemptsTold);
-      recipient.give_up_at = queue::expires_at(delivery, retry);
+      recipient.next_attempts = owed.next_attempts;
+      recipient.give_up_at = owed.give_up_at;
     }
   }
-  if (tried) {
-    facts.technical.push_back({.destination = to_string(delivery.destination),
-                               .lines = technical_lines(delivery.history.back().decision)});
+  if (!history.empty()) {
+    facts.technical.push_back({.destination = to_string(owed.delivery.destination),
+                               .lines = technical_lines(history.back().decision)});
   }
   if (facts.original_content.empty()) facts.original_content = owed.content;
 }
 
-void add_entries(const OwedNotice& owed, const conf::Retry& retry, UtcTime now,
-                 notice::SummaryFacts& facts) {
+void add_entries(const OwedNotice& owed, notice::SummaryFacts& facts) {
   notice::NoticeFacts all;
-  add_facts(owed, retry, now, all);
+  add_facts(owed, all);
   const std::string subject = notice::find_field(owed.message.header, "Subject").value_or("");
   for (notice::NoticeRecipient& recipient : all.recipients) {
     facts.entries.push_back({.message = owed.message.id,
@@ -128,14 +127,15 @@ void add_entries(const OwedNotice& owed, const conf::Retry& retry, UtcTime now,
 
 OwedNotice abridged(OwedNotice owed) {
   std::string header;
-  for (const char* name : {"Subject", "Accept-Language", "Content-Language"}) {
+  for (const char* name : {"Subject", "Message-ID", "Accept-Language", "Content-Language"}) {
     const auto body = notice::find_field(owed.message.header, name);
     if (body) header += notice::header_field(name, body->substr(0, kMaxFieldKept));
   }
   owed.message.header = std::move(header);
   owed.content.clear();
   for (queue::Attempt& attempt : owed.delivery.history)
-    attempt.decision = "{}";
+    attempt.decision = record_of_relay(relay_of(attempt.decision));
+  owed.held = true;
   return owed;
 }
 

@@ -28,8 +28,12 @@ struct OwedNotice {
   queue::Message message;
   queue::Delivery delivery;     ///< Its times and history; its own recipients do not count.
   std::vector<OwedWord> words;  ///< Not empty.
+  /// For words of delay: of the whole delivery; the attempts as queue::next_attempts().
+  std::vector<UtcTime> next_attempts;
+  UtcTime give_up_at{};
   /// The message's, when it is to come back and could be read; at most notice::kMaxReturned octets.
   std::string content;
+  bool held = false;  ///< For the summary; abridged().
   friend bool operator==(const OwedNotice&, const OwedNotice&) = default;
 };
 
@@ -44,7 +48,8 @@ struct OwedNotice {
                                    const RecipientResult& delivered);
 
 /// Whether the sender is to hear that the delay of `recipient`, one of `delivery`, is over: it was
-/// told of the delay, and did not ask to hear of success in any other way.
+/// told of the delay, and did not say what it wants to hear of, or else only SUCCESS counts (RFC
+/// 3461 §4.1).
 [[nodiscard]] bool is_owed_cleared(const queue::Message& message, const queue::Delivery& delivery,
                                    const queue::Recipient& recipient, const conf::Notify& notify);
 
@@ -59,16 +64,18 @@ struct OwedNotice {
 [[nodiscard]] OwedWord handed_over(notice::NoticeKind kind, queue::Recipient recipient,
                                    const RecipientResult& delivered);
 
-/// Adds what a notice that is written at `now` says of `owed`.
-void add_facts(const OwedNotice& owed, const conf::Retry& retry, UtcTime now,
-               notice::NoticeFacts& facts);
+/// Whether the sender asked for reports in so many words, which programs may wait for: NOTIFY or
+/// ENVID.
+[[nodiscard]] bool was_asked_for(const OwedNotice& owed);
+
+/// Adds what a notice says of `owed`.
+void add_facts(const OwedNotice& owed, notice::NoticeFacts& facts);
 
 /// The same for a summary.
-void add_entries(const OwedNotice& owed, const conf::Retry& retry, UtcTime now,
-                 notice::SummaryFacts& facts);
+void add_entries(const OwedNotice& owed, notice::SummaryFacts& facts);
 
-/// What a summary needs of it: no content, no decision record, of the header the subject and what
-/// tells the language.
+/// What a summary needs of it: no content; of the decision record the relay; of the header the
+/// subject, and what tells the language.
 [[nodiscard]] OwedNotice abridged(OwedNotice owed);
 
 }  // namespace fulmar::delivery

@@ -42,6 +42,9 @@ inline constexpr std::size_t kMaxRecord = 8 * 1024;
 /// bytes that are no record.
 [[nodiscard]] std::string relay_of(std::string_view record);
 
+/// A record that says this alone; of no relay, an empty one.
+[[nodiscard]] std::string record_of_relay(const std::string& relay);
+
 /// For the technical part of a notice: who published what, what was found, host by host. Empty for
 /// bytes that are no record.
 [[nodiscard]] std::vector<std::string> technical_lines(std::string_view record);

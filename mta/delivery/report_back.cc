@@ -72,7 +72,7 @@ SpooledNotice ReportBack::make(const std::vector<OwedNotice>& owed) {
                             .original = owed.at(0).message,
                             .now = now};
   for (const OwedNotice& one : owed)
-    add_facts(one, settings_.retry, now, facts);
+    add_facts(one, facts);
   const auto texts = texts_.load();
   const queue::Message& original = facts.original;
   return spool(notice::compose_notice(facts, words_for(*texts, original)),
@@ -96,7 +96,7 @@ SpooledNotice ReportBack::summarize(const std::vector<OwedNotice>& owed) {
                              .tls_optional = true};
   bool requiretls = false;
   for (const OwedNotice& one : owed) {
-    add_entries(one, settings_.retry, now, facts);
+    add_entries(one, facts);
     requiretls = requiretls || one.message.requiretls;
     facts.tls_optional = facts.tls_optional && one.message.tls_optional;
   }

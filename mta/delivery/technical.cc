@@ -1,5 +1,6 @@
 // technical_lines(): the decision record in the words of the notice's technical part.
 #include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
 
 #include "mta/delivery/record.h"
 
@@ -113,6 +114,11 @@ std::string relay_of(std::string_view record) {
   const auto* rule = root == nullptr ? nullptr : object_at(*root, "rule");
   if (rule == nullptr || text_at(*rule, "relay").empty()) return {};
   return text_at(*root, "next_hop");
+}
+
+std::string record_of_relay(const std::string& relay) {
+  if (relay.empty()) return "{}";
+  return json::serialize(json::object{{"next_hop", relay}, {"rule", {{"relay", relay}}}});
 }
 
 std::vector<std::string> technical_lines(std::string_view record) {

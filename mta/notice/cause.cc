@@ -54,7 +54,7 @@ constexpr auto kRows = std::to_array<Row>({
     {Errc::remote_permanent, 3, 4, {"too-large-for-server", Sent::not_taken}},
     {Errc::remote_permanent, 7, {}, {"refused-by-rule", Sent::not_taken}},
     {Errc::remote_permanent, {}, {}, {"remote-permanent", Sent::not_taken}},
-    {Errc::remote_protocol, {}, {}, {"remote-protocol", Sent::not_taken}},
+    {Errc::remote_protocol, {}, {}, {"remote-protocol", Sent::no_word}},
     {Errc::relay_unusable, {}, {}, {"relay-unusable", Sent::nothing_left}},
     {Errc::relay_auth, {}, {}, {"relay-auth", Sent::nothing_left}},
     {Errc::message_too_big, {}, {}, {"message-too-big", Sent::nothing_left}},
@@ -65,7 +65,7 @@ constexpr auto kRows = std::to_array<Row>({
     {Errc::administrative, {}, {}, {"operator", Sent::no_word}},
 });
 
-constexpr Cause kOwnTrouble = {"internal", Sent::nothing_left};
+constexpr Cause kOwnTrouble = {"internal", Sent::no_word};
 
 // In the order of Sent.
 constexpr std::array<std::string_view, kSentClaims> kClaims = {

@@ -20,6 +20,8 @@ namespace {
 Part original_part(const NoticeFacts& facts) {
   if (!facts.original_content.empty()) {
     std::string content = facts.original_content.substr(0, kMaxReturned);
+    // Cut in the middle of a line end.
+    if (content.size() == kMaxReturned && content.ends_with('\r')) content.pop_back();
     if (is_seven_bit(content)) return {"message/rfc822", std::move(content)};
   }
   std::string header = with_crlf(facts.original.header);

@@ -285,5 +285,15 @@ kind = "submit"
           HasSubstr("f.toml:12:1: listen[1].address:"), HasSubstr("f.toml:13:8: listen[1].kind:")));
 }
 
+TEST(ConfigErrors, redteam_46_a_key_of_many_parts_is_refused_before_it_is_read) {
+  std::string key = "a";
+  for (int i = 0; i < 100'000; ++i)
+    key += ".a";
+  for (const std::string& text : {key + " = 1\n", "\n[" + key + "]\n"}) {
+    const std::string line = text.starts_with('\n') ? "2" : "1";
+    EXPECT_THAT(errors_of(text), ElementsAre("f.toml:" + line + ":1: line of over 8192 octets"));
+  }
+}
+
 }  // namespace
 }  // namespace fulmar::conf

@@ -35,6 +35,59 @@ async def told_early(trial: Trial) -> None:
     equal("delay notices", trial.notice_count(recipient, "delayed"), 1)
 
 
+async def told_again(trial: Trial) -> None:
+    """Again after a while, not again after a restart, and that it is over once the destination was mended."""
+    recipient = await trial.send_one()
+    await trial.until(lambda: trial.notice_count(recipient, "delayed") == 2, "the second notice of the delay")
+    await trial.relay.kill()
+    await trial.relay.start()
+    await trial.attempt(recipient, "deferred", count=3)
+    trial.host().behave(Smtp())
+    await trial.retry_now(recipient)
+    await trial.attempt(recipient, "sent")
+    cleared = await trial.notice(recipient, "relayed")
+    opening = "\n".join(first_lines(cleared.text))
+    assert recipient in opening and "is over" in opening, f"not the end of the delay:\n{opening}"
+    assert not any(code in opening for code in CODES), f"codes in the first lines:\n{opening}"
+    equal("delay notices", trial.notice_count(recipient, "delayed"), 2)
+    equal("notices of the end", trial.notice_count(recipient, "relayed"), 1)
+
+
+async def one_for_all(trial: Trial) -> None:
+    """Two destinations refuse, one waits: one notice tells of both that refused, and of no other."""
+    first, second, third = (trial.address(domain=site.zone) for site in trial.sites)
+    await trial.send(first, second, third)
+    notice = await trial.notice(first, "failed")
+    assert second in notice.text, f"the second recipient is not named:\n{notice.text}"
+    assert third not in notice.text, f"who waits is named:\n{notice.text}"
+    equal("Message-ID", (await trial.notice(second, "failed")).message["Message-ID"], notice.message["Message-ID"])
+    equal("notices", trial.notice_count(first, "failed"), 1)
+
+
+async def summed_up(trial: Trial) -> None:
+    """Some are told one by one, all beyond the rate in summaries when their time is over, and nobody is forgotten."""
+    recipients = [(await trial.send())[0] for _ in range(10)]
+    for recipient in recipients:
+        await trial.attempt(recipient, "bounced")
+
+    def summaries() -> str:
+        return "".join(m.content.decode() for m in trial.world.origin.received if b"what became of them" in m.content)
+
+    def all_told() -> bool:
+        return all(trial.notice_count(one, "failed") or one in summaries() for one in recipients)
+    await trial.until(all_told, "word of each recipient")
+    one_by_one = sum(trial.notice_count(one, "failed") for one in recipients)
+    assert 0 < one_by_one < len(recipients), f"{one_by_one} notices of {len(recipients)}"
+
+
+async def in_german(trial: Trial) -> None:
+    """In the language that the message asks for."""
+    recipient = (await trial.send(header="Accept-Language: de-AT, en;q=0.5\r\n"))[0]
+    notice = await trial.notice(recipient, "failed")
+    assert f"Ihre Nachricht an {recipient} wurde nicht zugestellt." in notice.text, notice.text
+    equal("Content-Language", notice.message["Content-Language"], "de")
+
+
 async def no_early_word(trial: Trial) -> None:
     """An ordinary delay is not announced early."""
     recipient = await trial.send_one()
@@ -71,6 +124,19 @@ SCENARIOS = (
              "pitfall-103 pitfall-104 pitfall-105",
              (Site("told-early.test", hosts=(Host(tlsa=("3 1 1",), smtp=Smtp(starttls=StartTls.ABSENT)),)),),
              told_early, settings={}),
+    Scenario("A delay is announced again, not again after a restart, and so is its end",
+             "pitfall-103", (Site("told-again.test",
+                                  hosts=(Host(tlsa=("3 1 1",), smtp=Smtp(starttls=StartTls.ABSENT)),)),),
+             told_again, settings={"notify": {"security_delay_after": "1s", "repeat_after": ["3s"]}}),
+    Scenario("A message that two destinations refuse comes back in one notice", "DSN-16 pitfall-107",
+             tuple(Site(f"{name}-of-three.test", hosts=(Host(smtp=Smtp(rcpt=always(reply))),))
+                   for name, reply in (("first", "550 5.1.1 No"), ("second", "550 5.7.1 Never"),
+                                       ("third", "450 4.2.0 Later"))), one_for_all),
+    Scenario("More notices than one sender is to get come in one summary", "pitfall-102",
+             (Site("summed-up.test", hosts=(Host(smtp=Smtp(rcpt=always("550 5.1.1 No"))),)),), summed_up,
+             settings={"notify": {"max_per_sender": "1/s"}}),
+    Scenario("A notice is in the language that the message asks for", "pitfall-105",
+             (Site("in-german.test", hosts=(Host(smtp=Smtp(rcpt=always("550 5.1.1 No"))),)),), in_german),
     Scenario("An ordinary delay is not announced early", "pitfall-103",
              (Site("not-told.test", hosts=(Host(smtp=Smtp(rcpt=always("450 4.2.0 Later"))),)),), no_early_word),
     Scenario("When time runs out on a DANE failure, it comes back as 5.7.5 and says so", "DANE-53 pitfall-104",

@@ -167,6 +167,54 @@ TEST_F(Desk, delays_that_come_together_are_told_together) {
   EXPECT_THAT(notices()[0], AllOf(HasSubstr("x@late.example"), HasSubstr("y@slow.example")));
 }
 
+TEST_F(Desk, redteam_47_a_delay_that_is_over_before_its_notice_was_written_is_not_told) {
+  const MessageId id = accept("me@a.example", {"x@slow.example", "y@slow.example"});
+  const queue::Message message = run(store_.read_message(id)).value();
+  OwedNotice owed{.message = message, .delivery = *delivery_of(id, "slow.example")};
+  for (const queue::Recipient& recipient : owed.delivery.recipients)
+    owed.words.push_back(delayed(recipient));
+  auto telling = notice_desk_.tell(owed, WaitingLine::Siblings::some);
+  ASSERT_TRUE(run(store_.commit(std::exchange(telling.operations, {}))).has_value());
+  notice_desk_.note_stored(std::move(telling));
+
+  // The first is delivered, the second waits on.
+  auto one =
+      notice_desk_.withdraw_delays(message, domain("slow.example"), {owed.delivery.recipients[1]});
+  ASSERT_THAT(one.never_told, SizeIs(1));
+  EXPECT_EQ(one.never_told[0].text, "x@slow.example");
+  ASSERT_TRUE(run(store_.commit(std::move(one.operations))).has_value());
+  EXPECT_THAT(records(), SizeIs(1));
+  // The same again withdraws nothing.
+  EXPECT_THAT(
+      notice_desk_.withdraw_delays(message, domain("slow.example"), {owed.delivery.recipients[1]})
+          .operations,
+      IsEmpty());
+  // Another destination's delays are its own.
+  EXPECT_THAT(notice_desk_.withdraw_delays(message, domain("b.example"), {}).operations, IsEmpty());
+  auto rest = notice_desk_.withdraw_delays(message, domain("slow.example"), {});
+  ASSERT_TRUE(run(store_.commit(std::move(rest.operations))).has_value());
+  EXPECT_THAT(records(), IsEmpty());
+  pass(NoticeDesk::kGather);
+  EXPECT_THAT(notices(), IsEmpty());
+}
+
+TEST_F(Desk, redteam_47_an_operator_who_deletes_a_message_withdraws_what_was_to_be_told_of_it) {
+  resolver_.fail("late.example", resolver::RecordType::mx, Errc::dns_servfail);
+  const UtcTime start = clock_.utc_now();
+  const MessageId id = accept("me@a.example", {"x@late.example", "y@slow.example"});
+  while (records().size() < 2) {
+    clock_.advance(std::max<std::chrono::milliseconds>(0ms, *line_.next_due() - clock_.utc_now()));
+    ASSERT_TRUE(step());
+    ASSERT_LT(clock_.utc_now(), start + 5h);
+  }
+  const queue::DeliveryKey key{id, domain("late.example")};
+  ASSERT_TRUE(line_.claim(key));
+  ASSERT_TRUE(run(courier_.remove(key)).has_value());
+  pass(NoticeDesk::kGather);
+  ASSERT_THAT(notices(), SizeIs(1));
+  EXPECT_THAT(notices()[0], AllOf(HasSubstr("y@slow.example"), Not(HasSubstr("x@late.example"))));
+}
+
 // Many notices to one sender.
 
 class BusyDesk : public Desk {
@@ -216,7 +264,7 @@ TEST_F(BusyDesk, pitfall_102_what_is_beyond_the_rate_comes_in_one_summary) {
                              HasSubstr("figures 3"), HasSubstr("figures 4"),
                              Not(HasSubstr("figures 1")), HasSubstr("you@b.example")));
   EXPECT_THAT(records(), IsEmpty());
-  EXPECT_EQ(log_.count("sender summary notice: "), 1U);
+  EXPECT_EQ(log_.count("sender summary notice: "), 3U) << "of each message";
   EXPECT_EQ(metrics_.notices_sent.value(), 3U);
   pass(desk_, 5h);
   EXPECT_THAT(notices(), SizeIs(3)) << "once";
@@ -242,9 +290,8 @@ TEST_F(BusyDesk, pitfall_102_what_is_held_back_takes_little_room_and_outlives_th
   NoticeDesk next({store_, report_back_, line_, clock_, *random_, metrics_}, kRate);
   ASSERT_TRUE(run(next.load()).has_value());
   pass(next, NoticeDesk::kGather);
-  EXPECT_THAT(notices(), SizeIs(4)) << "a start begins a new hour";
-  pass(next, 1h);
-  EXPECT_THAT(notices(), SizeIs(5));
+  EXPECT_THAT(notices(), SizeIs(3)) << "the summary, early";
+  EXPECT_THAT(notices().back(), HasSubstr("figures 4"));
   EXPECT_THAT(records(), IsEmpty());
 }
 
@@ -258,6 +305,36 @@ TEST_F(BusyDesk, pitfall_102_gathered_ones_are_held_back_under_their_keys) {
   pass(desk_, 1h);
   EXPECT_THAT(notices(), SizeIs(3));
   EXPECT_THAT(records(), IsEmpty());
+}
+
+TEST_F(BusyDesk, redteam_48_what_was_asked_for_in_so_many_words_is_not_held_back) {
+  OwedNotice with_notify = owed("me@a.example", 30);
+  with_notify.words[0].recipient.notify = {.stated = true, .failure = true};
+  OwedNotice with_envid = owed("me@a.example", 31);
+  with_envid.message.envelope_id = "QQ314159";
+  for (const OwedNotice& each : {with_notify, with_envid})
+    desk_.note_stored(stored(desk_.tell(each, WaitingLine::Siblings::none)));
+  EXPECT_THAT(notices(), SizeIs(4));
+  EXPECT_THAT(records(), SizeIs(3));
+}
+
+TEST_F(BusyDesk, redteam_48_without_memory_the_summary_comes_before_its_time) {
+  OwedNotice large = owed("me@a.example", 40);
+  large.words[0].recipient.last_failure->detail = std::string(300, 'x');
+  large.words.assign(50'000, large.words[0]);
+  desk_.note_stored(stored(desk_.tell(large, WaitingLine::Siblings::none)));
+  ASSERT_THAT(notices(), SizeIs(3));
+  EXPECT_THAT(notices().back(), AllOf(HasSubstr("figures 2"), HasSubstr("figures 40")));
+  EXPECT_THAT(records(), IsEmpty());
+}
+
+TEST_F(BusyDesk, redteam_48_the_relay_that_failed_stays_known) {
+  OwedNotice relayed = owed("me@a.example", 50);
+  relayed.delivery.history[0].decision =
+      R"({"next_hop":"relay.c.example","rule":{"relay":"relay.c.example"}})";
+  notice::NoticeFacts facts;
+  add_facts(abridged(relayed), facts);
+  EXPECT_EQ(facts.recipients.at(0).relay, "relay.c.example");
 }
 
 TEST(NoticeQuota, pitfall_102_so_many_in_a_time) {

@@ -35,6 +35,9 @@ OwedNotice sample() {
                        .exposure = queue::Exposure::envelope},
          .expired = kind == NoticeKind::failed});
   }
+  owed.held = true;
+  owed.give_up_at = kNow + 100h;
+  owed.next_attempts = {kNow + 1h, kNow + 2h};
   owed.content = "Subject: figures\r\n\r\nhello\r\n";
   return owed;
 }

@@ -55,6 +55,8 @@ class ReportBackTest : public ::testing::Test {
     OwedNotice owed{.message = message_, .delivery = delivery_};
     for (const queue::Recipient& recipient : recipients)
       owed.words.push_back({.kind = kind, .recipient = recipient});
+    owed.next_attempts = {delivery_.next_attempt};
+    owed.give_up_at = delivery_.arrived + settings_.retry.give_up_after;
     owed.content = run(report_back.read_content(owed));
     return report_back.make({owed});
   }
