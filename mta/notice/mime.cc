@@ -13,9 +13,9 @@ namespace {
 
 constexpr std::size_t kFoldAt = 78;  // RFC 5322 §2.1.1, SHOULD
 constexpr std::size_t kQuotedLine = 76;
-// 75 octets for an encoded word, of which "=?utf-8?B?" and "?=" take 12; 45 octets make 60 of
-// base64.
-constexpr std::size_t kEncodedWordOctets = 45;
+// A line with an encoded word has 76 octets at most (RFC 2047 §2), of which "Subject: ",
+// "=?utf-8?B?" and "?=" take 21; 39 octets make 52 of base64.
+constexpr std::size_t kEncodedWordOctets = 39;
 
 bool is_continuation_octet(char c) {
   return (static_cast<unsigned char>(c) & 0xC0) == 0x80;

@@ -18,6 +18,9 @@ namespace {
 constexpr std::size_t kMaxMessage = 1000;
 constexpr std::size_t kMaxShown = 64;  // octets of a name in an error
 
+/// Of one file: nobody mends more at once.
+constexpr std::size_t kMaxProblems = 20;
+
 /// One file while it is read.
 class Reader {
  public:
@@ -28,6 +31,7 @@ class Reader {
       read_table(entry);
   }
   void complain(conf::Position at, std::string_view what) {
+    if (problems_.size() == kMaxProblems) return;
     problems_.push_back({path_, at.line, at.column, sanitize_line(what, kMaxMessage)});
   }
   std::expected<LanguageTexts::Table, std::vector<conf::Problem>> result() {

@@ -69,5 +69,17 @@ TEST(Mime, find_field) {
   EXPECT_EQ(find_field(header, "B"), std::nullopt);
 }
 
+TEST(Mime, redteam_50_a_line_with_encoded_words_has_76_octets_at_most) {
+  std::string subject;
+  for (int i = 0; i < 60; ++i)
+    subject += "\xC3\xA4\xE2\x82\xAC";
+  std::string field = header_field("Subject", header_text(subject));
+  while (!field.empty()) {
+    const std::size_t end = field.find("\r\n");
+    EXPECT_LE(end, 76U) << "RFC 2047 2: " << field.substr(0, end);
+    field.erase(0, end + 2);
+  }
+}
+
 }  // namespace
 }  // namespace fulmar::notice

@@ -237,5 +237,14 @@ TEST_F(Folder, has_too_many_files) {
   EXPECT_THAT(texts.error(), SizeIs(1));
 }
 
+TEST(NoticeTexts, redteam_50_a_file_full_of_faults_is_told_in_a_few) {
+  std::string content = "[subject]\n";
+  for (int i = 0; i < 10'000; ++i)
+    content += "wrong" + std::to_string(i) + " = \"x\"\n";
+  const auto read = Texts::with({{.path = "fr.toml", .tag = "fr", .content = content}});
+  ASSERT_FALSE(read.has_value());
+  EXPECT_EQ(read.error().size(), 20U);
+}
+
 }  // namespace
 }  // namespace fulmar::notice
