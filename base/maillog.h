@@ -49,7 +49,7 @@ struct DeliveryEvent {
 struct NoticeEvent {
   MessageId original;
   MessageId notice;
-  std::string kind;  ///< "failed", "delayed" or "relayed".
+  std::string kind;  ///< "failed", "delayed", "cleared", "relayed" or "summary".
 };
 
 void maillog(const QueuedEvent& event);

@@ -3,6 +3,8 @@
 #include <toml++/toml.h>
 
 #include <algorithm>
+#include <optional>
+#include <string>
 
 namespace fulmar::conf {
 namespace {
@@ -55,7 +57,8 @@ Value convert(const toml::node& node) {
   return value;
 }
 
-/// The library calls itself once for each part of a dotted key, which stands on one line.
+/// toml++ recurses once for each part of a dotted key, which stands on one line; without a limit a
+/// long key ends the program by its stack.
 std::optional<Fault> find_long_line(std::string_view text) {
   for (std::uint32_t line = 1; !text.empty(); ++line) {
     const std::size_t end = text.find('\n');

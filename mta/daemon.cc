@@ -111,9 +111,7 @@ asio::awaitable<Daemon::Started> Daemon::start() {
   if (auto ready = co_await start_engine(); !ready) co_return ready;
   report_back_ = std::make_unique<delivery::ReportBack>(
       *store_, clock_, *random_,
-      delivery::ReportBackSettings{config_.hostname, config_.postmaster, config_.notify,
-                                   config_.retry},
-      texts_);
+      delivery::ReportBackSettings{config_.hostname, config_.postmaster, config_.notify}, texts_);
   notice_desk_ = std::make_unique<delivery::NoticeDesk>(
       delivery::NoticeDeskParts{*store_, *report_back_, *line_, clock_, *random_, metrics_},
       config_.notify.max_per_sender);

@@ -95,7 +95,7 @@ class Courier {
   boost::asio::awaitable<void> settle(Job job);
   boost::asio::awaitable<NoticeDesk::Telling> tell(Job& job);
   void finish(Job job, queue::Batch removals);
-  queue::Batch withdraw_untold(Job& job);
+  NoticeDesk::Withdrawn withdraw_untold(Job& job);
   void note_gone(const queue::Message& message, bool took_it_along);
   void give_back(Job& job);
   [[nodiscard]] UtcTime since() const;

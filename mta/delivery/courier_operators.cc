@@ -1,7 +1,6 @@
 // What operators may do to a queued delivery.
 #include <utility>
 
-#include "base/maillog.h"
 #include "mta/delivery/courier.h"
 #include "mta/delivery/courier_job.h"
 
@@ -88,14 +87,18 @@ asio::awaitable<Result<Changed>> Courier::remove(DeliveryKey key) {
   const auto message = co_await parts_.store.read_message(key.message);
   if (!message) co_return fail(message.error());
   const bool last = parts_.line.siblings(key) == WaitingLine::Siblings::none;
-  queue::Batch batch;
+  NoticeDesk::Withdrawn withdrawn;
   if (message->sender) {
-    batch = std::move(parts_.notice_desk.withdraw_delays(*message, key.destination, {}).operations);
+    withdrawn = parts_.notice_desk.withdraw_delays(*message, key.destination, {});
   }
+  queue::Batch batch = std::move(withdrawn.operations);
   batch.emplace_back(queue::RemoveDelivery{key.message, key.destination});
   if (last) batch.emplace_back(queue::RemoveMessage{key.message, message->chunks});
   const auto stored = co_await parts_.store.commit(std::move(batch));
-  if (!stored) co_return fail(stored.error());
+  if (!stored) {
+    parts_.notice_desk.give_back(std::move(withdrawn));
+    co_return fail(stored.error());
+  }
   const auto siblings = claim.remove();
   if (siblings == WaitingLine::Siblings::none) note_gone(*message, last);
   co_return Changed::yes;

@@ -47,7 +47,7 @@ asio::awaitable<NoticeDesk::Telling> Courier::tell(Job& job) {
 }
 
 /// A delay that is over before its notice was written is not told of, and neither is its end.
-queue::Batch Courier::withdraw_untold(Job& job) {
+NoticeDesk::Withdrawn Courier::withdraw_untold(Job& job) {
   if (!job.message.sender || job.delivery.delay_notices == 0) return {};
   auto withdrawn = parts_.notice_desk.withdraw_delays(job.message, job.claim.key().destination,
                                                       job.delivery.recipients);
@@ -56,7 +56,7 @@ queue::Batch Courier::withdraw_untold(Job& job) {
            std::ranges::find(withdrawn.never_told, word.recipient.address) !=
                withdrawn.never_told.end();
   });
-  return std::move(withdrawn.operations);
+  return withdrawn;
 }
 
 /// Stores the delivery's new state, with the notice its sender is owed in the same batch. What
@@ -64,7 +64,8 @@ queue::Batch Courier::withdraw_untold(Job& job) {
 /// on the disk; a notice is, and so is the word that something was shown in clear.
 asio::awaitable<void> Courier::settle(Job job) {
   const bool done = job.delivery.recipients.empty();
-  queue::Batch batch = withdraw_untold(job);
+  NoticeDesk::Withdrawn withdrawn = withdraw_untold(job);
+  queue::Batch batch = std::move(withdrawn.operations);
   const bool owes_notice = !job.owed.empty();
   if (done && !owes_notice) {
     finish(std::move(job), std::move(batch));
@@ -89,9 +90,11 @@ asio::awaitable<void> Courier::settle(Job job) {
   if (!stored) {
     // The record of before the attempt stands: whoever was served is served again at the next
     // attempt.
+    parts_.notice_desk.give_back(std::move(withdrawn));
     job.claim.put_back({.attempt = job.delivery.next_attempt}, job.ending);
     co_return;
   }
+  parts_.notice_desk.note_withdrawn(std::move(withdrawn));
   if (telling) parts_.notice_desk.note_stored(*std::move(telling));
   if (owes_notice && !job.message.sender) {
     parts_.metrics.notices_dropped.add();

@@ -43,6 +43,25 @@ void put(SpooledNotice notice, NoticeDesk::Telling& telling) {
   telling.notice = std::move(notice);
 }
 
+/// Addresses that differ in the spelling of the domain are one sender's.
+std::string sender_key(const Mailbox& sender) {
+  return sender.ascii_domain_form();
+}
+
+/// Moves those that are meant from the entry to `taken`; what is empty then goes.
+template <class Map, class Meant>
+void take_if(Map& map, const typename Map::key_type& key, const Meant& meant,
+             std::vector<NoticeDesk::Waiting>& taken) {
+  const auto entry = map.find(key);
+  if (entry == map.end()) return;
+  auto& all = entry->second.all;
+  std::vector<NoticeDesk::Waiting> left;
+  for (NoticeDesk::Waiting& each : all)
+    (meant(each) ? taken : left).push_back(std::move(each));
+  all = std::move(left);
+  if (all.empty()) map.erase(entry);
+}
+
 template <class Map>
 auto take_due(Map& map, SteadyTime now) {
   const auto due =
@@ -61,14 +80,9 @@ asio::awaitable<Result<>> NoticeDesk::load() {
     const auto record = MessageId::parse(key);
     auto owed = decode_owed_notice(bytes);
     if (record && owed) {
-      Waiting waiting{.record = *record, .owed = *std::move(owed), .memory = nullptr};
-      if (waiting.owed.held) {
-        std::vector<Waiting> one;
-        one.push_back(std::move(waiting));
-        hold_back(std::move(one));
-      } else {
-        gather(std::move(waiting));
-      }
+      std::vector<Waiting> one;
+      one.push_back({.record = *record, .owed = *std::move(owed), .memory = nullptr});
+      wait_on(std::move(one));
     } else {
       log_error("notice that is owed cannot be read",
                 {{"key", sanitize_line(key, 100)},
@@ -82,6 +96,11 @@ asio::awaitable<Result<>> NoticeDesk::load() {
 std::optional<NoticeDesk::Waiting> NoticeDesk::to_keep(OwedNotice owed, MessageId record,
                                                        Budget& budget, queue::Batch& operations) {
   std::string bytes = encode(owed);
+  // What the record does not hold is not held in memory either.
+  owed.delivery.recipients.clear();
+  if (owed.delivery.history.size() > 1) {
+    owed.delivery.history.erase(owed.delivery.history.begin(), owed.delivery.history.end() - 1);
+  }
   auto memory = std::make_shared<Budget::Share>(budget);
   if (!memory->grow_to(bytes.size() + kPerRecord)) return std::nullopt;
   operations.emplace_back(queue::PutRecord{queue::kOwedNotices, key_of(record), std::move(bytes)});
@@ -107,12 +126,12 @@ NoticeDesk::Telling NoticeDesk::tell_now(std::vector<Waiting> stored,
     stored.push_back({.record = record, .owed = *std::move(last), .memory = nullptr});
   }
   const Mailbox sender = *stored.at(0).owed.message.sender;
-  const bool asked =
-      std::ranges::any_of(stored, [](const Waiting& each) { return was_asked_for(each.owed); });
-  if (!asked && !may_tell(sender)) {
+  const bool alone =
+      std::ranges::any_of(stored, [](const Waiting& each) { return stands_alone(each.owed); });
+  if (!alone && !may_tell(sender)) {
     if (auto held = hold(stored)) return *std::move(held);
     // A summary before its time makes room.
-    std::vector<Waiting> all = take_held_of(sender.text);
+    std::vector<Waiting> all = take_held_of(sender_key(sender));
     if (!all.empty()) {
       std::ranges::move(stored, std::back_inserter(all));
       return summarize(std::move(all));
@@ -153,7 +172,7 @@ NoticeDesk::Telling NoticeDesk::summarize(std::vector<Waiting> stored) {
 
 bool NoticeDesk::may_tell(const Mailbox& sender) {
   const std::lock_guard lock(mutex_);
-  return quota_.take(sender.text, parts_.clock.steady_now());
+  return quota_.take(sender_key(sender), parts_.clock.steady_now());
 }
 
 void NoticeDesk::note_stored(Telling telling) {
@@ -173,39 +192,57 @@ NoticeDesk::Withdrawn NoticeDesk::withdraw_delays(const queue::Message& message,
                                                   const std::vector<queue::Recipient>& waiting) {
   Withdrawn withdrawn;
   const auto is_over = [&](const OwedWord& word) {
-    const bool waits = std::ranges::find(waiting, word.recipient.address,
-                                         &queue::Recipient::address) != waiting.end();
-    return word.kind == notice::NoticeKind::delayed && !waits;
+    return word.kind == notice::NoticeKind::delayed &&
+           std::ranges::find(waiting, word.recipient.address, &queue::Recipient::address) ==
+               waiting.end();
   };
-  const auto withdraw = [&](Waiting& each) {
-    if (each.owed.message.id != message.id || each.owed.delivery.destination != destination) {
-      return false;
-    }
+  const auto concerns = [&](const Waiting& each) {
+    return each.owed.message.id == message.id && each.owed.delivery.destination == destination &&
+           std::ranges::any_of(each.owed.words, is_over);
+  };
+  {
+    const std::lock_guard lock(mutex_);
+    take_if(gathered_, message.id, concerns, withdrawn.before);
+    take_if(held_, sender_key(*message.sender), concerns, withdrawn.before);
+  }
+  for (const Waiting& each : withdrawn.before) {
+    Waiting rest = each;
     for (const OwedWord& word : each.owed.words) {
       const bool never_told = is_over(word) && each.owed.delivery.delay_notices == 0;
       if (never_told) withdrawn.never_told.push_back(word.recipient.address);
     }
-    if (std::erase_if(each.owed.words, is_over) == 0) return false;
-    const bool nothing_left = each.owed.words.empty();
-    if (nothing_left) {
+    std::erase_if(rest.owed.words, is_over);
+    if (rest.owed.words.empty()) {
       withdrawn.operations.emplace_back(
-          queue::RemoveRecord{queue::kOwedNotices, key_of(each.record)});
+          queue::RemoveRecord{queue::kOwedNotices, key_of(rest.record)});
     } else {
       withdrawn.operations.emplace_back(
-          queue::PutRecord{queue::kOwedNotices, key_of(each.record), encode(each.owed)});
+          queue::PutRecord{queue::kOwedNotices, key_of(rest.record), encode(rest.owed)});
+      withdrawn.rest.push_back(std::move(rest));
     }
-    return nothing_left;
-  };
-  const std::lock_guard lock(mutex_);
-  if (const auto entry = gathered_.find(message.id); entry != gathered_.end()) {
-    std::erase_if(entry->second.all, withdraw);
-    if (entry->second.all.empty()) gathered_.erase(entry);
-  }
-  if (const auto entry = held_.find(message.sender->text); entry != held_.end()) {
-    std::erase_if(entry->second.all, withdraw);
-    if (entry->second.all.empty()) held_.erase(entry);
   }
   return withdrawn;
+}
+
+void NoticeDesk::note_withdrawn(Withdrawn withdrawn) {
+  wait_on(std::move(withdrawn.rest));
+}
+
+void NoticeDesk::give_back(Withdrawn withdrawn) {
+  wait_on(std::move(withdrawn.before));
+}
+
+/// Each where it belongs.
+void NoticeDesk::wait_on(std::vector<Waiting> all) {
+  for (Waiting& waiting : all) {
+    if (!waiting.owed.held) {
+      gather(std::move(waiting));
+      continue;
+    }
+    std::vector<Waiting> one;
+    one.push_back(std::move(waiting));
+    hold_back(std::move(one));
+  }
 }
 
 void NoticeDesk::gather(Waiting waiting) {
@@ -223,11 +260,14 @@ std::vector<NoticeDesk::Waiting> NoticeDesk::take(const MessageId& message) {
 }
 
 void NoticeDesk::hold_back(std::vector<Waiting> all) {
-  const std::string sender = all.at(0).owed.message.sender->text;
+  const std::string sender = sender_key(*all.at(0).owed.message.sender);
   const SteadyTime now = parts_.clock.steady_now();
   const std::lock_guard lock(mutex_);
   const auto [entry, first] = held_.try_emplace(sender);
-  if (first) entry->second.due = quota_.ends(sender, now);
+  if (first) {
+    // After a start: not before the deliveries that it is about had a chance.
+    entry->second.due = std::max(quota_.ends(sender, now), now + kGather);
+  }
   std::ranges::move(all, std::back_inserter(entry->second.all));
 }
 

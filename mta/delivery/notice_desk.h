@@ -45,8 +45,8 @@ class NoticeDesk {
  public:
   /// How long what is owed first waits for more about the same message.
   static constexpr std::chrono::seconds kGather{10};
-  /// Octets of what waits for more about its message, and again of what waits for a summary; what
-  /// does not fit in is told at once.
+  /// Octets of what waits for more about its message, and again of what waits for summaries. What
+  /// does not fit in is told at once: by the sender's summary before its time, or a notice.
   static constexpr std::size_t kMemory = 16UL << 20;
 
   /// `max_per_sender`: of [notify].
@@ -79,12 +79,19 @@ class NoticeDesk {
   struct Withdrawn {
     queue::Batch operations;          ///< Belong in the batch with the outcome.
     std::vector<Mailbox> never_told;  ///< Whose first delay it was.
+    std::vector<Waiting> before;      ///< What was owed,
+    std::vector<Waiting> rest;        ///< and what of it still is.
   };
   /// The delivery's recipients but for `waiting` wait no more: a delay of theirs that is owed and
-  /// not told yet is not owed any more. REQUIRES: the message has a sender.
+  /// not told yet is not owed any more. Nobody else tells of what was withdrawn before one of the
+  /// two functions below is called. REQUIRES: the message has a sender.
   [[nodiscard]] Withdrawn withdraw_delays(const queue::Message& message,
                                           const MailHost& destination,
                                           const std::vector<queue::Recipient>& waiting);
+  /// The batch is stored.
+  void note_withdrawn(Withdrawn withdrawn);
+  /// It could not be.
+  void give_back(Withdrawn withdrawn);
 
   /// Tells what has waited long enough.
   boost::asio::awaitable<void> tell_due();
@@ -112,6 +119,7 @@ class NoticeDesk {
                                                       Budget& budget, queue::Batch& operations);
   void gather(Waiting waiting);
   void hold_back(std::vector<Waiting> all);
+  void wait_on(std::vector<Waiting> all);
   [[nodiscard]] std::vector<Waiting> take(const MessageId& message);
   [[nodiscard]] std::vector<Waiting> take_held_of(const std::string& sender);
   [[nodiscard]] std::vector<Waiting> take_gathered();

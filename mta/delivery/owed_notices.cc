@@ -88,8 +88,9 @@ OwedWord handed_over(NoticeKind kind, queue::Recipient recipient,
   return {.kind = kind, .recipient = std::move(recipient)};
 }
 
-bool was_asked_for(const OwedNotice& owed) {
-  return !owed.message.envelope_id.empty() ||
+bool stands_alone(const OwedNotice& owed) {
+  const queue::Message& message = owed.message;
+  return !message.envelope_id.empty() || message.requiretls || message.tls_optional ||
          std::ranges::any_of(owed.words,
                              [](const OwedWord& word) { return word.recipient.notify.stated; });
 }
@@ -127,7 +128,7 @@ void add_entries(const OwedNotice& owed, notice::SummaryFacts& facts) {
 
 OwedNotice abridged(OwedNotice owed) {
   std::string header;
-  for (const char* name : {"Subject", "Message-ID", "Accept-Language", "Content-Language"}) {
+  for (const char* name : {"Subject", "Accept-Language", "Content-Language"}) {
     const auto body = notice::find_field(owed.message.header, name);
     if (body) header += notice::header_field(name, body->substr(0, kMaxFieldKept));
   }

@@ -64,9 +64,10 @@ struct OwedNotice {
 [[nodiscard]] OwedWord handed_over(notice::NoticeKind kind, queue::Recipient recipient,
                                    const RecipientResult& delivered);
 
-/// Whether the sender asked for reports in so many words, which programs may wait for: NOTIFY or
-/// ENVID.
-[[nodiscard]] bool was_asked_for(const OwedNotice& owed);
+/// Whether no summary may tell of it: the sender asked for reports in so many words, by NOTIFY or
+/// ENVID, and programs may wait for them; or REQUIRETLS or TLS-Required: No hold for its notice,
+/// and must not hold for what is told of other messages.
+[[nodiscard]] bool stands_alone(const OwedNotice& owed);
 
 /// Adds what a notice says of `owed`.
 void add_facts(const OwedNotice& owed, notice::NoticeFacts& facts);

@@ -92,22 +92,12 @@ SpooledNotice ReportBack::summarize(const std::vector<OwedNotice>& owed) {
                              .reporting_mta = settings_.hostname,
                              .postmaster = settings_.postmaster,
                              .sender = *first.sender,
-                             .now = now,
-                             .tls_optional = true};
-  bool requiretls = false;
-  for (const OwedNotice& one : owed) {
+                             .now = now};
+  for (const OwedNotice& one : owed)
     add_entries(one, facts);
-    requiretls = requiretls || one.message.requiretls;
-    facts.tls_optional = facts.tls_optional && one.message.tls_optional;
-  }
   const auto texts = texts_.load();
   return spool(notice::compose_summary(facts, words_for(*texts, first)), "summary",
-               {.id = facts.id,
-                .to = facts.sender,
-                .about = std::nullopt,
-                .requiretls = requiretls,
-                .tls_optional = facts.tls_optional},
-               now);
+               {.id = facts.id, .to = facts.sender, .about = std::nullopt}, now);
 }
 
 const notice::LanguageTexts& ReportBack::words_for(const notice::Texts& texts,

@@ -32,7 +32,6 @@ struct ReportBackSettings {
   Domain hostname;
   std::string postmaster;
   conf::Notify notify;
-  conf::Retry retry;
 };
 
 /// All references must outlive it. Thread-safe.
@@ -55,8 +54,8 @@ class ReportBack {
   /// TLS-Required: No. Nobody is to be told of the notice itself: NOTIFY=NEVER.
   [[nodiscard]] SpooledNotice make(const std::vector<OwedNotice>& owed);
 
-  /// One mail in the place of a notice about each. REQUIRES: not empty, all of one sender. It
-  /// demands REQUIRETLS when any of the messages did, and may go without TLS only when all may.
+  /// One mail in the place of a notice about each. REQUIRES: not empty, all of one sender, none
+  /// stands_alone().
   [[nodiscard]] SpooledNotice summarize(const std::vector<OwedNotice>& owed);
 
  private:

@@ -54,7 +54,8 @@ class Authenticator {
   };
 
   /// Reads the users. An empty path: there are none, and nobody is accepted; which is what a
-  /// program without a listener that offers AUTH gives. Errors as Users::load(). `scram_secret`:
+  /// program without a listener that offers AUTH gives. Errors as Users::load(), and Errc::internal
+  /// when OpenSSL or GNU SASL cannot be used. `scram_secret`:
   /// what users that do not exist show to SCRAM clients is made of it. `clock` must outlive it, and
   /// so must the execution contexts of those who call check().
   static Result<std::unique_ptr<Authenticator>> create(const std::string& users_file,

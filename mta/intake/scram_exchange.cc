@@ -57,16 +57,12 @@ std::optional<std::string> name_in(std::string_view message) {
   return unescaped(message.substr(0, message.find(',')));
 }
 
-bool is_name(const std::string& name) {
-  return !name.empty() && name.size() <= kMaxUserName && is_valid_utf8(name);
-}
-
 /// What GNU SASL 2.2 does not look at. It would serve a "p=" without a channel to bind; prepare a
 /// name of any length, 20 µs an octet; and lose memory for one of which nothing is left.
 bool is_first(const std::string& message) {
   const bool unbound = message.starts_with("n,") || message.starts_with("y,");
   const auto name = unbound ? name_in(message) : std::nullopt;
-  return name && is_name(*name) && saslprep(*name);
+  return name && is_user_name(*name) && saslprep(*name);
 }
 
 Fault fault_of(int code) {
@@ -90,7 +86,7 @@ struct ScramExchange::Hook {
   std::optional<Fault> fault;
 
   std::optional<ScramKeys> keys_for(const std::string& identity) {
-    if (!is_name(user)) {
+    if (!is_user_name(user)) {
       fault = Fault::malformed;
     } else if (!identity.empty() && identity != user) {
       fault = Fault::denied;

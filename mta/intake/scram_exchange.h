@@ -1,6 +1,6 @@
 // The server's side of one exchange of SCRAM-SHA-256: what a client says in, what it is told out.
-// GNU SASL speaks the mechanism, and this is its one user. It knows no users: whose keys count is
-// asked. RFC 5802, RFC 7677
+// GNU SASL speaks the mechanism; this and scram_prep.h are its only users. It knows no users: whose
+// keys count is asked. RFC 5802, RFC 7677
 //
 // Channels are not bound: a client says "n" or "y" in front, and "p=" is malformed. The name is
 // taken as the client wrote it, "=2C" and "=3D" undone, without SASLprep; but one that SASLprep
@@ -47,8 +47,8 @@ class ScramExchange {
   enum class Fault : std::uint8_t {
     malformed,   ///< Not what RFC 5802 §7 asks for, or a name that no user can have.
     denied,      ///< The client wants to act for somebody else.
-    held_back,   ///< The one who was asked for keys gives none now.
-    wrong,       ///< Not the proof of that user's password, or of another exchange.
+    held_back,   ///< FindKeys gave none: this client has to wait.
+    wrong,       ///< The proof is not of that user's password, or not of this exchange.
     unavailable  ///< GNU SASL cannot do it.
   };
   /// The server's message. After a fault the exchange is over.

@@ -32,10 +32,11 @@ Result<ScramSecret> read_secret(int fd, const std::string& path) {
 /// Whole or not at all, whenever the machine dies.
 Result<> write_secret(const ScramSecret& secret, const std::string& path) {
   const std::string draft = path + ".new";
-  const FileDescriptor file(
-      ::open(draft.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
+  ::unlink(draft.c_str());  // one that a crash left, whoever may read it
+  const FileDescriptor file(::open(draft.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
   if (file.get() < 0) return io_error(draft, "cannot be made");
   const ssize_t size = ::write(file.get(), secret.data(), secret.size());
+  if (size >= 0 && static_cast<std::size_t>(size) < secret.size()) errno = ENOSPC;
   if (size != static_cast<ssize_t>(secret.size()) || ::fsync(file.get()) != 0) {
     return io_error(draft, "cannot be written");
   }

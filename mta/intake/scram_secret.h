@@ -13,7 +13,8 @@ namespace fulmar::intake {
 using ScramSecret = std::array<std::uint8_t, 32>;
 
 /// The one in the file "scram-secret" of `directory`, which is made when it is not there, for its
-/// owner's eyes only. Errc::io when it can be neither read nor made, or has another length.
+/// owner's eyes only. Errc::io when it can be neither read nor made, or has another length;
+/// Errc::internal as make_scram_secret().
 [[nodiscard]] Result<ScramSecret> load_scram_secret(const std::string& directory);
 
 /// Errc::internal when OpenSSL has no random octets.

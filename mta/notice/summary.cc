@@ -1,7 +1,5 @@
 #include "mta/notice/summary.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <utility>
 
@@ -144,7 +142,6 @@ std::string compose_summary(const SummaryFacts& facts, const LanguageTexts& text
                                             .id = facts.id,
                                             .reporting_mta = facts.reporting_mta,
                                             .in_reply_to = {},
-                                            .tls_optional = facts.tls_optional,
                                             .language = texts.tag()});
   return header + header_field("Content-Type", part.type) + "\r\n" + part.content;
 }

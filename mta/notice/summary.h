@@ -28,7 +28,6 @@ struct SummaryFacts {
   std::string postmaster;
   Mailbox sender;
   UtcTime now{};
-  bool tls_optional = false;          ///< All of its messages say so.
   std::vector<SummaryEntry> entries;  ///< Not empty.
 };
 

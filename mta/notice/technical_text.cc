@@ -65,11 +65,12 @@ std::string technical_recipient(const NoticeFacts& facts, const NoticeRecipient&
   return text;
 }
 
-/// Every destination gets an equal share of the lines.
+/// Of the first destinations, with an equal share of the lines each.
 std::string technical_sections(const NoticeFacts& facts) {
   std::string text;
-  const std::size_t share = kMaxTechnical / std::max<std::size_t>(1, facts.technical.size());
-  for (const TechnicalSection& section : facts.technical) {
+  const std::size_t shown = std::min(facts.technical.size(), kMaxDetailed);
+  const std::size_t share = kMaxTechnical / std::max<std::size_t>(1, shown);
+  for (const TechnicalSection& section : facts.technical | std::views::take(shown)) {
     if (section.lines.empty()) continue;
     text += "\nOn the way to " + sanitize_line(section.destination, kMaxTechnicalLine) + "\n";
     for (const std::string& line : section.lines | std::views::take(share))

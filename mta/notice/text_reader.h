@@ -10,7 +10,7 @@
 namespace fulmar::notice {
 
 /// What `file` has of the catalogue. Whatever is unknown, no text, or breaks the rules of its key
-/// is a Problem; all are found in one run, but for syntax, where the first one ends the reading.
+/// is a Problem, up to 20 of them in one run; but of syntax the first one ends the reading.
 [[nodiscard]] std::expected<LanguageTexts::Table, std::vector<conf::Problem>> read_texts(
     const TextFile& file);
 

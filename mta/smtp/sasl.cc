@@ -10,12 +10,8 @@
 namespace fulmar::smtp {
 namespace {
 
-bool is_name(std::string_view user) {
-  return !user.empty() && user.size() <= kMaxUserName && is_valid_utf8(user);
-}
-
 SaslExchange::Step finish(std::string user, std::string password) {
-  const bool sound = is_name(user) && !password.empty() && password.size() <= kMaxPassword &&
+  const bool sound = is_user_name(user) && !password.empty() && password.size() <= kMaxPassword &&
                      password.find('\0') == std::string::npos;
   if (!sound) {
     wipe(password);
@@ -71,7 +67,7 @@ SaslExchange::Step SaslExchange::take(const std::string& response) {
   if (mechanism_ == Mechanism::plain) return read_plain(response);
   if (mechanism_ == Mechanism::scram) return hand_on(response);
   if (user_) return finish(*std::move(user_), response);
-  if (!is_name(response)) return Refusal::malformed;
+  if (!is_user_name(response)) return Refusal::malformed;
   user_ = response;
   return Challenge{base64("Password:")};
 }

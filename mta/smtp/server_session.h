@@ -108,13 +108,13 @@ struct CredentialsRefused {  ///< Answers CheckCredentials and AnswerScram.
   enum class Why : std::uint8_t {
     wrong,      ///< 535 5.7.8
     try_later,  ///< 454 4.7.0: too many wrong ones from there, or too many at once.
-    // The rest of SCRAM only: what a SaslExchange sees by itself for other mechanisms.
+    // The next two come of SCRAM only: SaslExchange itself sees them for other mechanisms.
     malformed,  ///< 501 5.5.2
     denied,     ///< 535 5.7.8: somebody who wants to act for somebody else.
   } why = Why::wrong;
 };
-/// Answers AnswerScram: the server's message, that the client has to answer. RFC 4954 §4: so it is
-/// with the last one as well, which says "v=…"; the client's answer to that is empty.
+/// Answers AnswerScram: the server's message, which the client has to answer, the last one ("v=…")
+/// with an empty line. RFC 4954 §4
 struct ScramChallenge {
   std::string octets;
 };

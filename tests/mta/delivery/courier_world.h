@@ -184,8 +184,7 @@ class CourierWorld : public ::testing::Test {
                           *random_,
                           {.hostname = domain("relay.example"),
                            .postmaster = "postmaster@relay.example",
-                           .notify = notify_,
-                           .retry = retry_},
+                           .notify = notify_},
                           notice::Texts::built_in()};
   NoticeDesk notice_desk_{{store_, report_back_, line_, clock_, *random_, metrics_}, std::nullopt};
   Courier courier_{{.attempt = {.planner = planner_,

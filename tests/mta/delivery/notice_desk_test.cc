@@ -182,8 +182,12 @@ TEST_F(Desk, redteam_47_a_delay_that_is_over_before_its_notice_was_written_is_no
       notice_desk_.withdraw_delays(message, domain("slow.example"), {owed.delivery.recipients[1]});
   ASSERT_THAT(one.never_told, SizeIs(1));
   EXPECT_EQ(one.never_told[0].text, "x@slow.example");
-  ASSERT_TRUE(run(store_.commit(std::move(one.operations))).has_value());
+  ASSERT_TRUE(run(store_.commit(std::exchange(one.operations, {}))).has_value());
   EXPECT_THAT(records(), SizeIs(1));
+  // Until it is known whether that was stored, nobody else can tell of the rest.
+  pass(NoticeDesk::kGather);
+  EXPECT_THAT(notices(), IsEmpty());
+  notice_desk_.note_withdrawn(std::move(one));
   // The same again withdraws nothing.
   EXPECT_THAT(
       notice_desk_.withdraw_delays(message, domain("slow.example"), {owed.delivery.recipients[1]})
@@ -196,6 +200,36 @@ TEST_F(Desk, redteam_47_a_delay_that_is_over_before_its_notice_was_written_is_no
   EXPECT_THAT(records(), IsEmpty());
   pass(NoticeDesk::kGather);
   EXPECT_THAT(notices(), IsEmpty());
+}
+
+TEST_F(Desk, redteam_51_what_could_not_be_withdrawn_is_owed_as_before) {
+  const MessageId id = accept("me@a.example", {"x@slow.example"});
+  const queue::Message message = run(store_.read_message(id)).value();
+  OwedNotice owed{.message = message, .delivery = *delivery_of(id, "slow.example")};
+  owed.words = {delayed(owed.delivery.recipients[0])};
+  auto telling = notice_desk_.tell(owed, WaitingLine::Siblings::some);
+  ASSERT_TRUE(run(store_.commit(std::exchange(telling.operations, {}))).has_value());
+  notice_desk_.note_stored(std::move(telling));
+  const queue::DeliveryKey key{id, domain("slow.example")};
+  ASSERT_TRUE(line_.claim(key));
+  store_.memory().fail_next_commit(Errc::store_full);
+  ASSERT_FALSE(run(courier_.remove(key)).has_value());
+  pass(NoticeDesk::kGather);
+  ASSERT_THAT(notices(), SizeIs(1));
+  EXPECT_THAT(notices()[0], HasSubstr("x@slow.example"));
+}
+
+TEST_F(Desk, redteam_51_what_waits_takes_no_more_memory_than_its_record) {
+  const MessageId id = accept("me@a.example", {"x@slow.example"});
+  OwedNotice owed{.message = run(store_.read_message(id)).value(),
+                  .delivery = *delivery_of(id, "slow.example")};
+  owed.words = {delayed(owed.delivery.recipients[0])};
+  owed.delivery.recipients.assign(1000, owed.delivery.recipients[0]);
+  owed.delivery.history.assign(8, {.at = clock_.utc_now(), .decision = std::string(8000, 'x')});
+  const auto telling = notice_desk_.tell(owed, WaitingLine::Siblings::some);
+  ASSERT_TRUE(telling.gathered.has_value());
+  EXPECT_THAT(telling.gathered->owed.delivery.recipients, IsEmpty());
+  EXPECT_THAT(telling.gathered->owed.delivery.history, SizeIs(1));
 }
 
 TEST_F(Desk, redteam_47_an_operator_who_deletes_a_message_withdraws_what_was_to_be_told_of_it) {
@@ -289,7 +323,9 @@ TEST_F(BusyDesk, pitfall_102_what_is_held_back_takes_little_room_and_outlives_th
     EXPECT_LT(value.size(), 700U);
   NoticeDesk next({store_, report_back_, line_, clock_, *random_, metrics_}, kRate);
   ASSERT_TRUE(run(next.load()).has_value());
-  pass(next, NoticeDesk::kGather);
+  pass(next, NoticeDesk::kGather - 1ms);
+  EXPECT_THAT(notices(), SizeIs(2)) << "not before the deliveries had a chance";
+  pass(next, 1ms);
   EXPECT_THAT(notices(), SizeIs(3)) << "the summary, early";
   EXPECT_THAT(notices().back(), HasSubstr("figures 4"));
   EXPECT_THAT(records(), IsEmpty());
@@ -307,15 +343,25 @@ TEST_F(BusyDesk, pitfall_102_gathered_ones_are_held_back_under_their_keys) {
   EXPECT_THAT(records(), IsEmpty());
 }
 
-TEST_F(BusyDesk, redteam_48_what_was_asked_for_in_so_many_words_is_not_held_back) {
+TEST_F(BusyDesk, redteam_48_redteam_51_what_must_stand_alone_is_not_held_back) {
   OwedNotice with_notify = owed("me@a.example", 30);
   with_notify.words[0].recipient.notify = {.stated = true, .failure = true};
   OwedNotice with_envid = owed("me@a.example", 31);
   with_envid.message.envelope_id = "QQ314159";
-  for (const OwedNotice& each : {with_notify, with_envid})
+  OwedNotice with_requiretls = owed("me@a.example", 32);
+  with_requiretls.message.requiretls = true;
+  OwedNotice without_tls = owed("me@a.example", 33);
+  without_tls.message.tls_optional = true;
+  for (const OwedNotice& each : {with_notify, with_envid, with_requiretls, without_tls})
     desk_.note_stored(stored(desk_.tell(each, WaitingLine::Siblings::none)));
-  EXPECT_THAT(notices(), SizeIs(4));
+  EXPECT_THAT(notices(), SizeIs(6));
   EXPECT_THAT(records(), SizeIs(3));
+}
+
+TEST_F(BusyDesk, redteam_51_the_spelling_of_the_domain_makes_no_other_sender) {
+  desk_.note_stored(stored(desk_.tell(owed("me@A.Example", 60), WaitingLine::Siblings::none)));
+  EXPECT_THAT(notices(), SizeIs(2));
+  EXPECT_THAT(records(), SizeIs(4));
 }
 
 TEST_F(BusyDesk, redteam_48_without_memory_the_summary_comes_before_its_time) {

@@ -1,4 +1,4 @@
-// A notice as a message of its own: what goes into the spool, and when there is none.
+// A notice as a message of its own: what goes into the spool,
 #include "mta/delivery/report_back.h"
 
 #include <gmock/gmock.h>
@@ -56,7 +56,7 @@ class ReportBackTest : public ::testing::Test {
     for (const queue::Recipient& recipient : recipients)
       owed.words.push_back({.kind = kind, .recipient = recipient});
     owed.next_attempts = {delivery_.next_attempt};
-    owed.give_up_at = delivery_.arrived + settings_.retry.give_up_after;
+    owed.give_up_at = delivery_.arrived + conf::Retry().give_up_after;
     owed.content = run(report_back.read_content(owed));
     return report_back.make({owed});
   }
@@ -71,8 +71,7 @@ class ReportBackTest : public ::testing::Test {
   std::unique_ptr<Random> random_ = make_seeded_random(5);
   ReportBackSettings settings_{.hostname = Domain::parse("relay.example").value(),
                                .postmaster = "postmaster@relay.example",
-                               .notify = {},
-                               .retry = {}};
+                               .notify = {}};
   queue::Message message_;
   queue::Delivery delivery_;
 };

@@ -124,7 +124,7 @@ TEST(ScramKeys, whoever_does_not_exist_has_the_same_ones_each_time) {
   EXPECT_NE(other.salt, keys.salt);
   EXPECT_NE(other.stored, keys.stored);
   EXPECT_NE(stand_in_scram_keys(std::array<std::uint8_t, 32>{2}, "nobody", cost)->salt, keys.salt)
-      << "another process";
+      << "another secret";
   const ScramKeys longer =
       stand_in_scram_keys(kSecret, "nobody", {.iterations = 4096, .salt = 64}).value();
   EXPECT_TRUE(longer.salt.starts_with(keys.salt));

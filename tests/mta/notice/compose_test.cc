@@ -449,5 +449,21 @@ TEST(Notice, expiry_says_so_and_keeps_the_status_of_the_cause) {
   EXPECT_THAT(notice, HasSubstr("x-fulmar; time limit reached; sts-certificate: "));
 }
 
+TEST(Notice, redteam_51_technical_lines_have_a_bound_however_many_destinations_there_are) {
+  NoticeFacts facts = sample_facts();
+  const TechnicalSection section{.destination = "b.example",
+                                 .lines = std::vector<std::string>(50, "one of many lines")};
+  facts.technical.assign(500, section);
+  const std::string text = part_of(compose(facts), "text/plain");
+  const auto times = [&](const std::string& words) {
+    std::size_t count = 0;
+    for (auto at = text.find(words); at != std::string::npos; at = text.find(words, at + 1))
+      ++count;
+    return count;
+  };
+  EXPECT_EQ(times("On the way to b.example"), 20U);
+  EXPECT_EQ(times("one of many lines"), 200U);
+}
+
 }  // namespace
 }  // namespace fulmar::notice

@@ -171,17 +171,17 @@ def check_summary(path):
 
 
 def main():
-    for path in pathlib.Path(sys.argv[1]).glob("summary*.eml"):
-        check_summary(path)
-    paths = sorted(pathlib.Path(sys.argv[1]).glob("notice-*.eml"))
-    if not paths:
+    folder = pathlib.Path(sys.argv[1])
+    notices = sorted(folder.glob("notice-*.eml"))
+    summaries = sorted(folder.glob("summary*.eml"))
+    if not notices or not summaries:
         sys.exit("no golden notices found")
-    for path in paths:
+    for path, look in [(path, check) for path in notices] + [(path, check_summary) for path in summaries]:
         try:
-            check(path)
+            look(path)
         except AssertionError as error:
             sys.exit(f"{path}: {error!r}")
-    print(f"{len(paths)} notices parsed")
+    print(f"{len(notices)} notices and {len(summaries)} summaries parsed")
 
 
 if __name__ == "__main__":

@@ -258,6 +258,16 @@ TEST(SubmissionHeader, IMF_02_lines_over_998_octets) {
       << "lines of the body are judged elsewhere";
 }
 
+TEST(SubmissionHeader, EAI_05_998_octets_and_not_998_letters) {
+  const std::string from = "From: ann@a.example\r\n";
+  std::string letters;  // two octets each
+  for (int i = 0; i < 494; ++i)
+    letters += "\u00e4";
+  EXPECT_EQ(submit(from + "Subject: " + letters + "x\r\n\r\n").refusal, "");
+  EXPECT_EQ(submit(from + "Subject: " + letters + "xx\r\n\r\n").refusal,
+            "550 5.6.0 line over 998 octets in header section");
+}
+
 TEST(SubmissionHeader, the_section_is_bounded) {
   const std::string from = "From: ann@a.example\r\n";
   std::string section = from;
