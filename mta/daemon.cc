@@ -221,6 +221,7 @@ Daemon::Started Daemon::open_sockets() {
       std::make_unique<DaemonOperations>(OperationsParts{.store = *store_,
                                                          .line = *line_,
                                                          .courier = *courier_,
+                                                         .notice_desk = *notice_desk_,
                                                          .suspensions = *suspensions_,
                                                          .quarantine = quarantine_,
                                                          .attempt = attempt,

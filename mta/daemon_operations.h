@@ -26,6 +26,7 @@ struct OperationsParts {
   queue::Store& store;
   delivery::WaitingLine& line;
   delivery::Courier& courier;
+  delivery::NoticeDesk& notice_desk;
   delivery::Suspensions& suspensions;
   const delivery::Quarantine& quarantine;
   delivery::AttemptParts attempt;

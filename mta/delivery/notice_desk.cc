@@ -43,6 +43,15 @@ void put(SpooledNotice notice, NoticeDesk::Telling& telling) {
   telling.notice = std::move(notice);
 }
 
+/// A record's id tells when it was made, as every id does (base/message_id.h).
+UtcTime made_at(const MessageId& record) {
+  constexpr std::size_t kTimeOctets = 6;
+  std::int64_t milliseconds = 0;
+  for (std::size_t i = 0; i < kTimeOctets; ++i)
+    milliseconds = milliseconds << 8 | record.bytes()[i];
+  return UtcTime(std::chrono::milliseconds(milliseconds));
+}
+
 /// Addresses that differ in the spelling of the domain are one sender's.
 std::string sender_key(const Mailbox& sender) {
   return sender.ascii_domain_form();
@@ -245,11 +254,19 @@ void NoticeDesk::wait_on(std::vector<Waiting> all) {
   }
 }
 
+/// From when it was owed, which may be before this program's start: starts that follow each other
+/// closely must not put it off for ever.
+std::chrono::milliseconds NoticeDesk::rest_of_gather(const Waiting& waiting) const {
+  constexpr std::chrono::milliseconds kMost = kGather;
+  return std::clamp(made_at(waiting.record) + kMost - parts_.clock.utc_now(),
+                    std::chrono::milliseconds(0), kMost);
+}
+
 void NoticeDesk::gather(Waiting waiting) {
   const MessageId message = waiting.owed.message.id;
   const std::lock_guard lock(mutex_);
   const auto [entry, first] = gathered_.try_emplace(message);
-  if (first) entry->second.due = parts_.clock.steady_now() + kGather;
+  if (first) entry->second.due = parts_.clock.steady_now() + rest_of_gather(waiting);
   entry->second.all.push_back(std::move(waiting));
 }
 
@@ -265,8 +282,8 @@ void NoticeDesk::hold_back(std::vector<Waiting> all) {
   const std::lock_guard lock(mutex_);
   const auto [entry, first] = held_.try_emplace(sender);
   if (first) {
-    // After a start: not before the deliveries that it is about had a chance.
-    entry->second.due = std::max(quota_.ends(sender, now), now + kGather);
+    // After a start there is no window.
+    entry->second.due = std::max(quota_.ends(sender, now), now + rest_of_gather(all.front()));
   }
   std::ranges::move(all, std::back_inserter(entry->second.all));
 }
@@ -280,20 +297,40 @@ std::vector<NoticeDesk::Waiting> NoticeDesk::take_held_of(const std::string& sen
 /// What is due of one message; empty when nothing is.
 std::vector<NoticeDesk::Waiting> NoticeDesk::take_gathered() {
   const std::lock_guard lock(mutex_);
-  return take_due(gathered_, parts_.clock.steady_now());
+  auto due = take_due(gathered_, parts_.clock.steady_now());
+  being_told_ = due.size();
+  return due;
 }
 
 /// What is due to one sender; empty when nothing is.
 std::vector<NoticeDesk::Waiting> NoticeDesk::take_held() {
   const std::lock_guard lock(mutex_);
-  return take_due(held_, parts_.clock.steady_now());
+  auto due = take_due(held_, parts_.clock.steady_now());
+  being_told_ = due.size();
+  return due;
 }
 
 asio::awaitable<bool> NoticeDesk::store(Telling telling) {
   const bool stored = co_await commit_outcome(
       parts_.store, telling.about.at(0), std::exchange(telling.operations, {}), Durability::synced);
   if (stored) note_stored(std::move(telling));
+  note_told();
   co_return stored;
+}
+
+void NoticeDesk::note_told() {
+  const std::lock_guard lock(mutex_);
+  being_told_ = 0;
+}
+
+std::size_t NoticeDesk::waiting() {
+  const std::lock_guard lock(mutex_);
+  std::size_t count = being_told_;
+  for (const auto& [message, gathered] : gathered_)
+    count += gathered.all.size();
+  for (const auto& [sender, held] : held_)
+    count += held.all.size();
+  return count;
 }
 
 asio::awaitable<void> NoticeDesk::tell_due() {
@@ -310,9 +347,9 @@ asio::awaitable<void> NoticeDesk::tell_due() {
 asio::awaitable<void> NoticeDesk::run() {
   asio::steady_timer timer(co_await asio::this_coro::executor);
   while (!stopping_) {
+    co_await tell_due();
     timer.expires_after(kLook);
     co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
-    co_await tell_due();
   }
 }
 

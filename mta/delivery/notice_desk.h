@@ -93,6 +93,9 @@ class NoticeDesk {
   /// It could not be.
   void give_back(Withdrawn withdrawn);
 
+  /// What is owed and not yet in the queue as a notice, in records; of deliveries that ended.
+  [[nodiscard]] std::size_t waiting();
+
   /// Tells what has waited long enough.
   boost::asio::awaitable<void> tell_due();
 
@@ -117,6 +120,7 @@ class NoticeDesk {
   [[nodiscard]] bool may_tell(const Mailbox& sender);
   [[nodiscard]] static std::optional<Waiting> to_keep(OwedNotice owed, MessageId record,
                                                       Budget& budget, queue::Batch& operations);
+  [[nodiscard]] std::chrono::milliseconds rest_of_gather(const Waiting& waiting) const;
   void gather(Waiting waiting);
   void hold_back(std::vector<Waiting> all);
   void wait_on(std::vector<Waiting> all);
@@ -124,6 +128,7 @@ class NoticeDesk {
   [[nodiscard]] std::vector<Waiting> take_held_of(const std::string& sender);
   [[nodiscard]] std::vector<Waiting> take_gathered();
   [[nodiscard]] std::vector<Waiting> take_held();
+  void note_told();
   boost::asio::awaitable<bool> store(Telling telling);
 
   NoticeDeskParts parts_;
@@ -133,6 +138,7 @@ class NoticeDesk {
   std::map<MessageId, Gathered> gathered_;  // guarded by mutex_; by message
   NoticeQuota quota_;                       // guarded by mutex_
   std::map<std::string, Held> held_;        // guarded by mutex_; by sender
+  std::size_t being_told_ = 0;              // guarded by mutex_; by tell_due()
   std::atomic<bool> stopping_{false};
 };
 

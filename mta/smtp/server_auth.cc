@@ -9,6 +9,7 @@ namespace fulmar::smtp {
 namespace {
 
 constexpr std::uint32_t kFailedLogins = 3;
+constexpr std::uint32_t kUnfinishedLogins = 10;
 
 CommandError out_of_order(std::string text) {
   return {.code = 503, .status = {5, 5, 1}, .text = std::move(text)};
@@ -79,7 +80,7 @@ void ServerSession::State::refuse_login(SaslExchange::Refusal why) {
       break;
   }
   // What is begun and not ended costs us as much as a guess.
-  count_failed_login();
+  if (++unfinished_logins >= kUnfinishedLogins) goodbye(421, {4, 7, 0}, "too many failed logins");
 }
 
 void ServerSession::State::on(const ScramChallenge& event) {

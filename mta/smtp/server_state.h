@@ -174,6 +174,7 @@ struct ServerSession::State {
   std::optional<SaslExchange> sasl;
   std::size_t user_recipients = 0;  ///< Of one message, for this user; 0: as for everybody.
   std::uint32_t failed_logins = 0;
+  std::uint32_t unfinished_logins = 0;
   std::uint32_t idle_commands = 0;  ///< Since the last message that was taken.
   Mail asked_mail;                  ///< While accepting.
   /// What was pipelined behind a refused MAIL or chunk is not held against the client, as long as

@@ -176,7 +176,7 @@ class Notices(unittest.TestCase):
         self.assertEqual(verdict_of((BAD, brought(1)), ("N1", brought(1)), recipients=(BAD,)).stray, 1)
 
     def test_a_notice_that_is_cut_off_is_damage(self) -> None:
-        golden = Path(__file__).resolve().parents[1] / "golden" / "notice-failed-remote-permanent.eml"
+        golden = Path(__file__).resolve().parents[1] / "golden" / "notice-failed-remote-permanent.en.eml"
         content = golden.read_bytes().replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
         notice, whole = read_notice(1, content)
         self.assertTrue(whole)

@@ -73,8 +73,9 @@ class Rig:
         return answer
 
     async def queued(self) -> int:
-        """Messages."""
-        return int((await self.status())["queue"]["messages"])
+        """Messages, and what is owed to senders and not among them yet."""
+        queue = (await self.status())["queue"]
+        return int(queue["messages"]) + int(queue["notices_waiting"])
 
     async def drain(self, seconds: float = DRAIN_SECONDS) -> None:
         """Until `fulmar status` says that nothing is queued. Asked again whenever a message left the queue."""

@@ -30,14 +30,14 @@ TEST(Render, status) {
                 parse(R"({"version":"0.1.0","hostname":"relay.example.com","uptime_seconds":93784,
       "healthy":true,"spool":{"writable":true,"free_bytes":12345678901},
       "memory":{"resident_bytes":104857600,"high_water_mark":4294967296},
-      "queue":{"messages":2,"deliveries":3,"running":1},
+      "queue":{"messages":2,"deliveries":3,"running":1,"notices_waiting":4},
       "dnssec":{"trust_anchor":"proven","detail":"","self_test":{"result":"failed",
         "at":"2026-11-21T23:09:00.125Z","detail":"no","upstreams":[]}},"counters":{"messages_accepted":7,"notices_sent":0}})")),
             "fulmar        0.1.0 on relay.example.com\n"
             "healthy       yes\n"
             "up for        1 d 2 h\n"
             "spool         writable, 12.3 GB free\n"
-            "queue         2 messages, 3 deliveries, 1 running\n"
+            "queue         2 messages, 3 deliveries, 1 running, 4 notices waiting\n"
             "memory        104.9 MB of 4.3 GB at which no more mail is taken\n"
             "trust anchor  proven\n"
             "DNSSEC test   failed: no\n"

@@ -107,6 +107,26 @@ TEST_F(Desk, what_was_owed_when_the_program_ended_is_told_after_the_next_start) 
   EXPECT_THAT(notices(), SizeIs(1)) << "never twice";
 }
 
+TEST_F(Desk, starts_that_follow_each_other_closely_do_not_put_it_off) {
+  accept("me@a.example", {"x@nowhere.example", "y@slow.example"});
+  while (step()) {
+  }
+  for (auto left = NoticeDesk::kGather; left > 4s; left -= 3s) {
+    NoticeDesk next({store_, report_back_, line_, clock_, *random_, metrics_}, std::nullopt);
+    ASSERT_TRUE(run(next.load()).has_value());
+    clock_.advance(3s);
+    run(next.tell_due());
+    EXPECT_THAT(notices(), IsEmpty());
+    EXPECT_EQ(next.waiting(), 1U);
+  }
+  clock_.advance(4s);
+  NoticeDesk last({store_, report_back_, line_, clock_, *random_, metrics_}, std::nullopt);
+  ASSERT_TRUE(run(last.load()).has_value());
+  run(last.tell_due());
+  EXPECT_THAT(notices(), SizeIs(1));
+  EXPECT_EQ(last.waiting(), 0U);
+}
+
 TEST_F(Desk, a_notice_that_cannot_be_stored_is_told_after_the_next_start) {
   accept("me@a.example", {"x@nowhere.example", "y@slow.example"});
   while (step()) {

@@ -35,13 +35,22 @@ NoticeFacts with_words(const std::string& words) {
 
 struct Case {
   std::string name;
-  std::string words;
+  std::string part;
+  std::size_t times = 1;  // made when it is used: every test of the program pays for what is here
+
+  [[nodiscard]] std::string words() const {
+    std::string all;
+    all.reserve(part.size() * times);
+    for (std::size_t i = 0; i < times; ++i)
+      all += part;
+    return all;
+  }
 };
 
 class PeersWords : public testing::TestWithParam<Case> {};
 
 TEST_P(PeersWords, DSN_19_cannot_break_the_notice) {
-  const std::string notice = compose(with_words(GetParam().words));
+  const std::string notice = compose(with_words(GetParam().words()));
   expect_well_formed(notice);
   EXPECT_THAT(header_of_notice(notice), Not(HasSubstr("Bcc")));
   EXPECT_THAT(notice, Not(HasSubstr("\r\nBcc:")));
@@ -50,7 +59,7 @@ TEST_P(PeersWords, DSN_19_cannot_break_the_notice) {
 }
 
 TEST_P(PeersWords, DSN_19_cannot_break_the_notice_through_our_own_detail) {
-  NoticeFacts facts = with_words(GetParam().words);
+  NoticeFacts facts = with_words(GetParam().words());
   facts.recipients[0].reply.clear();
   const std::string notice = compose(facts);
   expect_well_formed(notice);
@@ -59,7 +68,7 @@ TEST_P(PeersWords, DSN_19_cannot_break_the_notice_through_our_own_detail) {
 }
 
 TEST_P(PeersWords, DSN_19_cannot_break_a_notice_of_handing_over) {
-  NoticeFacts facts = with_words(GetParam().words);
+  NoticeFacts facts = with_words(GetParam().words());
   facts.recipients[0].kind = NoticeKind::relayed;
   const std::string notice = compose(facts);
   expect_well_formed(notice);
@@ -69,7 +78,7 @@ TEST_P(PeersWords, DSN_19_cannot_break_a_notice_of_handing_over) {
 
 TEST_P(PeersWords, DSN_19_a_clients_parameters_cannot_break_the_notice) {
   NoticeFacts facts = sample_facts();
-  const std::string words = GetParam().words.substr(0, 400);
+  const std::string words = GetParam().words().substr(0, 400);
   facts.original.envelope_id = encode_xtext(words);
   facts.recipients[0].original_recipient = "rfc822;" + encode_xtext(words);
   const std::string notice = compose(facts);
@@ -88,7 +97,7 @@ TEST_P(PeersWords, DSN_19_are_text_in_html) {
     const std::string usual =
         decoded(part_of(compose(with_words("550 no"), language), "text/html"));
     const std::string html =
-        decoded(part_of(compose(with_words(GetParam().words), language), "text/html"));
+        decoded(part_of(compose(with_words(GetParam().words()), language), "text/html"));
     EXPECT_EQ(count_tags(html), count_tags(usual));
     EXPECT_TRUE(html.ends_with("</pre>\r\n</body>\r\n</html>\r\n\r\n"));
     EXPECT_THAT(html, Not(HasSubstr("<script")));
@@ -99,8 +108,8 @@ TEST_P(PeersWords, DSN_19_are_text_in_html) {
 TEST_P(PeersWords, DSN_19_as_the_operators_reason_or_the_subject_are_text_too) {
   NoticeFacts facts = sample_facts(NoticeKind::failed, Errc::administrative);
   const std::string usual = decoded(part_of(compose(facts), "text/html"));
-  facts.recipients[0].failure.detail = GetParam().words;
-  const std::string words = GetParam().words.substr(0, 900);
+  facts.recipients[0].failure.detail = GetParam().words();
+  const std::string words = GetParam().words().substr(0, 900);
   const bool one_line = words.find_first_of("\r\n") == std::string::npos;
   facts.original.header = "Subject: " + (one_line ? words : "x") + "\r\n";
   const std::string notice = compose(facts);
@@ -124,23 +133,11 @@ INSTANTIATE_TEST_SUITE_P(
                          "550 " + std::string(3'000, 'x') + " " + std::string(3'000, 'y')},
                     Case{"only_spaces", std::string(5'000, ' ')},
                     Case{"inner_spaces", "a" + std::string(3'000, ' ') + "b"},
-                    Case{"ten_megabytes", std::string(10'000'000, 'x')},
-                    Case{"ten_megabytes_of_lines",
-                         [] {
-                           std::string lines;
-                           while (lines.size() < 10'000'000)
-                             lines += "550-a line\r\n";
-                           return lines;
-                         }()},
+                    Case{"ten_megabytes", std::string(1000, 'x'), 10'000},
+                    Case{"ten_megabytes_of_lines", "550-a line\r\n", 850'000},
                     Case{"boundary", "550 no\n--=_0410610\n--=_text_0410610"},
                     Case{"html", "550 </pre><script>alert(1)</script><img src=x onerror='x'>&amp;"},
-                    Case{"ten_megabytes_of_html",
-                         [] {
-                           std::string tags;
-                           while (tags.size() < 10'000'000)
-                             tags += "<\"&'>";
-                           return tags;
-                         }()},
+                    Case{"ten_megabytes_of_html", "<\"&'>", 2'000'000},
                     Case{"placeholders", "550 {domain} {reason} {recipients} {} { } {nothing}"}),
     [](const auto& test) { return test.param.name; });
 
