@@ -22,6 +22,8 @@ using Siblings = WaitingLine::Siblings;
 namespace {
 
 constexpr std::chrono::seconds kLook{1};
+/// Messages told of by one synced write.
+constexpr std::size_t kAtOnce = 64;
 
 /// Octets of memory that a record takes beside its own.
 constexpr std::size_t kPerRecord = 1024;
@@ -71,11 +73,15 @@ void take_if(Map& map, const typename Map::key_type& key, const Meant& meant,
   if (all.empty()) map.erase(entry);
 }
 
+/// What is due of at most `most` messages or senders, one by one.
 template <class Map>
-auto take_due(Map& map, SteadyTime now) {
-  const auto due =
-      std::ranges::find_if(map, [&](const auto& entry) { return entry.second.due <= now; });
-  return due == map.end() ? decltype(due->second.all)() : std::move(map.extract(due).mapped().all);
+std::vector<std::vector<NoticeDesk::Waiting>> take_due(Map& map, SteadyTime now, std::size_t most) {
+  std::vector<std::vector<NoticeDesk::Waiting>> due;
+  for (auto entry = map.begin(); entry != map.end() && due.size() < most;) {
+    const auto here = entry++;
+    if (here->second.due <= now) due.push_back(std::move(map.extract(here).mapped().all));
+  }
+  return due;
 }
 
 }  // namespace
@@ -294,26 +300,42 @@ std::vector<NoticeDesk::Waiting> NoticeDesk::take_held_of(const std::string& sen
   return node ? std::move(node.mapped().all) : std::vector<Waiting>();
 }
 
-/// What is due of one message; empty when nothing is.
-std::vector<NoticeDesk::Waiting> NoticeDesk::take_gathered() {
-  const std::lock_guard lock(mutex_);
-  auto due = take_due(gathered_, parts_.clock.steady_now());
-  being_told_ = due.size();
-  return due;
+/// What is due now, as far as one batch is to hold it; empty when nothing is.
+std::vector<NoticeDesk::Telling> NoticeDesk::begin_due() {
+  std::vector<std::vector<Waiting>> gathered;
+  std::vector<std::vector<Waiting>> held;
+  {
+    const SteadyTime now = parts_.clock.steady_now();
+    const std::lock_guard lock(mutex_);
+    gathered = take_due(gathered_, now, kAtOnce);
+    if (gathered.empty()) held = take_due(held_, now, 1);
+    for (const auto& all : gathered)
+      being_told_ += all.size();
+    for (const auto& all : held)
+      being_told_ += all.size();
+  }
+  std::vector<Telling> tellings;
+  for (std::vector<Waiting>& all : gathered)
+    tellings.push_back(tell_now(std::move(all), std::nullopt));
+  for (std::vector<Waiting>& all : held) {
+    // The summary is the first notice of the sender's next time.
+    static_cast<void>(may_tell(*all.at(0).owed.message.sender));
+    tellings.push_back(summarize(std::move(all)));
+  }
+  return tellings;
 }
 
-/// What is due to one sender; empty when nothing is.
-std::vector<NoticeDesk::Waiting> NoticeDesk::take_held() {
-  const std::lock_guard lock(mutex_);
-  auto due = take_due(held_, parts_.clock.steady_now());
-  being_told_ = due.size();
-  return due;
-}
-
-asio::awaitable<bool> NoticeDesk::store(Telling telling) {
-  const bool stored = co_await commit_outcome(
-      parts_.store, telling.about.at(0), std::exchange(telling.operations, {}), Durability::synced);
-  if (stored) note_stored(std::move(telling));
+asio::awaitable<bool> NoticeDesk::store(std::vector<Telling> tellings) {
+  queue::Batch batch;
+  for (Telling& telling : tellings) {
+    std::ranges::move(std::exchange(telling.operations, {}), std::back_inserter(batch));
+  }
+  const bool stored = co_await commit_outcome(parts_.store, tellings.at(0).about.at(0),
+                                              std::move(batch), Durability::synced);
+  if (stored) {
+    for (Telling& telling : tellings)
+      note_stored(std::move(telling));
+  }
   note_told();
   co_return stored;
 }
@@ -335,13 +357,8 @@ std::size_t NoticeDesk::waiting() {
 
 asio::awaitable<void> NoticeDesk::tell_due() {
   bool stored = true;  // else it is told after the next start
-  for (auto due = take_gathered(); stored && !due.empty(); due = take_gathered())
-    stored = co_await store(tell_now(std::move(due), std::nullopt));
-  for (auto due = take_held(); stored && !due.empty(); due = take_held()) {
-    // The summary is the first notice of the sender's next time.
-    static_cast<void>(may_tell(*due.at(0).owed.message.sender));
-    stored = co_await store(summarize(std::move(due)));
-  }
+  for (auto tellings = begin_due(); stored && !tellings.empty(); tellings = begin_due())
+    stored = co_await store(std::move(tellings));
 }
 
 asio::awaitable<void> NoticeDesk::run() {

@@ -126,10 +126,9 @@ class NoticeDesk {
   void wait_on(std::vector<Waiting> all);
   [[nodiscard]] std::vector<Waiting> take(const MessageId& message);
   [[nodiscard]] std::vector<Waiting> take_held_of(const std::string& sender);
-  [[nodiscard]] std::vector<Waiting> take_gathered();
-  [[nodiscard]] std::vector<Waiting> take_held();
+  [[nodiscard]] std::vector<Telling> begin_due();
   void note_told();
-  boost::asio::awaitable<bool> store(Telling telling);
+  boost::asio::awaitable<bool> store(std::vector<Telling> tellings);
 
   NoticeDeskParts parts_;
   Budget gathered_memory_{kMemory};

@@ -88,6 +88,21 @@ TEST_F(Desk, messages_do_not_share_a_notice) {
   EXPECT_THAT(notices(), SizeIs(2));
 }
 
+TEST_F(Desk, many_messages_are_told_of_by_few_synced_writes) {
+  constexpr std::size_t kMany = 150;
+  for (std::size_t i = 0; i < kMany; ++i)
+    accept("me@a.example", {"x@nowhere.example", "y@slow.example"});
+  while (step()) {
+  }
+  journal_.clear();
+  pass(NoticeDesk::kGather);
+  EXPECT_THAT(journal_, SizeIs(3)) << "of 64, 64 and 22";
+  EXPECT_THAT(notices(), SizeIs(kMany));
+  EXPECT_THAT(records(), IsEmpty());
+  EXPECT_EQ(notice_desk_.waiting(), 0U);
+  EXPECT_EQ(metrics_.notices_sent.value(), kMany);
+}
+
 TEST_F(Desk, what_was_owed_when_the_program_ended_is_told_after_the_next_start) {
   accept("me@a.example", {"x@nowhere.example", "y@slow.example"});
   while (step()) {
