@@ -150,6 +150,8 @@ struct Notify {
   std::vector<milliseconds> repeat_after{milliseconds(86'400'000), milliseconds(259'200'000)};
   /// Notices beyond it are summed up at the end of its time; empty: no limit.
   std::optional<Rate> max_per_sender = Rate{100, std::chrono::hours(1)};
+  /// The least time between two mails that tell the postmaster of troubles; empty: none is written.
+  std::optional<milliseconds> digest_every{3'600'000};
   bool cleared = true;          ///< Who was told of a delay is told of its end.
   std::string language = "en";  ///< A tag of RFC 5646, where the message does not tell another.
   std::string templates_dir;    ///< Texts of the operator's own; empty: none.

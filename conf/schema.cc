@@ -261,29 +261,32 @@ Table failure_table() {
 }
 
 Table notify_table() {
-  return section<Notify>("notify", &Config::notify,
-                         {
-                             key("delay_after", &Notify::delay_after,
-                                 duration({seconds(1), days(5)}), "when a sender hears of a delay"),
-                             key("security_delay_after", &Notify::security_delay_after,
-                                 duration({seconds(1), days(5)}),
-                                 "when a sender hears of a delay caused by DANE or MTA-STS"),
-                             key("repeat_after", &Notify::repeat_after,
-                                 ascending_list(duration({seconds(1), days(30)})),
-                                 "when a sender hears of a delay again"),
-                             key("max_per_sender", &Notify::max_per_sender, rate(),
-                                 "notices in a time to one sender, before they are summed up"),
-                             key("cleared", &Notify::cleared, boolean(),
-                                 "whether a sender hears that a delay is over"),
-                             key("language", &Notify::language, language_tag(),
-                                 "of notices, where the message does not tell"),
-                             key("templates_dir", &Notify::templates_dir, text(),
-                                 "a directory with notices in words of your own"),
-                             key("return_content", &Notify::return_content,
-                                 choice<ReturnContent>({{"headers", ReturnContent::headers},
-                                                        {"full", ReturnContent::full}}),
-                                 "how much of the message a notice returns"),
-                         });
+  return section<Notify>(
+      "notify", &Config::notify,
+      {
+          key("delay_after", &Notify::delay_after, duration({seconds(1), days(5)}),
+              "when a sender hears of a delay"),
+          key("security_delay_after", &Notify::security_delay_after,
+              duration({seconds(1), days(5)}),
+              "when a sender hears of a delay caused by DANE or MTA-STS"),
+          key("repeat_after", &Notify::repeat_after,
+              ascending_list(duration({seconds(1), days(30)})),
+              "when a sender hears of a delay again"),
+          key("max_per_sender", &Notify::max_per_sender, rate(),
+              "notices in a time to one sender, before they are summed up"),
+          key("digest_every", &Notify::digest_every, duration_or_none({seconds(1), days(7)}),
+              "between mails that tell the postmaster of troubles"),
+          key("cleared", &Notify::cleared, boolean(),
+              "whether a sender hears that a delay is over"),
+          key("language", &Notify::language, language_tag(),
+              "of notices, where the message does not tell"),
+          key("templates_dir", &Notify::templates_dir, text(),
+              "a directory with notices in words of your own"),
+          key("return_content", &Notify::return_content,
+              choice<ReturnContent>(
+                  {{"headers", ReturnContent::headers}, {"full", ReturnContent::full}}),
+              "how much of the message a notice returns"),
+      });
 }
 
 Table control_table() {

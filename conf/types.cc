@@ -151,6 +151,20 @@ Type<std::chrono::milliseconds> duration(Bounds<std::chrono::milliseconds> bound
                   format_duration);
 }
 
+Type<std::optional<std::chrono::milliseconds>> duration_or_none(
+    Bounds<std::chrono::milliseconds> bounds) {
+  using Duration = std::optional<std::chrono::milliseconds>;
+  const auto some = duration(bounds);
+  auto read = [some](const Value& value) -> Reading<Duration> {
+    const auto* written = std::get_if<std::string>(&value.data);
+    if (written != nullptr && written->empty()) return Duration();
+    auto duration = some.read(value);
+    if (!duration) return std::unexpected(std::move(duration.error()));
+    return Duration(*duration);
+  };
+  return {read, [some](const Duration& value) { return value ? some.show(*value) : quote(""); }};
+}
+
 Type<std::string> text() {
   return {[](const Value& value) { return read_string("a string", value); }, quote};
 }

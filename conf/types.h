@@ -52,6 +52,9 @@ struct Bounds {
 [[nodiscard]] Type<std::uint32_t> count(Bounds<std::uint32_t> bounds);
 [[nodiscard]] Type<std::uint64_t> size(Bounds<std::uint64_t> bounds);
 [[nodiscard]] Type<std::chrono::milliseconds> duration(Bounds<std::chrono::milliseconds> bounds);
+/// The same, or an empty string: none.
+[[nodiscard]] Type<std::optional<std::chrono::milliseconds>> duration_or_none(
+    Bounds<std::chrono::milliseconds> bounds);
 
 /// Any text without control characters, the empty one too.
 [[nodiscard]] Type<std::string> text();

@@ -106,12 +106,15 @@ Result<json::value> explain_without_daemon(const conf::Config& config, const std
   SystemClock clock;
   const auto random = make_system_random();
   Metrics metrics;
+  Troubles troubles(clock);  // nobody is told: the answer says all
   NoPolicyStore policies;
-  FULMAR_TRY(
-      const auto engine,
-      Engine::create(
-          config, {.clock = clock, .random = *random, .metrics = metrics, .policy_store = policies},
-          context.get_executor(), {}));
+  FULMAR_TRY(const auto engine, Engine::create(config,
+                                               {.clock = clock,
+                                                .random = *random,
+                                                .metrics = metrics,
+                                                .troubles = troubles,
+                                                .policy_store = policies},
+                                               context.get_executor(), {}));
   const delivery::AttemptParts parts{
       .planner = engine->planner(), .store = nullptr, .context = engine->context(), .clock = clock};
   std::optional<Result<json::value>> slot;

@@ -109,16 +109,7 @@ asio::awaitable<Daemon::Started> Daemon::start() {
   if (auto opened = open_spool(); !opened) co_return opened;
   if (auto recovered = co_await recover(); !recovered) co_return recovered;
   if (auto ready = co_await start_engine(); !ready) co_return ready;
-  report_back_ = std::make_unique<delivery::ReportBack>(
-      *store_, clock_, *random_,
-      delivery::ReportBackSettings{config_.hostname, config_.postmaster, config_.notify}, texts_);
-  notice_desk_ = std::make_unique<delivery::NoticeDesk>(
-      delivery::NoticeDeskParts{*store_, *report_back_, *line_, clock_, *random_, metrics_},
-      config_.notify.max_per_sender);
-  if (auto loaded = co_await notice_desk_->load(); !loaded) {
-    co_return std::unexpected(
-        StartFailure{exit_code_for_spool(loaded.error()), why(loaded.error())});
-  }
+  if (auto loaded = co_await load_notices(); !loaded) co_return loaded;
   if (auto opened = open_sockets(); !opened) co_return opened;
   start_work();
   co_return Started{};
@@ -179,10 +170,13 @@ asio::awaitable<Daemon::Started> Daemon::start_engine() {
     co_return std::unexpected(
         StartFailure{exit_code_for_spool(policies.error()), why(policies.error())});
   }
-  auto engine = Engine::create(
-      config_,
-      {.clock = clock_, .random = *random_, .metrics = metrics_, .policy_store = *policy_store_},
-      runtime_.main(), *std::move(policies));
+  auto engine = Engine::create(config_,
+                               {.clock = clock_,
+                                .random = *random_,
+                                .metrics = metrics_,
+                                .troubles = troubles_,
+                                .policy_store = *policy_store_},
+                               runtime_.main(), *std::move(policies));
   if (!engine)
     co_return std::unexpected(
         StartFailure{exit_code_for_engine(engine.error()), why(engine.error())});
@@ -203,6 +197,48 @@ asio::awaitable<Daemon::Started> Daemon::start_engine() {
   co_return Started{};
 }
 
+/// What is owed, and when the postmaster was told last.
+asio::awaitable<Daemon::Started> Daemon::load_notices() {
+  report_back_ = std::make_unique<delivery::ReportBack>(
+      *store_, clock_, *random_,
+      delivery::ReportBackSettings{config_.hostname, config_.postmaster, config_.notify}, texts_);
+  notice_desk_ = std::make_unique<delivery::NoticeDesk>(
+      delivery::NoticeDeskParts{*store_, *report_back_, *line_, clock_, *random_, metrics_},
+      config_.notify.max_per_sender);
+  auto loaded = co_await notice_desk_->load();
+  const auto postmaster = Mailbox::parse(config_.postmaster);
+  if (loaded && config_.notify.digest_every && postmaster) {
+    digest_ = std::make_unique<OperatorDigest>(
+        OperatorDigestParts{.troubles = troubles_,
+                            .own_state = [this] { return own_state(); },
+                            .store = *store_,
+                            .report_back = *report_back_,
+                            .line = *line_,
+                            .clock = clock_},
+        *config_.notify.digest_every, *postmaster);
+    loaded = co_await digest_->load();
+  }
+  if (!loaded) {
+    co_return std::unexpected(
+        StartFailure{exit_code_for_spool(loaded.error()), why(loaded.error())});
+  }
+  co_return Started{};
+}
+
+/// REQUIRES: the sockets are open.
+OwnState Daemon::own_state() {
+  return {.spool = config_.state_dir,
+          .writable = store_->writable(),
+          .stalled = metrics_.store_stalls.read(clock_.steady_now()).lasts,
+          .free_space = store_->free_space(),
+          .reserve = config_.limits.spool_reserve,
+          .set_aside = quarantine_.count(),
+          .first_set_aside = quarantine_.first(),
+          .memory = memory_mark_.state(),
+          .dnssec = dnssec_->state(),
+          .certificates = intake_->certificates()};
+}
+
 Daemon::Started Daemon::open_sockets() {
   const auto settings = attempt_settings(config_);
   const delivery::AttemptParts attempt{.planner = engine_->planner(),
@@ -213,7 +249,7 @@ Daemon::Started Daemon::open_sockets() {
                                        .unreachable = &unreachable_};
   courier_ = std::make_unique<delivery::Courier>(
       delivery::CourierParts{attempt, *store_, *line_, first_copies_, *report_back_, *notice_desk_,
-                             *suspensions_, quarantine_, clock_, *random_, metrics_},
+                             *suspensions_, quarantine_, clock_, *random_, metrics_, troubles_},
       delivery::CourierSettings{settings, config_.retry, config_.notify});
   dispatcher_ = std::make_unique<delivery::Dispatcher>(*line_, *courier_, clock_, runtime_.main(),
                                                        [this] { return runtime_.next(); });
@@ -307,6 +343,9 @@ void Daemon::start_work() {
                     TaskGroup::Escape::ends_program);
   background_.spawn(runtime_.main(), notice_desk_->run(), "notices",
                     TaskGroup::Escape::ends_program);
+  if (digest_) {
+    background_.spawn(runtime_.main(), digest_->run(), "digest", TaskGroup::Escape::ends_program);
+  }
   background_.spawn(runtime_.main(), pool_.run(), "idle connections",
                     TaskGroup::Escape::ends_program);
   background_.spawn(runtime_.main(), dnssec_->run(), "DNSSEC watch",
@@ -345,6 +384,7 @@ asio::awaitable<void> Daemon::stop() {
     if (!ended) log_warn("stopping while deliveries are running");
   }
   if (notice_desk_) notice_desk_->stop();
+  if (digest_) digest_->stop();
   co_await pool_.close();
   if (dnssec_) dnssec_->stop();
   if (engine_) {

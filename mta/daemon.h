@@ -12,6 +12,7 @@
 #include "base/metrics.h"
 #include "base/random.h"
 #include "base/result.h"
+#include "base/troubles.h"
 #include "conf/config.h"
 #include "mta/control/server.h"
 #include "mta/daemon_operations.h"
@@ -23,6 +24,8 @@
 #include "mta/dnssec_watch.h"
 #include "mta/engine.h"
 #include "mta/intake/acceptor.h"
+#include "mta/operator_digest.h"
+#include "mta/own_state.h"
 #include "mta/policy_store.h"
 #include "mta/runtime.h"
 #include "mta/task_group.h"
@@ -59,9 +62,11 @@ class Daemon {
   Started open_spool();
   boost::asio::awaitable<Started> recover();
   boost::asio::awaitable<Started> start_engine();
+  boost::asio::awaitable<Started> load_notices();
   Started open_sockets();
   void start_work();
   void reload();
+  [[nodiscard]] OwnState own_state();
   [[nodiscard]] queue::SchedulerLimits scheduler_limits() const;
   [[nodiscard]] queue::LaneRule lane_for(const MailHost& destination) const;
   void take_up(intake::AcceptedMessage accepted, const boost::asio::any_io_executor& home);
@@ -73,6 +78,7 @@ class Daemon {
   SystemClock clock_;
   std::unique_ptr<Random> random_;
   Metrics metrics_;
+  Troubles troubles_{clock_};
   Budget body_memory_{kBodyMemory};  // outlives the runtime, whose coroutines hold bodies
   intake::MemoryMark memory_mark_{intake::system_high_water_mark(), clock_};
   Runtime runtime_;
@@ -89,6 +95,7 @@ class Daemon {
   std::unique_ptr<delivery::WaitingLine> line_;
   std::unique_ptr<delivery::ReportBack> report_back_;
   std::unique_ptr<delivery::NoticeDesk> notice_desk_;
+  std::unique_ptr<OperatorDigest> digest_;  // null: the postmaster wants none
   std::unique_ptr<delivery::Courier> courier_;
   std::unique_ptr<delivery::Dispatcher> dispatcher_;
   std::unique_ptr<intake::Intake> intake_;

@@ -76,6 +76,9 @@ asio::awaitable<std::chrono::minutes> DnssecWatch::test() {
     const std::lock_guard lock(mutex_);
     state_.self_test = verdict;
     state_.tested_at = parts_.clock.utc_now();
+    const bool undecided = verdict.result == SelfTestResult::undecided;
+    if (!undecided) state_.undecided_since.reset();
+    if (undecided && !state_.undecided_since) state_.undecided_since = state_.tested_at;
   }
   if (verdict.result == SelfTestResult::failed) parts_.metrics.dnssec_self_test_failures.add();
   tell(before, verdict);

@@ -27,7 +27,8 @@ struct DnssecState {
   std::string anchor_detail = "not asked yet";  ///< Why not; empty when proven.
   std::optional<UtcTime> tested_at;             ///< When `self_test` was found; nothing: not yet.
   resolver::SelfTestVerdict self_test;
-  std::vector<std::string> upstreams;  ///< As configured.
+  std::optional<UtcTime> undecided_since;  ///< Of `self_test`; nothing: it is decided.
+  std::vector<std::string> upstreams;      ///< As configured.
 
   /// Names that cannot be asked for are no sign of a broken validation; a root that was never
   /// proven is.

@@ -17,11 +17,12 @@ Result<std::unique_ptr<Engine>> Engine::create(const conf::Config& config, Engin
                                         .store = parts.policy_store,
                                         .clock = parts.clock,
                                         .random = parts.random,
-                                        .metrics = parts.metrics},
+                                        .metrics = parts.metrics,
+                                        .troubles = parts.troubles},
                                        config.mta_sts, executor, std::move(known));
   engine->planner_ = std::make_unique<delivery::Planner>(
       delivery::PlannerParts{*engine->resolver_, *engine->mta_sts_, parts.random, parts.clock,
-                             parts.metrics},
+                             parts.metrics, parts.troubles},
       delivery::PlannerSettings{.own_name = config.hostname,
                                 .dane = config.dane,
                                 .allow_networks = config.outbound.allow_networks,

@@ -12,6 +12,7 @@
 #include "base/metrics.h"
 #include "base/random.h"
 #include "base/result.h"
+#include "base/troubles.h"
 #include "conf/config.h"
 #include "mta/delivery/attempt.h"
 #include "mta/delivery/plan.h"
@@ -27,6 +28,7 @@ struct EngineParts {
   Clock& clock;
   Random& random;
   Metrics& metrics;
+  Troubles& troubles;
   tls::PolicyStore& policy_store;
 };
 

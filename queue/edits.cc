@@ -13,7 +13,8 @@ namespace {
 constexpr std::size_t kMaxRecordKey = 512;
 
 void check_table(std::string_view table) {
-  FULMAR_CHECK(table == kPolicies || table == kSuspensions || table == kOwedNotices);
+  FULMAR_CHECK(table == kPolicies || table == kSuspensions || table == kOwedNotices ||
+               table == kOperatorDigest);
 }
 
 /// Turns operations into edits one by one, and knows at the end which bodies are open.

@@ -69,6 +69,8 @@ inline constexpr std::string_view kPolicies = "policies";  ///< MTA-STS cache en
 inline constexpr std::string_view kSuspensions = "suspensions";
 /// What senders are owed and not told yet, by an id of the record.
 inline constexpr std::string_view kOwedNotices = "owed-notices";
+/// When the postmaster was told of troubles last (mta/operator_digest.h).
+inline constexpr std::string_view kOperatorDigest = "operator-digest";
 
 using Operation = std::variant<PutMessage, PutChunk, PutDelivery, RemoveDelivery, RemoveMessage,
                                PutRecord, RemoveRecord>;

@@ -28,17 +28,6 @@ std::string name_text(const X509_NAME* name) {
   return sanitize_line(std::string_view(data, static_cast<std::size_t>(size)), kMaxText);
 }
 
-UtcTime time_of(const ASN1_TIME* time) {
-  std::tm parts{};
-  if (ASN1_TIME_to_tm(time, &parts) != 1) return {};
-  const std::chrono::year_month_day date{
-      std::chrono::year(parts.tm_year + 1900),
-      std::chrono::month(static_cast<unsigned>(parts.tm_mon + 1)),
-      std::chrono::day(static_cast<unsigned>(parts.tm_mday))};
-  return std::chrono::sys_days(date) + std::chrono::hours(parts.tm_hour) +
-         std::chrono::minutes(parts.tm_min) + std::chrono::seconds(parts.tm_sec);
-}
-
 std::vector<std::string> dns_names(X509* certificate) {
   std::vector<std::string> found;
   const GeneralNamesPtr names(static_cast<GENERAL_NAMES*>(
@@ -79,11 +68,22 @@ std::string digest(std::string_view octets, const EVP_MD* algorithm) {
 
 }  // namespace
 
+UtcTime utc_time(const ASN1_TIME* time) {
+  std::tm parts{};
+  if (ASN1_TIME_to_tm(time, &parts) != 1) return {};
+  const std::chrono::year_month_day date{
+      std::chrono::year(parts.tm_year + 1900),
+      std::chrono::month(static_cast<unsigned>(parts.tm_mon + 1)),
+      std::chrono::day(static_cast<unsigned>(parts.tm_mday))};
+  return std::chrono::sys_days(date) + std::chrono::hours(parts.tm_hour) +
+         std::chrono::minutes(parts.tm_min) + std::chrono::seconds(parts.tm_sec);
+}
+
 CertificateFacts read_facts(X509* certificate) {
   return {.subject = name_text(X509_get_subject_name(certificate)),
           .issuer = name_text(X509_get_issuer_name(certificate)),
-          .not_before = time_of(X509_get0_notBefore(certificate)),
-          .not_after = time_of(X509_get0_notAfter(certificate)),
+          .not_before = utc_time(X509_get0_notBefore(certificate)),
+          .not_after = utc_time(X509_get0_notAfter(certificate)),
           .names = dns_names(certificate),
           .spki_sha256 = to_hex(digest(der(certificate, kSelectorSpki), EVP_sha256()))};
 }

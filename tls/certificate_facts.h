@@ -6,10 +6,14 @@
 
 #include <string>
 
+#include "base/clock.h"
 #include "resolver/answer.h"
 #include "tls/verify.h"
 
 namespace fulmar::tls {
+
+/// The epoch for what is no time.
+[[nodiscard]] UtcTime utc_time(const ASN1_TIME* time);
 
 /// The texts are the peer's words: sanitised and cut.
 [[nodiscard]] CertificateFacts read_facts(X509* certificate);

@@ -244,7 +244,7 @@ class MtaStsService final : public MtaSts {
     if (flight->forced_at) after.forced_at = *flight->forced_at;
     co_await remember(after, flight);
     if (policy) {
-      report_fetched(before, after, parts_.metrics);
+      report_fetched(before, after, parts_.metrics, parts_.troubles);
       flight->policy = *std::move(policy);
     } else {
       report_fetch_failed(after, now, parts_.metrics);
@@ -340,7 +340,7 @@ class MtaStsService final : public MtaSts {
       const UtcTime since = std::exchange(expiries_seen_until_, now);
       const std::vector<StsCacheEntry> ended = memory_.expired(since, now);
       for (const StsCacheEntry& entry : ended)
-        report_expired(entry, parts_.metrics);
+        report_expired(entry, parts_.metrics, parts_.troubles);
       remove_useless(now);
       if (stopping_) co_return;
       pause_.expires_after(next_pause(now));

@@ -14,6 +14,7 @@
 #include "base/metrics.h"
 #include "base/random.h"
 #include "base/result.h"
+#include "base/troubles.h"
 #include "conf/config.h"
 #include "resolver/resolver.h"
 #include "tls/mta_sts_cache.h"
@@ -93,6 +94,7 @@ struct MtaStsParts {
   Clock& clock;
   Random& random;
   Metrics& metrics;
+  Troubles& troubles;
   /// Bounds the memory that hostile domains can take, by estimate.
   std::size_t memory_octets = 64UL * 1024 * 1024;
 };

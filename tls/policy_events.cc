@@ -18,9 +18,12 @@ bool enforces(const StsCacheEntry& entry) {
 
 }  // namespace
 
-void report_fetched(const StsCacheEntry& before, const StsCacheEntry& after, Metrics& metrics) {
+void report_fetched(const StsCacheEntry& before, const StsCacheEntry& after, Metrics& metrics,
+                    Troubles& troubles) {
   if (enforces(before) && !enforces(after)) {
     metrics.protection_lost.add();
+    troubles.note(TroubleKind::protection_lost, after.domain.str(),
+                  "it no longer enforces its MTA-STS policy; now: " + mode_of(after));
     log_warn(
         "MTA-STS protection lost: the domain no longer enforces its policy",
         {{"domain", after.domain.str()}, {"before", mode_of(before)}, {"now", mode_of(after)}});
@@ -47,9 +50,12 @@ void report_fetch_failed(const StsCacheEntry& after, UtcTime now, Metrics& metri
        {"next_try", to_iso8601(after.retry_at)}});
 }
 
-void report_expired(const StsCacheEntry& entry, Metrics& metrics) {
+void report_expired(const StsCacheEntry& entry, Metrics& metrics, Troubles& troubles) {
   if (!enforces(entry)) return;
   metrics.protection_lost.add();
+  troubles.note(TroubleKind::protection_lost, entry.domain.str(),
+                "its MTA-STS policy expired on " + to_iso8601(entry.expires_at) +
+                    " and could not be renewed: " + entry.last_error);
   log_warn("MTA-STS protection lost: the policy expired and could not be renewed",
            {{"domain", entry.domain.str()},
             {"expired", to_iso8601(entry.expires_at)},

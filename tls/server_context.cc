@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/ascii.h"
+#include "tls/certificate_facts.h"
 #include "tls/openssl_ptr.h"
 
 namespace fulmar::tls {
@@ -136,6 +137,10 @@ Result<std::unique_ptr<ServerContext>> ServerContext::create(const std::string& 
 
 ServerContext::ServerContext(std::unique_ptr<Handle> handle) : handle_(std::move(handle)) {}
 ServerContext::~ServerContext() = default;
+
+UtcTime ServerContext::not_after() const {
+  return utc_time(X509_get0_notAfter(SSL_CTX_get0_certificate(handle_->context.get())));
+}
 
 Result<SslPtr> ServerContext::new_session() const {
   SslPtr ssl(SSL_new(handle_->context.get()));

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "base/clock.h"
 #include "base/result.h"
 #include "tls/client_context.h"
 
@@ -23,6 +24,9 @@ class ServerContext {
   ~ServerContext();
   ServerContext(const ServerContext&) = delete;
   ServerContext& operator=(const ServerContext&) = delete;
+
+  /// When the certificate expires.
+  [[nodiscard]] UtcTime not_after() const;
 
   /// A session for one client. Errc::internal when OpenSSL is out of memory. Thread-safe.
   [[nodiscard]] Result<SslPtr> new_session() const;

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/maillog.h"
 #include "mta/delivery/courier_job.h"
+#include "mta/delivery/operator_troubles.h"
 #include "mta/delivery/record.h"
 #include "queue/backoff.h"
 
@@ -347,6 +348,7 @@ void Courier::apply(Job& job, const AttemptResult& result) {
       note_delivered(job, recipient, outcome);
       continue;
     }
+    note_failure(parts_.troubles, result.trace.route, outcome.failure.error);
     if (is_security_failure(outcome.failure.error.code)) parts_.metrics.security_failures.add();
     note_failure(recipient, outcome, began);
     recipient.last_host = outcome.failure.host;

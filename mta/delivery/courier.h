@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/metrics.h"
 #include "base/random.h"
+#include "base/troubles.h"
 #include "conf/config.h"
 #include "mta/delivery/attempt.h"
 #include "mta/delivery/claim.h"
@@ -43,6 +44,7 @@ struct CourierParts {
   Clock& clock;
   Random& random;
   Metrics& metrics;
+  Troubles& troubles;
 };
 
 struct CourierSettings {

@@ -8,20 +8,11 @@
 #include "base/maillog.h"
 #include "mta/delivery/courier.h"
 #include "mta/delivery/courier_job.h"
+#include "mta/delivery/operator_troubles.h"
 
 namespace fulmar::delivery {
 
 namespace asio = boost::asio;
-
-namespace {
-
-/// It was sent to nobody (RFC 5321 §6.1); our operator hears of it (pitfall 110).
-void note_dropped(const queue::Message& message) {
-  log_error("undeliverable notice dropped: it has the null reverse-path",
-            {{"id", message.id.str()}, {"about", message.about ? message.about->str() : ""}});
-}
-
-}  // namespace
 
 /// Everybody was served. Nobody waits for the spool to know: a crash before it does costs a
 /// duplicate, as one before the host's reply came would have.
@@ -98,7 +89,8 @@ asio::awaitable<void> Courier::settle(Job job) {
   if (telling) parts_.notice_desk.note_stored(*std::move(telling));
   if (owes_notice && !job.message.sender) {
     parts_.metrics.notices_dropped.add();
-    note_dropped(job.message);
+    for (const OwedWord& word : job.owed)
+      note_dropped(parts_.troubles, job.message, word.recipient);
   }
   if (!done) {
     job.claim.note_written();

@@ -18,6 +18,8 @@ void DaneMemory::note(const Domain& host, std::uint16_t port, const resolver::Tl
     if (protected_.erase(key) == 0) return;
   }
   metrics_.protection_lost.add();
+  troubles_.note(TroubleKind::protection_lost, key,
+                 "it no longer publishes usable TLSA records (DANE)");
   log_warn("DANE protection lost: the host no longer publishes usable TLSA records",
            {{"host", key}, {"now", std::string(to_string(tlsa.status))}});
 }

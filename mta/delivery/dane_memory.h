@@ -10,6 +10,7 @@
 
 #include "base/domain.h"
 #include "base/metrics.h"
+#include "base/troubles.h"
 #include "resolver/tlsa.h"
 
 namespace fulmar::delivery {
@@ -20,15 +21,16 @@ class DaneMemory {
  public:
   static constexpr std::size_t kMaxHosts = 50'000;
 
-  /// `metrics` must outlive it.
-  explicit DaneMemory(Metrics& metrics) : metrics_(metrics) {}
+  /// Both must outlive it.
+  DaneMemory(Metrics& metrics, Troubles& troubles) : metrics_(metrics), troubles_(troubles) {}
 
-  /// What a lookup said. A host that had usable records and has none now is a warning and counts as
-  /// protection lost, once; a failed lookup says nothing.
+  /// What a lookup said. A host that had usable records and has none now is a warning, a trouble,
+  /// and counts as protection lost, once; a failed lookup says nothing.
   void note(const Domain& host, std::uint16_t port, const resolver::TlsaLookup& tlsa);
 
  private:
   Metrics& metrics_;
+  Troubles& troubles_;
   std::mutex mutex_;
   std::unordered_set<std::string> protected_;  ///< "mx1.b.example:25"
 };

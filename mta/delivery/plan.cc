@@ -52,7 +52,7 @@ void apply_rule(const Route& route, HostPlan& plan) {
 }  // namespace
 
 Planner::Planner(PlannerParts parts, PlannerSettings settings)
-    : parts_(parts), settings_(std::move(settings)), dane_memory_(parts.metrics) {}
+    : parts_(parts), settings_(std::move(settings)), dane_memory_(parts.metrics, parts.troubles) {}
 
 std::size_t host_count(const Route& route) {
   if (route.failure) return 0;

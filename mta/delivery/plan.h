@@ -16,6 +16,7 @@
 #include "base/metrics.h"
 #include "base/random.h"
 #include "base/result.h"
+#include "base/troubles.h"
 #include "conf/config.h"
 #include "mta/delivery/dane_memory.h"
 #include "mta/delivery/destination_rules.h"
@@ -68,6 +69,7 @@ struct PlannerParts {
   Random& random;
   const Clock& clock;
   Metrics& metrics;
+  Troubles& troubles;
 };
 
 struct PlannerSettings {

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <mutex>
+#include <optional>
 #include <vector>
 
 #include "queue/store.h"
@@ -25,6 +26,11 @@ class Quarantine {
   [[nodiscard]] std::size_t count() const {
     const std::lock_guard lock(mutex_);
     return count_;
+  }
+
+  [[nodiscard]] std::optional<queue::SetAside> first() const {
+    const std::lock_guard lock(mutex_);
+    return named_.empty() ? std::nullopt : std::optional(named_.front());
   }
 
   /// In the order in which they were found.

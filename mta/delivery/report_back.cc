@@ -4,6 +4,7 @@
 
 #include "base/ascii.h"
 #include "base/log.h"
+#include "mta/notice/digest.h"
 #include "mta/notice/language.h"
 #include "mta/notice/summary.h"
 
@@ -98,6 +99,18 @@ SpooledNotice ReportBack::summarize(const std::vector<OwedNotice>& owed) {
   const auto texts = texts_.load();
   return spool(notice::compose_summary(facts, words_for(*texts, first)), "summary",
                {.id = facts.id, .to = facts.sender, .about = std::nullopt}, now);
+}
+
+SpooledNotice ReportBack::tell_postmaster(const Mailbox& postmaster, TroubleList troubles) {
+  const UtcTime now = clock_.utc_now();
+  notice::DigestFacts facts{.id = MessageId::make(now, random_),
+                            .reporting_mta = settings_.hostname,
+                            .postmaster = postmaster,
+                            .now = now,
+                            .troubles = std::move(troubles)};
+  const auto texts = texts_.load();
+  return spool(notice::compose_digest(facts, texts->language(settings_.notify.language)), "digest",
+               {.id = facts.id, .to = postmaster, .about = std::nullopt}, now);
 }
 
 const notice::LanguageTexts& ReportBack::words_for(const notice::Texts& texts,

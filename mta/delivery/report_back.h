@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/random.h"
+#include "base/troubles.h"
 #include "conf/config.h"
 #include "mta/delivery/owed_notices.h"
 #include "mta/notice/notice.h"
@@ -22,7 +23,8 @@ namespace fulmar::delivery {
 /// A notice ready for the spool: `operations` belong into the same batch as the outcome it tells
 /// about, so that neither is ever stored without the other.
 struct SpooledNotice {
-  std::string kind;  ///< Of the gravest of its words, for the log; "summary" of a summary.
+  /// Of the gravest of its words, for the log; "summary" of a summary, "digest" of a digest.
+  std::string kind;
   queue::Batch operations;
   queue::Message message;
   queue::Delivery delivery;
@@ -57,6 +59,9 @@ class ReportBack {
   /// One mail in the place of a notice about each. REQUIRES: not empty, all of one sender, none
   /// stands_alone().
   [[nodiscard]] SpooledNotice summarize(const std::vector<OwedNotice>& owed);
+
+  /// One mail to the postmaster. REQUIRES: there are named ones.
+  [[nodiscard]] SpooledNotice tell_postmaster(const Mailbox& postmaster, TroubleList troubles);
 
  private:
   struct Envelope {

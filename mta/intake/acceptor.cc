@@ -356,6 +356,17 @@ asio::awaitable<bool> Intake::stop(std::chrono::milliseconds grace) {
   co_return ended;
 }
 
+std::vector<Intake::OwnCertificate> Intake::certificates() const {
+  std::vector<OwnCertificate> own;
+  for (const auto& listener : shared_->listeners) {
+    const auto context = listener->tls();
+    const std::string& file = listener->conf.certificate;
+    if (!context || std::ranges::find(own, file, &OwnCertificate::file) != own.end()) continue;
+    own.push_back({.file = file, .not_after = context->not_after()});
+  }
+  return own;
+}
+
 std::vector<Endpoint> Intake::endpoints() const {
   std::vector<Endpoint> result;
   for (const auto& listener : shared_->listeners)

@@ -71,6 +71,13 @@ class Intake {
   /// what they wait for does not; the threads they live on must not be torn down under them.
   [[nodiscard]] boost::asio::awaitable<bool> stop(std::chrono::milliseconds grace);
 
+  struct OwnCertificate {
+    std::string file;
+    UtcTime not_after{};
+  };
+  /// Those in use, a file once. From any thread. REQUIRES: listen() succeeded.
+  [[nodiscard]] std::vector<OwnCertificate> certificates() const;
+
   /// What the sockets are bound to, in the order of the settings; for tests, which ask for port 0.
   [[nodiscard]] std::vector<Endpoint> endpoints() const;
 

@@ -19,6 +19,8 @@ struct Letterhead {
   std::string in_reply_to;    ///< A Message-ID; left out unless it is one.
   bool tls_optional = false;  ///< TLS-Required: No.
   std::string language;       ///< Its tag.
+  /// Answers no message: Auto-Submitted says so. RFC 3834 §5
+  bool unprompted = false;
 };
 
 /// From, To, Subject, Date, Message-ID, In-Reply-To and References, TLS-Required, Auto-Submitted,

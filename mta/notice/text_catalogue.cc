@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "base/ascii.h"
+#include "base/troubles.h"
 #include "conf/nearest.h"
 #include "mta/notice/cause.h"
 #include "mta/notice/kind.h"
@@ -92,6 +93,22 @@ void add_summary(std::vector<TextKey>& keys) {
     keys.push_back({"summary", std::string(to_string(kind)), {"count"}, {"count"}});
 }
 
+void add_digest(std::vector<TextKey>& keys) {
+  const Names usual = {"count", "server"};
+  for (const std::string_view key : {"subject", "opening"})
+    keys.push_back({"digest", std::string(key), usual, usual});
+  for (const std::string_view key : {"mend", "again"})
+    keys.push_back({"digest", std::string(key), usual, {}});
+  for (const std::string_view key : {"so-at", "once"})
+    keys.push_back({"digest", std::string(key), {"time"}, {"time"}});
+  keys.push_back({"digest", "times", {"count", "time"}, {"count", "time"}});
+  keys.push_back({"digest", "left-out", {"count"}, {"count"}});
+  for (const std::string_view table : {"trouble", "trouble-mend"}) {
+    for (const TroubleKind kind : kTroubleKinds)
+      keys.push_back({std::string(table), std::string(to_string(kind)), {}, {}});
+  }
+}
+
 std::vector<TextKey> make_catalogue() {
   std::vector<TextKey> keys;
   add_headlines(keys);
@@ -100,6 +117,7 @@ std::vector<TextKey> make_catalogue() {
   add_mend(keys);
   add_building_blocks(keys);
   add_summary(keys);
+  add_digest(keys);
   return keys;
 }
 

@@ -101,6 +101,7 @@ constexpr DocumentedKey kDocumented[] = {
     {"[notify]", "security_delay_after", R"("15m")"},
     {"[notify]", "repeat_after", R"(["24h", "72h"])"},
     {"[notify]", "max_per_sender", R"("100/h")"},
+    {"[notify]", "digest_every", R"("1h")"},
     {"[notify]", "cleared", "true"},
     {"[notify]", "language", R"("en")"},
     {"[notify]", "templates_dir", R"("")"},
@@ -231,6 +232,7 @@ TEST(ConfigKeys, bounds_belong_to_the_range_and_what_is_beyond_does_not) {
       {"retry.give_up_after", R"("0s")", R"("1s")", R"("30d")", R"("31d")"},
       {"notify.delay_after", R"("0s")", R"("1s")", R"("5d")", R"("6d")"},
       {"notify.security_delay_after", R"("0s")", R"("1s")", R"("5d")", R"("6d")"},
+      {"notify.digest_every", R"("0s")", R"("1s")", R"("7d")", R"("8d")"},
   };
   for (const Bounded& each : cases) {
     for (const std::string_view value : {each.low, each.high}) {

@@ -27,7 +27,7 @@ COMMAND_SECONDS = 60
 SETTINGS: dict[str, dict[str, Any]] = {
     "outbound": {"connect_timeout": "30s", "command_timeout": "60s", "final_dot_timeout": "60s"},
     "retry": {"intervals": ["1s"], "give_up_after": "1h"},
-    "notify": {"max_per_sender": ""},
+    "notify": {"max_per_sender": "", "digest_every": ""},
 }
 BUG = re.compile(r"Sanitizer|runtime error:")
 ERROR = re.compile(r"^\S+ error ")

@@ -34,7 +34,7 @@ LAB_SETTINGS: dict[str, dict[str, Any]] = {
     "mta_sts": {"fetch_timeout": "4s", "failed_fetch_backoff": "60s", "recheck_interval": "5m"},
     "outbound": {"connect_timeout": "3s", "command_timeout": "4s", "final_dot_timeout": "6s"},
     "retry": {"intervals": ["1s", "2s", "4s", "8s"], "give_up_after": "1h"},
-    "notify": {"security_delay_after": "1s", "max_per_sender": ""},
+    "notify": {"security_delay_after": "1s", "max_per_sender": "", "digest_every": ""},
     "log": {"level": "info"},
 }
 

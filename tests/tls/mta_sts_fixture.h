@@ -164,9 +164,9 @@ class MtaStsTest : public ::testing::Test {
   ~MtaStsTest() override { set_log_sink(previous_); }
 
   void start(std::vector<StsCacheEntry> known) {
-    service_ =
-        make_mta_sts({resolver_, fetcher_, store_, clock_, *random_, metrics_, memory_octets_},
-                     config_, io_.get_executor(), std::move(known));
+    service_ = make_mta_sts(
+        {resolver_, fetcher_, store_, clock_, *random_, metrics_, troubles_, memory_octets_},
+        config_, io_.get_executor(), std::move(known));
   }
   /// As after a stop and start of the program: only what the store holds is known.
   void restart() { start(store_.all()); }
@@ -227,6 +227,7 @@ class MtaStsTest : public ::testing::Test {
   fakes::FakeClock clock_;
   std::unique_ptr<Random> random_ = make_seeded_random(7);
   Metrics metrics_;
+  Troubles troubles_{clock_};
   conf::MtaSts config_;
   std::size_t memory_octets_ = 64UL * 1024 * 1024;
   std::unique_ptr<MtaSts> service_;

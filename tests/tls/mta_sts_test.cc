@@ -302,6 +302,11 @@ TEST_F(MtaStsTest, STS_36_pitfall_21_mode_none_replaces_enforce_at_once_and_is_a
   EXPECT_EQ(metrics_.protection_lost.value(), 1U);
   ASSERT_THAT(log_->at(LogLevel::warn), SizeIs(1));
   EXPECT_THAT(log_->at(LogLevel::warn).front(), HasSubstr("protection lost"));
+  const TroubleList told = troubles_.list();
+  ASSERT_THAT(told.named, SizeIs(1));
+  EXPECT_EQ(told.named[0].kind, TroubleKind::protection_lost);
+  EXPECT_EQ(told.named[0].subject, "example.com");
+  EXPECT_THAT(told.named[0].detail, HasSubstr("now: none"));
 }
 
 TEST_F(MtaStsTest, STS_28_no_alarm_when_the_refresh_of_mode_none_fails) {

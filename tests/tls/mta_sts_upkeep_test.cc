@@ -41,6 +41,8 @@ TEST_F(MtaStsTest, the_refresher_tells_of_a_policy_that_expired_and_forgets_it_a
   io_.restart();
   io_.poll();
   EXPECT_EQ(metrics_.protection_lost.value(), 1U);
+  ASSERT_THAT(troubles_.list().named, SizeIs(1));
+  EXPECT_THAT(troubles_.list().named[0].detail, HasSubstr("could not be renewed"));
   EXPECT_TRUE(service_->find(kDomain));
   service_->stop();
   io_.run();

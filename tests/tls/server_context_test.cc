@@ -87,6 +87,13 @@ TEST_F(ServerContextTest, a_key_of_another_certificate_is_refused) {
   EXPECT_THAT(context.error().detail, HasSubstr("does not belong"));
 }
 
+TEST_F(ServerContextTest, when_the_certificate_expires_is_known) {
+  write(fakes::make_self_signed({.dns_names = {}, .ends_in = std::chrono::hours(100)}));
+  const auto left = create().value()->not_after() - SystemClock().utc_now();
+  EXPECT_GT(left, std::chrono::hours(99));
+  EXPECT_LE(left, std::chrono::hours(100));
+}
+
 TEST_F(ServerContextTest, an_expired_certificate_is_refused) {
   write(fakes::make_self_signed({.dns_names = {}, .ends_in = std::chrono::seconds(-60)}));
   const auto context = create();

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import email
+from email.message import Message
+
 from expect import equal
+from relay import TOP
 from scenario import Scenario
 from sites import Host, Site, Smtp, StartTls, always
 from trial import Trial
@@ -119,6 +123,22 @@ async def no_notice_about_a_notice(trial: Trial) -> None:
     equal("messages left in the queue", answer.json, [])
 
 
+async def told_to_the_postmaster(trial: Trial) -> None:
+    """A notice that nobody takes is told to the postmaster, in a mail of its own."""
+    sender = "nobody@takes-no-notice.test"
+    await trial.send(sender=sender)
+    await trial.attempt(sender, "bounced")
+
+    def digests() -> list[Message]:
+        mails = [email.message_from_bytes(m.content) for m in trial.world.origin.received
+                 if m.recipients == ["operator@origin.test"]]
+        return [mail for mail in mails if sender in str(mail)]
+    await trial.until(digests, "the mail to the postmaster")
+    mail = digests()[0]
+    equal("Auto-Submitted", mail["Auto-Submitted"], "auto-generated")
+    equal("mails that tell of it", len(digests()), 1)
+
+
 SCENARIOS = (
     Scenario("A delay that DANE causes is announced early, once, in plain words; then the mail goes",
              "pitfall-103 pitfall-104 pitfall-105",
@@ -146,4 +166,9 @@ SCENARIOS = (
              (Site("refuses-mail.test", hosts=(Host(smtp=Smtp(rcpt=always("550 5.1.1 No"))),)),
               Site("refuses-notices.test", hosts=(Host(smtp=Smtp(rcpt=always("550 5.7.1 No notices"))),))),
              no_notice_about_a_notice, settings={}),
+    Scenario("A notice that nobody takes is told to the postmaster", "pitfall-110",
+             (Site("refuses-all.test", hosts=(Host(smtp=Smtp(rcpt=always("550 5.1.1 No"))),)),
+              Site("takes-no-notice.test", hosts=(Host(smtp=Smtp(rcpt=always("550 5.7.1 No notices"))),))),
+             told_to_the_postmaster,
+             settings={TOP: {"postmaster": "operator@origin.test"}, "notify": {"digest_every": "1s"}}),
 )

@@ -89,6 +89,15 @@ TEST_F(DnssecWatchTest, an_undecided_test_is_asked_again_and_not_unhealthy) {
   EXPECT_EQ(test(), 1min);
   EXPECT_TRUE(watch_->state().healthy());
   EXPECT_EQ(metrics_.dnssec_self_test_failures.value(), 0U);
+
+  const UtcTime first = clock_.utc_now();
+  EXPECT_EQ(watch_->state().undecided_since, first);
+  clock_.advance(1min);
+  test();
+  EXPECT_EQ(watch_->state().undecided_since, first);
+  dns_.fail("isc.org", kA, Errc::dns_bogus);
+  test();
+  EXPECT_EQ(watch_->state().undecided_since, std::nullopt);
 }
 
 TEST_F(DnssecWatchTest, what_status_says) {

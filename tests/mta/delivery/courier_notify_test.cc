@@ -174,7 +174,8 @@ class CourierRelays : public CourierNotify {
                     .mta_sts = sts_,
                     .random = *random_,
                     .clock = clock_,
-                    .metrics = metrics_},
+                    .metrics = metrics_,
+                    .troubles = troubles_},
                    {.own_name = domain("relay.example"), .allow_networks = {}, .rules = rules()}};
   Courier relaying_{
       {.attempt = {.planner = to_host_, .store = &store_, .context = *context_, .clock = clock_},
@@ -187,7 +188,8 @@ class CourierRelays : public CourierNotify {
        .quarantine = quarantine_,
        .clock = clock_,
        .random = *random_,
-       .metrics = metrics_},
+       .metrics = metrics_,
+       .troubles = troubles_},
       {.attempt = {.converse = {.helo_name = "relay.example", .outbound = {}}},
        .retry = retry_,
        .notify = notify_}};

@@ -162,6 +162,7 @@ class CourierWorld : public ::testing::Test {
   FakeMtaSts sts_;
   RecordingStore store_{journal_};
   Metrics metrics_;
+  Troubles troubles_{clock_};
   conf::Retry retry_;
   conf::Notify notify_;
   std::unique_ptr<tls::ClientContext> context_ = make_client_context();
@@ -169,7 +170,8 @@ class CourierWorld : public ::testing::Test {
                     .mta_sts = sts_,
                     .random = *random_,
                     .clock = clock_,
-                    .metrics = metrics_},
+                    .metrics = metrics_,
+                    .troubles = troubles_},
                    {.own_name = domain("relay.example"),
                     .allow_networks = {Network::parse("127.77.0.0/16").value()}}};
   queue::LaneRule lane_rule_;  // for all; read when the first delivery to a destination is added
@@ -201,7 +203,8 @@ class CourierWorld : public ::testing::Test {
                     .quarantine = quarantine_,
                     .clock = clock_,
                     .random = *random_,
-                    .metrics = metrics_},
+                    .metrics = metrics_,
+                    .troubles = troubles_},
                    {.attempt = make_attempt_settings(), .retry = retry_, .notify = notify_}};
 
  private:

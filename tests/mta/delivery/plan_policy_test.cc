@@ -10,7 +10,7 @@ namespace {
 
 class PlanPolicyTest : public tls::MtaStsTest {
  protected:
-  Planner planner_{{resolver_, *service_, *random_, clock_, metrics_},
+  Planner planner_{{resolver_, *service_, *random_, clock_, metrics_, troubles_},
                    {.own_name = Domain::parse("relay.example").value(), .allow_networks = {}}};
 };
 

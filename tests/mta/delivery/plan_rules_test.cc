@@ -41,7 +41,8 @@ class PlanRules : public ::testing::Test {
   Planner& planner() {
     if (!planner_) {
       planner_ = std::make_unique<Planner>(
-          PlannerParts{resolver_, sts_, *random_, clock_, metrics_}, std::move(settings_));
+          PlannerParts{resolver_, sts_, *random_, clock_, metrics_, troubles_},
+          std::move(settings_));
     }
     return *planner_;
   }
@@ -63,6 +64,7 @@ class PlanRules : public ::testing::Test {
   std::unique_ptr<Random> random_ = make_seeded_random(1);
   fakes::FakeClock clock_;
   Metrics metrics_;
+  Troubles troubles_{clock_};
   PlannerSettings settings_{.own_name = domain("relay.example"), .allow_networks = {}};
   std::unique_ptr<Planner> planner_;
 };

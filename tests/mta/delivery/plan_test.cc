@@ -37,11 +37,11 @@ class PlanTest : public ::testing::Test {
 
   Route find(std::string_view name) { return find(MailHost(domain(name))); }
   Route find(MailHost destination) {
-    Planner planner({resolver_, sts_, *random_, clock_, metrics_}, settings_);
+    Planner planner({resolver_, sts_, *random_, clock_, metrics_, troubles_}, settings_);
     return run(planner.find_route(std::move(destination)));
   }
   HostPlan plan(const Route& route, std::size_t position = 0) {
-    Planner planner({resolver_, sts_, *random_, clock_, metrics_}, settings_);
+    Planner planner({resolver_, sts_, *random_, clock_, metrics_, troubles_}, settings_);
     return run(planner.plan_host(route, position));
   }
   /// One MX host with a public address and a usable TLSA record.
@@ -58,6 +58,7 @@ class PlanTest : public ::testing::Test {
   std::unique_ptr<Random> random_ = make_seeded_random(1);
   fakes::FakeClock clock_;
   Metrics metrics_;
+  Troubles troubles_{clock_};
   PlannerSettings settings_{.own_name = domain("relay.example"), .allow_networks = {}};
 };
 
@@ -175,7 +176,7 @@ TEST_F(PlanTest, recheck_replaces_the_policy_and_nothing_else) {
   resolver_.add_mx("b.example", 10, "mx1.b.example");
   sts_.set("b.example", make_lookup(make_policy(tls::StsMode::enforce, {"old.b.example"})));
   sts_.set_fresh("b.example", make_lookup(make_policy(tls::StsMode::enforce, {"mx1.b.example"})));
-  Planner planner({resolver_, sts_, *random_, clock_, metrics_}, settings_);
+  Planner planner({resolver_, sts_, *random_, clock_, metrics_, troubles_}, settings_);
   const Route before = run(planner.find_route(MailHost(domain("b.example"))));
   const Route after = run(planner.recheck_policy(before));
   EXPECT_NE(before.sts.policy, after.sts.policy);
@@ -200,7 +201,7 @@ TEST_F(PlanTest, STS_02_DANE_34_an_address_literal_asks_nothing) {
 }
 
 TEST_F(PlanTest, STS_02_a_literal_has_no_policy_to_recheck) {
-  Planner planner({resolver_, sts_, *random_, clock_, metrics_}, settings_);
+  Planner planner({resolver_, sts_, *random_, clock_, metrics_, troubles_}, settings_);
   const Route route = run(planner.find_route(MailHost(IpAddress::parse("9.9.9.9").value())));
   EXPECT_FALSE(run(planner.recheck_policy(route)).sts.policy.has_value());
   EXPECT_THAT(sts_.calls(), IsEmpty());
@@ -375,7 +376,9 @@ resolver::TlsaLookup lookup_with(resolver::TlsaStatus status) {
 TEST(DaneMemoryTest, a_host_that_stops_to_publish_counts_once_and_a_failure_says_nothing) {
   using resolver::TlsaStatus;
   Metrics metrics;
-  DaneMemory memory(metrics);
+  const fakes::FakeClock clock;
+  Troubles troubles(clock);
+  DaneMemory memory(metrics, troubles);
   const Domain host = Domain::parse("mx1.b.example").value();
   memory.note(host, 25, lookup_with(TlsaStatus::not_applicable));
   EXPECT_EQ(metrics.protection_lost.value(), 0U) << "it never had any";
@@ -386,10 +389,15 @@ TEST(DaneMemoryTest, a_host_that_stops_to_publish_counts_once_and_a_failure_says
   memory.note(host, 25, lookup_with(TlsaStatus::unusable));
   memory.note(host, 25, lookup_with(TlsaStatus::not_applicable));
   EXPECT_EQ(metrics.protection_lost.value(), 1U);
+  const TroubleList told = troubles.list();
+  ASSERT_EQ(told.named.size(), 1U);
+  EXPECT_EQ(told.named[0].kind, TroubleKind::protection_lost);
+  EXPECT_EQ(told.named[0].subject, "mx1.b.example:25");
+  EXPECT_EQ(told.named[0].count, 1U);
 }
 
 TEST_F(PlanTest, TLSA_records_that_are_gone_are_protection_lost) {
-  Planner planner({resolver_, sts_, *random_, clock_, metrics_}, settings_);
+  Planner planner({resolver_, sts_, *random_, clock_, metrics_, troubles_}, settings_);
   add_dane_site(Security::secure, Security::secure);
   const Route route = run(planner.find_route(MailHost(domain("b.example"))));
   run(planner.plan_host(route, 0));

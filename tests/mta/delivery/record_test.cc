@@ -63,7 +63,8 @@ class RecordTest : public ::testing::Test {
   std::unique_ptr<Random> random_ = make_seeded_random(1);
   fakes::FakeClock clock_;
   Metrics metrics_;
-  Planner planner_{{resolver_, sts_, *random_, clock_, metrics_},
+  Troubles troubles_{clock_};
+  Planner planner_{{resolver_, sts_, *random_, clock_, metrics_, troubles_},
                    {.own_name = Domain::parse("relay.example").value(), .allow_networks = {}}};
 };
 

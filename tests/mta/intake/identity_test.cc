@@ -230,6 +230,17 @@ TEST_F(IdentityTest, certificates_and_users_are_read_again) {
   EXPECT_NE(old.peer_certificate(), fresh.peer_certificate());
 }
 
+TEST_F(IdentityTest, when_its_certificates_expire_is_known_a_file_once) {
+  const conf::Listen other = settings_.listen.at(0);
+  settings_.listen.push_back(other);
+  settings_.listen.push_back({.address = other.address, .tls = conf::ListenTls::none});
+  start();
+  const auto certificates = intake_->certificates();
+  ASSERT_EQ(certificates.size(), 1U);
+  EXPECT_EQ(certificates[0].file, other.certificate);
+  EXPECT_GT(certificates[0].not_after, SystemClock().utc_now());
+}
+
 TEST_F(IdentityTest, what_cannot_be_read_again_stays) {
   start();
   SmtpClient before = secure();

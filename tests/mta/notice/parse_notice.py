@@ -156,12 +156,12 @@ def check(path):
     assert parts[2].get_content_type() in HEADERS_TYPES
 
 
-def check_summary(path):
-    """One mail about many messages: no report, but both forms of the text."""
+def check_mail(path, auto_submitted):
+    """One mail about many things: no report, but both forms of the text."""
     message = email.message_from_bytes(path.read_bytes().replace(b"\n", b"\r\n"), policy=email.policy.compat32)
     assert not message.defects, message.defects
     assert message.get_content_type() == "multipart/alternative"
-    assert message["Auto-Submitted"] == "auto-replied"
+    assert message["Auto-Submitted"] == auto_submitted
     plain, rich = message.get_payload()
     assert (plain.get_content_type(), rich.get_content_type()) == ("text/plain", "text/html")
     text, document = (part.get_payload(decode=True).decode() for part in (plain, rich))
@@ -174,14 +174,18 @@ def main():
     folder = pathlib.Path(sys.argv[1])
     notices = sorted(folder.glob("notice-*.eml"))
     summaries = sorted(folder.glob("summary*.eml"))
-    if not notices or not summaries:
+    digests = sorted(folder.glob("digest*.eml"))
+    if not notices or not summaries or not digests:
         sys.exit("no golden notices found")
-    for path, look in [(path, check) for path in notices] + [(path, check_summary) for path in summaries]:
+    looks = ([(path, check) for path in notices] +
+             [(path, lambda mail: check_mail(mail, "auto-replied")) for path in summaries] +
+             [(path, lambda mail: check_mail(mail, "auto-generated")) for path in digests])
+    for path, look in looks:
         try:
             look(path)
         except AssertionError as error:
             sys.exit(f"{path}: {error!r}")
-    print(f"{len(notices)} notices and {len(summaries)} summaries parsed")
+    print(f"{len(notices)} notices, {len(summaries)} summaries and {len(digests)} digests parsed")
 
 
 if __name__ == "__main__":

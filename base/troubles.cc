@@ -1,0 +1,79 @@
+#include "base/troubles.h"
+
+#include "base/ascii.h"
+
+namespace fulmar {
+namespace {
+
+constexpr std::size_t kMaxSubject = 300;
+constexpr std::size_t kMaxDetail = 500;
+
+}  // namespace
+
+std::string_view to_string(TroubleKind kind) {
+  switch (kind) {
+    case TroubleKind::spool:
+      return "spool";
+    case TroubleKind::memory:
+      return "memory";
+    case TroubleKind::resolver:
+      return "resolver";
+    case TroubleKind::certificate:
+      return "certificate";
+    case TroubleKind::relay:
+      return "relay";
+    case TroubleKind::rule:
+      return "rule";
+    case TroubleKind::notice_dropped:
+      return "notice-dropped";
+    case TroubleKind::protection_lost:
+      return "protection-lost";
+  }
+  return "spool";
+}
+
+Trouble make_trouble(TroubleKind kind, std::string_view subject, std::string_view detail,
+                     UtcTime at) {
+  return {.kind = kind,
+          .subject = sanitize_line(subject, kMaxSubject),
+          .detail = sanitize_line(detail, kMaxDetail),
+          .last = at};
+}
+
+void Troubles::note(TroubleKind kind, std::string_view subject, std::string_view detail) {
+  Trouble trouble = make_trouble(kind, subject, detail, clock_.utc_now());
+  const std::lock_guard lock(mutex_);
+  const auto found = noted_.find({kind, trouble.subject});
+  if (found != noted_.end()) {
+    trouble.count += found->second.count;
+    found->second = std::move(trouble);
+  } else if (noted_.size() < kMostNamed) {
+    Key key(kind, trouble.subject);
+    noted_.emplace(std::move(key), std::move(trouble));
+  } else {
+    ++left_out_;
+  }
+}
+
+TroubleList Troubles::list_locked() const {
+  TroubleList list{.left_out = left_out_};
+  list.named.reserve(noted_.size());
+  for (const auto& [key, trouble] : noted_)
+    list.named.push_back(trouble);
+  return list;
+}
+
+TroubleList Troubles::list() const {
+  const std::lock_guard lock(mutex_);
+  return list_locked();
+}
+
+TroubleList Troubles::take() {
+  const std::lock_guard lock(mutex_);
+  TroubleList list = list_locked();
+  noted_.clear();
+  left_out_ = 0;
+  return list;
+}
+
+}  // namespace fulmar

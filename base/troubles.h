@@ -1,0 +1,83 @@
+// What an operator can mend, or should know of: noted where it is met, and told to the postmaster
+// in one mail for all (mta/operator_digest.h).
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/clock.h"
+
+namespace fulmar {
+
+/// The most pressing first.
+enum class TroubleKind : std::uint8_t {
+  spool,            ///< It cannot be written, is slow, has no room, or holds what cannot be read.
+  memory,           ///< Too much is in use.
+  resolver,         ///< DNSSEC validation does not work, or DNS gives no answers at all.
+  certificate,      ///< One of our own is at its end, or soon will be.
+  relay,            ///< A relay of ours cannot be used, or does not take our password.
+  rule,             ///< An operator's rule demands of a destination what its hosts do not have.
+  notice_dropped,   ///< A notice nobody takes; it has nobody to be returned to.
+  protection_lost,  ///< A destination stopped to publish what protected its mail.
+};
+inline constexpr std::array kTroubleKinds = {
+    TroubleKind::spool,          TroubleKind::memory,         TroubleKind::resolver,
+    TroubleKind::certificate,    TroubleKind::relay,          TroubleKind::rule,
+    TroubleKind::notice_dropped, TroubleKind::protection_lost};
+/// "notice-dropped"; stable, as texts are named by it.
+[[nodiscard]] std::string_view to_string(TroubleKind kind);
+
+/// One state, or all events of one kind and subject.
+struct Trouble {
+  TroubleKind kind = TroubleKind::spool;
+  std::string subject;      ///< What is in trouble: a file, a host, an address. One line.
+  std::string detail;       ///< What was said of it last, one line; may hold a peer's words.
+  bool lasts = false;       ///< A state, as it is at `last`; else events.
+  std::uint64_t count = 1;  ///< Of events.
+  UtcTime last{};           ///< Of the last one.
+};
+
+/// Their texts cut and made one line each.
+[[nodiscard]] Trouble make_trouble(TroubleKind kind, std::string_view subject,
+                                   std::string_view detail, UtcTime at);
+
+struct TroubleList {
+  std::vector<Trouble> named;
+  std::uint64_t left_out = 0;  ///< How often something was noted that had no room.
+};
+
+/// The events. Thread-safe; in memory alone: who stops the program has its log.
+class Troubles {
+ public:
+  /// So many are named; more are counted.
+  static constexpr std::size_t kMostNamed = 500;
+
+  /// `clock` must outlive it.
+  explicit Troubles(const Clock& clock) : clock_(clock) {}
+
+  /// Something happened.
+  void note(TroubleKind kind, std::string_view subject, std::string_view detail);
+
+  /// In the order of kinds, then subjects.
+  [[nodiscard]] TroubleList list() const;
+  /// list(), which is then empty.
+  [[nodiscard]] TroubleList take();
+
+ private:
+  using Key = std::pair<TroubleKind, std::string>;
+  [[nodiscard]] TroubleList list_locked() const;
+
+  const Clock& clock_;
+  mutable std::mutex mutex_;
+  std::map<Key, Trouble> noted_;  // guarded by mutex_
+  std::uint64_t left_out_ = 0;    // guarded by mutex_
+};
+
+}  // namespace fulmar

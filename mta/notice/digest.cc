@@ -1,0 +1,72 @@
+#include "mta/notice/digest.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "mta/notice/letterhead.h"
+#include "mta/notice/mime.h"
+#include "mta/notice/sections.h"
+#include "mta/notice/spoken.h"
+
+namespace fulmar::notice {
+namespace {
+
+std::string when(const Trouble& trouble, const LanguageTexts& texts) {
+  const std::string time = spoken_time(trouble.last, texts);
+  if (trouble.lasts) return texts.say("digest", "so-at", {{"time", time}});
+  if (trouble.count == 1) return texts.say("digest", "once", {{"time", time}});
+  return texts.say("digest", "times", {{"count", std::to_string(trouble.count)}, {"time", time}});
+}
+
+/// "mx1.b.example:25: no TLSA records (2 times, last at 22 November 2026, 23:09 UTC)".
+std::string item_of(const Trouble& trouble, const LanguageTexts& texts) {
+  return trouble.subject + ": " + trouble.detail + " (" + when(trouble, texts) + ")";
+}
+
+Section section_of(TroubleKind kind, const std::vector<Trouble>& troubles,
+                   const LanguageTexts& texts) {
+  Section section{.heading = texts.text("trouble", to_string(kind)),
+                  .groups = {{texts.text("trouble-mend", to_string(kind)), {}}}};
+  for (const Trouble& trouble : troubles) {
+    if (trouble.kind == kind) section.groups[0].items.push_back(item_of(trouble, texts));
+  }
+  return section;
+}
+
+SectionedText words_of(const DigestFacts& facts, const LanguageTexts& texts) {
+  const auto& [named, left_out] = facts.troubles;
+  const Values values = {{"count", std::to_string(named.size() + left_out)},
+                         {"server", facts.reporting_mta.str()}};
+  SectionedText words{
+      .title = texts.say("digest", "subject", values),
+      .opening = {texts.say("digest", "opening", values), texts.say("digest", "mend", values)}};
+  for (const TroubleKind kind : kTroubleKinds) {
+    Section section = section_of(kind, named, texts);
+    if (!section.groups[0].items.empty()) words.sections.push_back(std::move(section));
+  }
+  if (left_out > 0) {
+    words.closing.push_back(texts.say("digest", "left-out", {{"count", std::to_string(left_out)}}));
+  }
+  words.closing.push_back(texts.say("digest", "again", values));
+  return words;
+}
+
+}  // namespace
+
+std::string compose_digest(const DigestFacts& facts, const LanguageTexts& texts) {
+  FULMAR_CHECK(!facts.troubles.named.empty());
+  const SectionedText words = words_of(facts, texts);
+  const Part part = both_forms(words, texts.tag(), facts.id.str());
+  const std::string header = header_fields({.postmaster = facts.postmaster.text,
+                                            .to = facts.postmaster,
+                                            .subject = words.title,
+                                            .now = facts.now,
+                                            .id = facts.id,
+                                            .reporting_mta = facts.reporting_mta,
+                                            .in_reply_to = {},
+                                            .language = texts.tag(),
+                                            .unprompted = true});
+  return header + header_field("Content-Type", part.type) + "\r\n" + part.content;
+}
+
+}  // namespace fulmar::notice

@@ -1,0 +1,71 @@
+// What is kept of events until the postmaster is told.
+#include "base/troubles.h"
+
+#include <gmock/gmock.h>
+
+#include "tests/fakes/fake_clock.h"
+
+namespace fulmar {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::EndsWith;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using ::testing::SizeIs;
+
+class TroublesTest : public ::testing::Test {
+ protected:
+  fakes::FakeClock clock_;
+  Troubles troubles_{clock_};
+};
+
+TEST_F(TroublesTest, events_of_one_kind_and_subject_are_counted_together) {
+  troubles_.note(TroubleKind::relay, "smtp.example.com", "first words");
+  clock_.advance(1h);
+  troubles_.note(TroubleKind::rule, "smtp.example.com", "another kind");
+  troubles_.note(TroubleKind::relay, "smtp.example.com", "last words");
+  const TroubleList list = troubles_.list();
+  ASSERT_THAT(list.named, SizeIs(2));
+  EXPECT_EQ(list.named[0].kind, TroubleKind::relay);
+  EXPECT_EQ(list.named[0].detail, "last words");
+  EXPECT_EQ(list.named[0].count, 2U);
+  EXPECT_EQ(list.named[0].last, clock_.utc_now());
+  EXPECT_FALSE(list.named[0].lasts);
+  EXPECT_EQ(list.named[1].count, 1U);
+}
+
+TEST_F(TroublesTest, what_is_taken_is_gone) {
+  troubles_.note(TroubleKind::relay, "smtp.example.com", "");
+  EXPECT_THAT(troubles_.take().named, SizeIs(1));
+  EXPECT_THAT(troubles_.take().named, IsEmpty());
+}
+
+TEST_F(TroublesTest, what_peers_can_fill_is_bounded) {
+  for (std::size_t i = 0; i < Troubles::kMostNamed + 7; ++i) {
+    troubles_.note(TroubleKind::notice_dropped, std::to_string(i) + "@" + std::string(9000, 'x'),
+                   std::string(100'000, 'y'));
+  }
+  const TroubleList list = troubles_.take();
+  EXPECT_THAT(list.named, SizeIs(Troubles::kMostNamed));
+  EXPECT_EQ(list.left_out, 7U);
+  EXPECT_LT(list.named[0].subject.size() + list.named[0].detail.size(), 1000U);
+  EXPECT_THAT(list.named[0].detail, EndsWith("[...]"));
+  EXPECT_EQ(troubles_.take().left_out, 0U);
+}
+
+TEST_F(TroublesTest, texts_are_one_line_each) {
+  troubles_.note(TroubleKind::relay, "a\r\nb", "c\x1B[2J\n.\n");
+  EXPECT_THAT(troubles_.list().named[0].subject, Not(::testing::HasSubstr("\n")));
+  EXPECT_EQ(troubles_.list().named[0].detail, "c?[2J?.?");
+}
+
+TEST(TroubleKinds, have_names_of_their_own) {
+  for (const TroubleKind kind : kTroubleKinds) {
+    for (const TroubleKind other : kTroubleKinds)
+      EXPECT_EQ(to_string(kind) == to_string(other), kind == other);
+  }
+}
+
+}  // namespace
+}  // namespace fulmar

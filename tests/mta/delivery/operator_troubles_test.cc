@@ -1,0 +1,62 @@
+// Which failures are for our own operator to mend.
+#include "mta/delivery/operator_troubles.h"
+
+#include <gmock/gmock.h>
+
+#include "tests/fakes/fake_clock.h"
+
+namespace fulmar::delivery {
+namespace {
+
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+class OperatorTroubles : public ::testing::Test {
+ protected:
+  OperatorTroubles() {
+    rule_.entry.relay = conf::Relay::parse("[smtp.example.com]:587").value();
+    to_relay_.rule = &rule_;
+  }
+  std::vector<Trouble> noted(const Route& route, Errc code) {
+    note_failure(troubles_, route, make_error(code, "what was found"));
+    return troubles_.take().named;
+  }
+
+  DestinationRule rule_;
+  Route to_relay_{.destination = Domain::parse("b.example").value()};
+  Route to_mx_{.destination = Domain::parse("b.example").value()};
+
+ private:
+  fakes::FakeClock clock_;
+  Troubles troubles_{clock_};
+};
+
+TEST_F(OperatorTroubles, a_relay_is_one_trouble_whatever_goes_through_it) {
+  for (const Errc code : {Errc::relay_auth, Errc::relay_unusable}) {
+    const auto troubles = noted(to_relay_, code);
+    ASSERT_THAT(troubles, SizeIs(1));
+    EXPECT_EQ(troubles[0].kind, TroubleKind::relay);
+    EXPECT_EQ(troubles[0].subject, "[smtp.example.com]:587");
+    EXPECT_EQ(troubles[0].detail, "what was found");
+  }
+}
+
+TEST_F(OperatorTroubles, a_rule_that_hosts_do_not_fulfil) {
+  for (const Errc code :
+       {Errc::dane_required, Errc::sts_required, Errc::rule_certificate, Errc::rule_no_tls}) {
+    const auto troubles = noted(to_mx_, code);
+    ASSERT_THAT(troubles, SizeIs(1));
+    EXPECT_EQ(troubles[0].kind, TroubleKind::rule);
+    EXPECT_EQ(troubles[0].subject, "b.example");
+  }
+}
+
+TEST_F(OperatorTroubles, what_others_have_to_mend_is_none) {
+  for (const Errc code : {Errc::dane_mismatch, Errc::sts_certificate, Errc::connect_failed,
+                          Errc::remote_permanent, Errc::domain_not_found, Errc::dns_servfail}) {
+    EXPECT_THAT(noted(to_relay_, code), IsEmpty()) << to_string(code);
+  }
+}
+
+}  // namespace
+}  // namespace fulmar::delivery
