@@ -12,7 +12,8 @@ constexpr std::uint8_t kMessageTag = 'M';
 constexpr std::uint8_t kDeliveryTag = 'D';
 constexpr std::uint8_t kMessageVersion =
     4;  // 1 ends with the header, 2 before SMTPUTF8, 3 with the user
-constexpr std::uint8_t kDeliveryVersion = 4;  // 1 lacks what 2 puts in, 2 whether it is held, 3 DSN
+// 1 lacks what 2 puts in, 2 whether it is held, 3 DSN, 4 how far the message came
+constexpr std::uint8_t kDeliveryVersion = 5;
 
 constexpr char kHostDomain = 'd';
 constexpr char kHostV4 = '4';
@@ -22,7 +23,8 @@ constexpr char kHostV6 = '6';
 // for it.
 constexpr std::size_t kSmallestRecipientV1 = 4 + 4 + 4 + 1 + 4 + 4 + 1;
 constexpr std::size_t kSmallestRecipientV2 = kSmallestRecipientV1 + 8 + 1;
-constexpr std::size_t kSmallestRecipient = kSmallestRecipientV2 + 1 + 4;
+constexpr std::size_t kSmallestRecipientV4 = kSmallestRecipientV2 + 1 + 4;
+constexpr std::size_t kSmallestRecipient = kSmallestRecipientV4 + 1 + 1;
 constexpr std::size_t kSmallestAttempt = 8 + 4;
 
 std::string host_text(const MailHost& host) {
@@ -136,6 +138,8 @@ void put_recipient(Writer& out, const Recipient& recipient) {
   out.flag(recipient.one_cause);
   put_notify(out, recipient.notify);
   out.text(recipient.original_recipient);
+  out.u8(std::to_underlying(recipient.given.latest));
+  out.u8(std::to_underlying(recipient.given.before));
 }
 
 Result<Recipient> get_recipient_v1(Reader& in) {
@@ -163,7 +167,7 @@ Result<Recipient> get_recipient_v2(Reader& in) {
 }
 
 /// It goes into a command: nothing but an ORCPT value may come out of the spool.
-Result<Recipient> get_recipient(Reader& in) {
+Result<Recipient> get_recipient_v4(Reader& in) {
   FULMAR_TRY(Recipient recipient, get_recipient_v2(in));
   FULMAR_TRY(recipient.notify, get_notify(in));
   FULMAR_TRY(recipient.original_recipient, in.text());
@@ -171,6 +175,19 @@ Result<Recipient> get_recipient(Reader& in) {
       !is_original_recipient(recipient.original_recipient)) {
     return fail(Errc::corrupt, "malformed ORCPT");
   }
+  return recipient;
+}
+
+Result<Given> get_given(Reader& in) {
+  FULMAR_TRY(const std::uint8_t given, in.u8());
+  if (given > std::to_underlying(Given::in_doubt)) return fail(Errc::corrupt, "unknown handover");
+  return static_cast<Given>(given);
+}
+
+Result<Recipient> get_recipient(Reader& in) {
+  FULMAR_TRY(Recipient recipient, get_recipient_v4(in));
+  FULMAR_TRY(recipient.given.latest, get_given(in));
+  FULMAR_TRY(recipient.given.before, get_given(in));
   return recipient;
 }
 
@@ -323,8 +340,10 @@ Result<Delivery> decode_delivery(std::string_view bytes) {
     if (version >= 3) {
       FULMAR_TRY(delivery.held, in.flag());
     }
-    if (version >= 4) {
+    if (version >= 5) {
       FULMAR_TRY(delivery.recipients, get_list(in, kSmallestRecipient, &get_recipient));
+    } else if (version == 4) {
+      FULMAR_TRY(delivery.recipients, get_list(in, kSmallestRecipientV4, &get_recipient_v4));
     } else {
       FULMAR_TRY(delivery.recipients, get_list(in, kSmallestRecipientV2, &get_recipient_v2));
     }
@@ -334,6 +353,11 @@ Result<Delivery> decode_delivery(std::string_view bytes) {
       recipient.failing_since = delivery.arrived;
       recipient.one_cause = recipient.last_failure.has_value();
     }
+  }
+  // What the attempts of an older program came to, nobody knows.
+  if (version < 5 && delivery.attempts > 0) {
+    for (Recipient& recipient : delivery.recipients)
+      recipient.given = {.latest = Given::unknown, .before = Given::unknown};
   }
   FULMAR_TRY(delivery.history, get_list(in, kSmallestAttempt, &get_attempt));
   FULMAR_TRY_VOID(check_end(in));

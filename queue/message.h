@@ -61,6 +61,23 @@ enum class Exposure : std::uint8_t {
   content,   ///< The message itself, or part of it.
 };
 
+/// How far the message itself came at hosts that are not known to have taken it, under TLS or
+/// without: the more, the less a notice may claim.
+enum class Given : std::uint8_t {
+  nothing,   ///< No octet of it was sent.
+  content,   ///< It, or part of it, and it was not taken: refused, or broken off.
+  unknown,   ///< An attempt began, and the program ended before it did.
+  in_doubt,  ///< All of it, without an answer: it may have been taken. RFC 1047
+};
+
+/// Over the attempts of one recipient.
+struct GivenSoFar {
+  Given latest = Given::nothing;  ///< In the latest attempt; `unknown` while that runs.
+  Given before = Given::nothing;  ///< The most in the attempts before that one.
+  [[nodiscard]] Given most() const { return latest > before ? latest : before; }
+  friend bool operator==(const GivenSoFar&, const GivenSoFar&) = default;
+};
+
 struct Recipient {
   Mailbox address;
   DsnNotify notify;                ///< RFC 3461 §4.1
@@ -78,6 +95,7 @@ struct Recipient {
       last_reply;  ///< The host's reply verbatim; empty when the failure is our own finding.
   /// Over all attempts so far, so that no notice claims more protection than there was.
   Exposure exposure = Exposure::nothing;
+  GivenSoFar given;  ///< So that no notice says "nothing was sent" of what was.
   friend bool operator==(const Recipient&, const Recipient&) = default;
 };
 

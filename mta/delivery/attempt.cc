@@ -282,6 +282,7 @@ class Attempt {
           .basis = basis,
           .shown_unproven = fell_short(conversation->session, plan.decision),
           .may_pass = conversation->session.tls_may_pass,
+          .shown = conversation->shown,
           .label = host_label(plan, address),
           .tls = session_label(*conversation, plan.decision)};
       const Ledger::Again again = ledger_.merge(session, result);

@@ -63,8 +63,11 @@ class Conversing {
     if (fails_open()) {
       auto why = *result_.session.result.failure;
       const auto again = co_await talk(smtp::StartTls::never, tls::Groups::preferred);
-      if (!again && shown_before_ != smtp::Shown::nothing) co_return std::move(result_);
-      if (!again) co_return fail(again.error());
+      if (!again && result_.shown == smtp::Shown::nothing) co_return fail(again.error());
+      if (!again) {
+        end_with(again.error());
+        co_return std::move(result_);
+      }
       result_.downgraded_after = std::move(why);
     }
     if (result_.session.result.bdat_unknown && has_time()) {
@@ -138,6 +141,17 @@ class Conversing {
     return unproven ? report.result.shown : report.result.shown_in_clear;
   }
 
+  /// Nobody could be reached in clear either: that is why, and not that there was no TLS. What was
+  /// shown before, over a kept connection, stays true.
+  void end_with(const Error& why) {
+    smtp::SessionResult& result = result_.session.result;
+    result.failure = why;
+    for (smtp::RecipientOutcome& outcome : result.recipients) {
+      outcome.failure = why;
+      outcome.reply.reset();
+    }
+  }
+
   [[nodiscard]] bool may_keep() const {
     return parts_.pool != nullptr && purpose_ == smtp::ClientOptions::Purpose::deliver;
   }
@@ -198,6 +212,7 @@ class Conversing {
                              .groups = groups};
     result_.session = co_await run_session(std::move(stream), std::move(session), plan_.decision,
                                            driver, std::move(proven));
+    result_.shown = std::max(result_.shown, result_.session.result.shown);
     smtp::Shown& shown = result_.session.result.shown_in_clear;
     shown = std::max(shown, shown_before_);
     result_.talking +=

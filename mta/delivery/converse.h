@@ -39,6 +39,8 @@ struct Conversation {
   bool classical_groups = false;
   /// Set when the session is in clear because this came of the handshake, and nothing is owed.
   std::optional<Error> downgraded_after;
+  /// The most that was sent in any of its dialogues, with TLS or without.
+  smtp::Shown shown = smtp::Shown::nothing;
   std::size_t sessions = 0;              ///< Dialogues that were begun.
   bool reused = false;                   ///< The last one went over a connection that was kept.
   std::chrono::milliseconds talking{0};  ///< Spent in dialogues, not in connecting.
@@ -59,7 +61,8 @@ struct ConverseRequest {
 
 /// `settings` must outlive the conversation. Errors: connect_failed, when the first connection does
 /// not come about, or the one in clear after a handshake failed: nobody knows more of the host
-/// then. Everything else is in the report.
+/// then, unless something was said to it before over a kept connection. Everything else is in the
+/// report.
 boost::asio::awaitable<Result<Conversation>> converse(ConverseParts parts,
                                                       const ConverseSettings& settings,
                                                       ConverseRequest request);

@@ -73,13 +73,19 @@ void blame_suspension(queue::Delivery& delivery, const Suspension& suspension) {
 
 /// What an attempt changes in the record before it is made.
 struct Counted {
-  UtcTime due;
-  std::optional<queue::Attempt> forgotten;  ///< As there are newer ones enough.
+  UtcTime due{};
+  std::optional<queue::Attempt> forgotten{};  ///< As there are newer ones enough.
+  std::vector<queue::GivenSoFar> given{};     ///< Of each recipient.
 };
 
 Counted count_attempt(queue::Delivery& delivery, UtcTime started, UtcTime next) {
-  Counted counted{.due = std::exchange(delivery.next_attempt, next), .forgotten = std::nullopt};
+  Counted counted{.due = std::exchange(delivery.next_attempt, next)};
   ++delivery.attempts;
+  for (queue::Recipient& recipient : delivery.recipients) {
+    counted.given.push_back(recipient.given);
+    // Should the program die in it, nobody knows how far it came.
+    recipient.given = {.latest = queue::Given::unknown, .before = recipient.given.most()};
+  }
   delivery.history.push_back({.at = started, .decision = "{}"});
   if (delivery.history.size() > queue::kMaxAttemptsKept) {
     counted.forgotten = std::move(delivery.history.front());
@@ -92,6 +98,8 @@ Counted count_attempt(queue::Delivery& delivery, UtcTime started, UtcTime next) 
 void take_back(queue::Delivery& delivery, Counted counted) {
   delivery.next_attempt = counted.due;
   --delivery.attempts;
+  for (std::size_t i = 0; i < counted.given.size(); ++i)
+    delivery.recipients[i].given = counted.given[i];
   delivery.history.pop_back();
   if (counted.forgotten) {
     delivery.history.insert(delivery.history.begin(), *std::move(counted.forgotten));
@@ -355,6 +363,9 @@ void Courier::apply(Job& job, const AttemptResult& result) {
     recipient.last_reply = outcome.failure.reply;
     job.shown_more = job.shown_more || outcome.exposure > recipient.exposure;
     recipient.exposure = std::max(recipient.exposure, outcome.exposure);
+    // Without it a refusal that comes later would look certain.
+    job.shown_more = job.shown_more || outcome.given == queue::Given::in_doubt;
+    recipient.given.latest = outcome.given;
     if (outcome.state == RecipientState::bounced) {
       parts_.metrics.recipients_bounced.add();
       tell_of_failure(job, failed(recipient));

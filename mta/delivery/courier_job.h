@@ -23,7 +23,8 @@ struct Courier::Job {
   queue::Room room = queue::Room::yes;              ///< For an attempt.
   UtcTime not_before{};                             ///< The destination is suspended until then.
   bool noted = false;                               ///< The spool knows of the attempt.
-  bool shown_more = false;  ///< Something was shown in clear that the spool does not know of yet.
+  /// Something was shown in clear, or is in doubt, and the spool does not know of it yet.
+  bool shown_more = false;
   queue::Ending ending = queue::Ending::untried;  ///< Of the attempt, once it is made.
   std::vector<OwedWord> owed{};                   ///< To the sender, together with the new state.
 

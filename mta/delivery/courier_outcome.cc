@@ -52,7 +52,7 @@ NoticeDesk::Withdrawn Courier::withdraw_untold(Job& job) {
 
 /// Stores the delivery's new state, with the notice its sender is owed in the same batch. What
 /// costs nothing but an attempt or a duplicate when the machine dies is not waited for until it is
-/// on the disk; a notice is, and so is the word that something was shown in clear.
+/// on the disk; a notice is, and so is the word that something was shown in clear or is in doubt.
 asio::awaitable<void> Courier::settle(Job job) {
   const bool done = job.delivery.recipients.empty();
   NoticeDesk::Withdrawn withdrawn = withdraw_untold(job);

@@ -26,6 +26,14 @@ queue::Exposure as_exposure(smtp::Shown shown) {
   return queue::Exposure::content;
 }
 
+/// A refusal before the final dot is certain, whatever became of the others in that session.
+queue::Given given_to(const Ledger::Session& session, const smtp::SessionResult& result,
+                      const smtp::RecipientOutcome& outcome) {
+  if (result.in_doubt && outcome.stage == smtp::Stage::final_dot) return queue::Given::in_doubt;
+  const smtp::Shown shown = std::max(session.shown, result.shown);
+  return shown == smtp::Shown::content ? queue::Given::content : queue::Given::nothing;
+}
+
 /// A failure that would end the matter, as one that waits.
 HostFailure opened(HostFailure failure, Errc as, const conf::Failure& rules) {
   if (conf::rule_for(rules, failure.error.code).action == conf::FailureAction::defer) {
@@ -66,6 +74,7 @@ Ledger::Again Ledger::merge(const Session& session, const smtp::SessionResult& r
     if (entry.result) continue;
     FULMAR_CHECK(outcome != result.recipients.end());
     entry.exposure = std::max(entry.exposure, shown);
+    entry.given = std::max(entry.given, given_to(session, result, *outcome));
     if (outcome->try_again_here) again = Again::yes;
     settle(entry, session, *outcome++);
   }
@@ -150,6 +159,7 @@ std::vector<RecipientResult> Ledger::conclude(const conf::Failure& rules) && {
   for (Entry& entry : entries_) {
     results.push_back(entry.result ? *std::move(entry.result) : give_up(entry, rules));
     results.back().exposure = entry.exposure;
+    results.back().given = entry.given;
   }
   return results;
 }

@@ -28,6 +28,8 @@ struct RecipientResult {
   smtp::DsnDuty dsn_duty = smtp::DsnDuty::ours;
   std::string tls = "none";                             ///< The mail log's label.
   queue::Exposure exposure = queue::Exposure::nothing;  ///< What this attempt showed in clear.
+  /// How far the message came in this attempt, at any host; means nothing once delivered.
+  queue::Given given = queue::Given::nothing;
 };
 
 /// A host is named by its position in the route.
@@ -53,6 +55,8 @@ class Ledger {
     bool shown_unproven = false;
     /// There was no TLS, for a reason that may pass: "not now", a connection that broke.
     bool may_pass = false;
+    /// The most that was sent, over the dialogues before the last one too.
+    smtp::Shown shown = smtp::Shown::nothing;
     std::string label;
     std::string tls;
   };
@@ -86,6 +90,7 @@ class Ledger {
     std::optional<RecipientResult> result;  // once decided
     std::vector<Noted> failures;
     queue::Exposure exposure = queue::Exposure::nothing;
+    queue::Given given = queue::Given::nothing;
   };
 
   static void settle(Entry& entry, const Session& session, const smtp::RecipientOutcome& outcome);

@@ -27,6 +27,7 @@ notice::NoticeRecipient facts_of(const OwedWord& word) {
       .host = recipient.last_host,
       .reply = recipient.last_reply,
       .exposure = recipient.exposure,
+      .given = recipient.given,
   };
   // Else it counts from the latest attempt only.
   const bool is_steady = recipient.last_failure && recipient.one_cause &&

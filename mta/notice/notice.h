@@ -39,6 +39,7 @@ struct NoticeRecipient {
                       ///< was ours (DSN-14). For good news never empty.
   /// What hosts were shown without TLS; the words must not claim more protection than that.
   queue::Exposure exposure = queue::Exposure::nothing;
+  queue::GivenSoFar given;  ///< Nor that nothing was sent, or taken, where that is not certain.
   std::optional<UtcTime> failing_since;  ///< Of `failure`; empty: not known.
   std::optional<UtcTime> last_attempt;   ///< Empty: none was made.
   /// For `delayed`, the soonest first; all but the first are about right.

@@ -42,6 +42,21 @@ TEST(Codec, what_was_shown_without_TLS_comes_back_and_nothing_beyond_it_is_taken
   EXPECT_EQ(decode_delivery(encode(delivery)).error().code, Errc::corrupt);
 }
 
+TEST(Codec, redteam_52_how_far_the_message_came_comes_back_and_nothing_beyond_it_is_taken) {
+  for (const auto given : {Given::nothing, Given::content, Given::unknown, Given::in_doubt}) {
+    Delivery delivery;
+    delivery.recipients.resize(1);
+    for (Given* each :
+         {&delivery.recipients[0].given.latest, &delivery.recipients[0].given.before}) {
+      *each = given;
+      EXPECT_EQ(decode_delivery(encode(delivery)), delivery);
+      *each = static_cast<Given>(4);
+      EXPECT_EQ(decode_delivery(encode(delivery)).error().code, Errc::corrupt);
+      *each = Given::nothing;
+    }
+  }
+}
+
 TEST(Codec, empty_records_come_back) {
   EXPECT_EQ(decode_message(encode(Message{})), Message{});
   EXPECT_EQ(decode_delivery(encode(Delivery{})), Delivery{});
@@ -167,9 +182,12 @@ TEST(Codec, SMU_05_what_goes_into_commands_is_checked_when_it_is_read) {
 constexpr std::size_t kHeldAt = 2 + MessageId::kBytes + 4 + 1 + 9 + 8 + 8 + 4 + 4 + 4;
 /// Octets that version 4 put behind a recipient without ORCPT.
 constexpr std::size_t kRecipientV4 = 1 + 4;
+/// And version 5 behind that.
+constexpr std::size_t kRecipientV5 = 1 + 1;
+constexpr std::size_t kBehindV3 = kRecipientV4 + kRecipientV5;
 constexpr std::size_t kEmptyHistory = 4;
 
-/// To b.example, one recipient that has no wishes, no attempts.
+/// To b.example, one recipient that has no wishes, an empty history.
 Delivery small_delivery(RandomRecords& records) {
   Delivery delivery = records.delivery();
   delivery.destination = Domain::parse("b.example").value();
@@ -180,16 +198,36 @@ Delivery small_delivery(RandomRecords& records) {
   return delivery;
 }
 
+/// What is known of `delivery` when an older program wrote it.
+Delivery as_of_before_version_5(Delivery delivery) {
+  const Given given = delivery.attempts > 0 ? Given::unknown : Given::nothing;
+  delivery.recipients[0].given = {.latest = given, .before = given};
+  return delivery;
+}
+
+TEST(Codec, redteam_52_of_what_an_older_program_attempted_nobody_knows_how_far_it_came) {
+  RandomRecords records(16);
+  for (const std::uint32_t attempts : {0U, 1U, 7U}) {
+    Delivery delivery = small_delivery(records);
+    delivery.attempts = attempts;
+    std::string bytes = encode(delivery);
+    ASSERT_EQ(bytes[1], 5);
+    bytes[1] = 4;
+    EXPECT_EQ(decode_delivery(bytes).error().code, Errc::corrupt) << "the rest is left over";
+    bytes.erase(bytes.size() - kEmptyHistory - kRecipientV5, kRecipientV5);
+    EXPECT_EQ(decode_delivery(bytes), as_of_before_version_5(delivery));
+  }
+}
+
 TEST(Codec, a_delivery_of_version_3_asks_for_nothing_about_notices) {
   RandomRecords records(15);
   for (int i = 0; i < 50; ++i) {
     const Delivery delivery = small_delivery(records);
     std::string bytes = encode(delivery);
-    ASSERT_EQ(bytes[1], 4);
     bytes[1] = 3;
     EXPECT_EQ(decode_delivery(bytes).error().code, Errc::corrupt) << "the rest is left over";
-    bytes.erase(bytes.size() - kEmptyHistory - kRecipientV4, kRecipientV4);
-    EXPECT_EQ(decode_delivery(bytes), delivery);
+    bytes.erase(bytes.size() - kEmptyHistory - kBehindV3, kBehindV3);
+    EXPECT_EQ(decode_delivery(bytes), as_of_before_version_5(delivery));
   }
 }
 
@@ -200,10 +238,10 @@ TEST(Codec, a_delivery_of_version_2_is_not_held) {
     std::string bytes = encode(delivery);
     ASSERT_EQ(bytes[kHeldAt], delivery.held ? 1 : 0);
     bytes[1] = 2;
-    bytes.erase(bytes.size() - kEmptyHistory - kRecipientV4, kRecipientV4);
+    bytes.erase(bytes.size() - kEmptyHistory - kBehindV3, kBehindV3);
     bytes.erase(kHeldAt, 1);
     delivery.held = false;
-    EXPECT_EQ(decode_delivery(bytes), delivery);
+    EXPECT_EQ(decode_delivery(bytes), as_of_before_version_5(delivery));
   }
 }
 
@@ -214,14 +252,14 @@ TEST(Codec, a_delivery_of_version_1_has_failed_since_it_arrived) {
   bytes[1] = 1;
   EXPECT_EQ(decode_delivery(bytes).error().code, Errc::corrupt) << "the time is left over";
   // The recipient's last fields, and the first host.
-  constexpr std::size_t kLater = 9 + kRecipientV4;
+  constexpr std::size_t kLater = 9 + kBehindV3;
   bytes.erase(bytes.size() - kEmptyHistory - kLater, kLater);
   bytes.erase(kHeldAt - 4, 4 + 1);
   delivery.first_host = 0;
   delivery.held = false;
   delivery.recipients[0].failing_since = delivery.arrived;
   delivery.recipients[0].one_cause = delivery.recipients[0].last_failure.has_value();
-  EXPECT_EQ(decode_delivery(bytes), delivery);
+  EXPECT_EQ(decode_delivery(bytes), as_of_before_version_5(delivery));
 }
 
 TEST(Codec, REQ_02_what_the_sender_asked_for_comes_back) {

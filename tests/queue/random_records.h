@@ -100,6 +100,8 @@ class RandomRecords {
     if (coin()) recipient.notify = {};
     if (coin()) recipient.original_recipient = "rfc822;" + encode_xtext("x" + text(40));
     recipient.exposure = static_cast<Exposure>(random_->below(3));
+    recipient.given = {.latest = static_cast<Given>(random_->below(4)),
+                       .before = static_cast<Given>(random_->below(4))};
     if (coin()) {
       const auto code =
           static_cast<Errc>(random_->below(std::to_underlying(Errc::administrative) + 1));

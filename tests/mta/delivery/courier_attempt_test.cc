@@ -592,6 +592,18 @@ TEST_F(CourierAttempt, a_crash_during_the_last_attempt_does_not_become_a_tight_l
             queue::Due::attempt);
 }
 
+TEST_F(CourierAttempt, redteam_52_of_an_attempt_that_the_program_died_in_nothing_is_certain) {
+  const MessageId id = accept("me@a.example", {"you@b.example"});
+  ASSERT_TRUE(step());
+  EXPECT_EQ(delivery_of(id, "b.example")->recipients[0].given, queue::GivenSoFar{});
+  clock_.advance(retry_.intervals.front() * 2);
+  queue::GivenSoFar during;
+  resolver_.at_next_mx([&] { during = delivery_of(id, "b.example")->recipients[0].given; });
+  ASSERT_TRUE(step());
+  EXPECT_EQ(during, queue::GivenSoFar{.latest = queue::Given::unknown});
+  EXPECT_EQ(delivery_of(id, "b.example")->recipients[0].given, queue::GivenSoFar{});
+}
+
 TEST_F(CourierAttempt, a_power_cut_before_the_outcome_loses_nothing) {
   const MessageId id = accept("me@a.example", {"you@nowhere.example"});
   store_.memory().fail_next_commit(Errc::cancelled);

@@ -31,6 +31,8 @@ class FakeHost {
   void offer(std::string keyword) { offers_.push_back(std::move(keyword)); }
   /// The RCPT of this address gets 550.
   void refuse(std::string address) { refused_.insert(std::move(address)); }
+  /// The final dot of the next message gets no answer: the connection is closed.
+  void break_off_at_dot() { breaks_off_ = true; }
   /// The commands, in their order.
   [[nodiscard]] const std::vector<std::string>& heard() const { return heard_; }
 
@@ -44,6 +46,7 @@ class FakeHost {
 
  private:
   using tcp = boost::asio::ip::tcp;
+  static constexpr const char* kHangUp = "hang up";
 
   boost::asio::awaitable<void> talk(tcp::socket socket) {
     constexpr auto kResult = boost::asio::as_tuple(boost::asio::use_awaitable);
@@ -58,13 +61,15 @@ class FakeHost {
       if (std::get<0>(read)) co_return;
       reply = answer(buffer.substr(0, std::get<1>(read) - 2));
       buffer.erase(0, std::get<1>(read));
+      if (reply == kHangUp) co_return;
     }
   }
 
   std::string answer(const std::string& line) {
     if (in_body_) {
       in_body_ = line != ".";
-      return in_body_ ? "" : "250 2.0.0 taken\r\n";
+      if (in_body_) return "";
+      return std::exchange(breaks_off_, false) ? kHangUp : "250 2.0.0 taken\r\n";
     }
     heard_.push_back(line);
     in_body_ = line == "DATA";
@@ -91,6 +96,7 @@ class FakeHost {
   std::set<std::string> refused_;
   std::vector<std::string> heard_;
   bool in_body_ = false;
+  bool breaks_off_ = false;
 };
 
 }  // namespace fulmar::delivery

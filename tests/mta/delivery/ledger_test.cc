@@ -163,6 +163,68 @@ TEST(Ledger, content_shown_before_on_a_kept_connection_counts_though_the_last_on
   EXPECT_EQ(std::move(ledger).conclude({})[0].exposure, queue::Exposure::content);
 }
 
+/// One host after the other, each with the failure of its session; what the attempt came to.
+struct Tried {
+  Errc failure = Errc::connection_lost;
+  smtp::Shown shown = smtp::Shown::nothing;
+  smtp::Shown shown_before = smtp::Shown::nothing;  ///< In an earlier dialogue with this host.
+  bool in_doubt = false;
+  smtp::Stage stage = smtp::Stage::mail;
+};
+
+RecipientResult result_of(const std::vector<Tried>& hosts) {
+  Ledger ledger(1);
+  for (std::size_t i = 0; i < hosts.size(); ++i) {
+    smtp::RecipientOutcome ended = outcome(hosts[i].failure);
+    ended.stage = hosts[i].stage;
+    smtp::SessionResult session = session_of({ended});
+    session.shown = hosts[i].shown;
+    session.in_doubt = hosts[i].in_doubt;
+    ledger.merge({.host = i, .shown = hosts[i].shown_before, .label = "mx", .tls = "dane"},
+                 session);
+  }
+  return std::move(ledger).conclude({})[0];
+}
+
+TEST(Ledger, redteam_52_how_far_the_message_came_is_of_the_whole_attempt) {
+  using queue::Given;
+  using smtp::Shown;
+  using smtp::Stage;
+  struct Case {
+    std::string name;
+    std::vector<Tried> hosts;
+    Given want = Given::nothing;
+  };
+  const std::vector<Case> cases = {
+      {"only an envelope", {{.shown = Shown::envelope}}, Given::nothing},
+      {"a body broke off and nobody else was there",
+       {{.shown = Shown::content, .stage = Stage::body}},
+       Given::content},
+      {"a body broke off and another host's failure decides",
+       {{.shown = Shown::content, .stage = Stage::body}, {.failure = Errc::relay_auth}},
+       Given::content},
+      {"the same in the other order",
+       {{.failure = Errc::relay_auth}, {.shown = Shown::content, .stage = Stage::body}},
+       Given::content},
+      {"it went over a kept connection that broke",
+       {{.shown_before = Shown::content}},
+       Given::content},
+      {"no answer to the end of the message",
+       {{.shown = Shown::content, .in_doubt = true, .stage = Stage::final_dot}},
+       Given::in_doubt},
+      {"no answer, but this recipient had been refused before",
+       {{.failure = Errc::remote_permanent,
+         .shown = Shown::content,
+         .in_doubt = true,
+         .stage = Stage::rcpt}},
+       Given::content},
+  };
+  for (const Case& c : cases) {
+    SCOPED_TRACE(c.name);
+    EXPECT_EQ(result_of(c.hosts).given, c.want);
+  }
+}
+
 TEST(Ledger, without_any_reason_there_is_still_an_end) {
   const auto results = Ledger(1).conclude({});
   EXPECT_EQ(results[0].state, RecipientState::deferred);

@@ -32,7 +32,9 @@ OwedNotice sample() {
                        .failing_since = kNow - 3h,
                        .last_host = "mx1.b.example[192.0.2.7]:25",
                        .last_reply = "450 no",
-                       .exposure = queue::Exposure::envelope},
+                       .exposure = queue::Exposure::envelope,
+                       .given = {.latest = queue::Given::content,
+                                 .before = queue::Given::in_doubt}},
          .expired = kind == NoticeKind::failed});
   }
   owed.held = true;
