@@ -82,6 +82,8 @@ constexpr std::array<std::string_view, kSentClaims> kClaims = {
     "nothing-against-wish",
     "envelope-shown",
     "content-shown",
+    "begun",
+    "may-have-arrived",
     "passed-on",
     "passed-on-envelope-shown",
     "passed-on-content-shown",
@@ -95,6 +97,30 @@ bool fits(const Row& row, const Error& failure) {
 
 bool is_about_every_attempt(Sent claim) {
   return claim >= Sent::no_place && claim <= Sent::nothing_against_wish;
+}
+
+Sent shown_claim(queue::Exposure exposure) {
+  return exposure == queue::Exposure::content ? Sent::content_shown : Sent::envelope_shown;
+}
+
+/// What stays true of `claim` when the message came as far as `given`. REQUIRES: not in doubt.
+Sent certain_part_of(Sent claim, const queue::GivenSoFar& given) {
+  const queue::Given most = given.most();
+  const bool of_latest = claim == Sent::nothing_left;
+  // Of an attempt that nobody saw the end of, nothing at all is certain.
+  if (most == queue::Given::unknown && !of_latest) return Sent::no_word;
+  const bool of_all = claim == Sent::no_place || claim == Sent::nobody_vouches;
+  if (!of_latest && !(of_all && most == queue::Given::content)) return claim;
+  switch (given.latest) {
+    case queue::Given::nothing:
+      return Sent::nothing_left;
+    case queue::Given::content:
+      return Sent::begun;
+    case queue::Given::unknown:
+    case queue::Given::in_doubt:
+      return Sent::no_word;
+  }
+  std::unreachable();
 }
 
 std::vector<std::string_view> list_names() {
@@ -117,17 +143,17 @@ const Cause& cause_of(const Error& failure) {
   return found == kRows.end() ? kOwnTrouble : found->cause;
 }
 
-Sent sent_of(const Cause& cause, queue::Exposure exposure) {
-  if (!is_about_every_attempt(cause.sent)) return cause.sent;
-  switch (exposure) {
-    case queue::Exposure::nothing:
-      return cause.sent;
-    case queue::Exposure::envelope:
-      return Sent::envelope_shown;
-    case queue::Exposure::content:
-      return Sent::content_shown;
-  }
-  std::unreachable();
+std::vector<Sent> sent_of(const Cause& cause, queue::Exposure exposure,
+                          const queue::GivenSoFar& given) {
+  const queue::Given most = given.most();
+  const bool exposed = is_about_every_attempt(cause.sent) && exposure != queue::Exposure::nothing;
+  // That no more than the envelope was shown is not certain of an attempt without an end.
+  const bool certain = exposure == queue::Exposure::content || most != queue::Given::unknown;
+  std::vector<Sent> claims;
+  if (exposed && certain) claims.push_back(shown_claim(exposure));
+  if (most == queue::Given::in_doubt) claims.push_back(Sent::may_have_arrived);
+  if (claims.empty()) claims.push_back(certain_part_of(cause.sent, given));
+  return claims;
 }
 
 Sent sent_when_passed_on(queue::Exposure exposure) {

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "base/error.h"
 #include "queue/message.h"
@@ -32,12 +33,15 @@ enum class Sent : std::uint8_t {
   // In the place of a claim about every attempt, by what was shown.
   envelope_shown,
   content_shown,
+  // In the place of a claim that nothing was sent or taken, by how far the message came.
+  begun,
+  may_have_arrived,
   // Of a message that was handed over.
   passed_on,
   passed_on_envelope_shown,
   passed_on_content_shown,
 };
-inline constexpr std::size_t kSentClaims = 16;
+inline constexpr std::size_t kSentClaims = 18;
 [[nodiscard]] std::string_view to_string(Sent claim);
 
 struct Cause {
@@ -48,8 +52,10 @@ struct Cause {
 /// Never fails: a class without a cause of its own is trouble of our own server.
 [[nodiscard]] const Cause& cause_of(const Error& failure);
 
-/// `cause.sent`, or what is true in its place when hosts were shown `exposure` without protection.
-[[nodiscard]] Sent sent_of(const Cause& cause, queue::Exposure exposure);
+/// `cause.sent`, or what is true in its place when hosts were shown `exposure` without protection,
+/// and the message came as far as `given`. One claim, or two to be said in this order: never empty.
+[[nodiscard]] std::vector<Sent> sent_of(const Cause& cause, queue::Exposure exposure,
+                                        const queue::GivenSoFar& given);
 
 /// Of a message that went on. `exposure`: what hosts were shown without protection, the one that
 /// took it over included.

@@ -37,14 +37,14 @@ std::string domain_of(const NoticeRecipient& recipient) {
 /// Which texts one recipient gets.
 struct Choice {
   std::string_view cause;
-  Sent sent;
+  std::vector<Sent> sent;
 };
 
 Choice choose(const NoticeRecipient& recipient) {
   if (is_good_news(recipient.kind))
-    return {to_string(recipient.kind), sent_when_passed_on(recipient.exposure)};
+    return {to_string(recipient.kind), {sent_when_passed_on(recipient.exposure)}};
   const Cause& cause = cause_of(recipient.failure);
-  return {cause.name, sent_of(cause, recipient.exposure)};
+  return {cause.name, sent_of(cause, recipient.exposure, recipient.given)};
 }
 
 Values values_for(const NoticeRecipient& recipient, const std::string& postmaster, UtcTime now,
@@ -54,6 +54,15 @@ Values values_for(const NoticeRecipient& recipient, const std::string& postmaste
           {"reason", sanitize_line(recipient.failure.detail, kMaxReason)},
           {"server", host_name(recipient.host)},
           {"time", spoken_time(recipient.last_attempt.value_or(now), texts)}};
+}
+
+std::string what_was_sent(const Choice& choice, const Values& values, const LanguageTexts& texts) {
+  std::string line;
+  for (const Sent claim : choice.sent) {
+    if (!line.empty()) line += ' ';
+    line += texts.say("sent", to_string(claim), values);
+  }
+  return line;
 }
 
 std::string while_it_waits(const NoticeRecipient& recipient, const Values& values,
@@ -83,8 +92,7 @@ Block lines_for(const NoticeFacts& facts, const NoticeRecipient& recipient,
                 const LanguageTexts& texts) {
   const Values values = values_for(recipient, facts.postmaster, facts.now, texts);
   const Choice choice = choose(recipient);
-  return {"", texts.say("happened", choice.cause, values),
-          texts.say("sent", to_string(choice.sent), values),
+  return {"", texts.say("happened", choice.cause, values), what_was_sent(choice, values, texts),
           what_happens_next(recipient, values, texts), texts.say("mend", choice.cause, values)};
 }
 
@@ -137,8 +145,7 @@ std::string in_short(const NoticeRecipient& recipient, const std::string& postma
                      const LanguageTexts& texts) {
   const Values values = values_for(recipient, postmaster, now, texts);
   const Choice choice = choose(recipient);
-  return texts.say("happened", choice.cause, values) + ' ' +
-         texts.say("sent", to_string(choice.sent), values);
+  return texts.say("happened", choice.cause, values) + ' ' + what_was_sent(choice, values, texts);
 }
 
 HumanText human_text(const NoticeFacts& facts, const LanguageTexts& texts) {

@@ -293,6 +293,22 @@ TEST_F(CourierRelays, who_was_told_of_a_delay_is_told_when_it_is_over) {
   EXPECT_EQ(log_.count("sender cleared notice: "), 1U);
 }
 
+TEST_F(CourierRelays, redteam_52_what_is_in_doubt_is_never_called_not_taken_later) {
+  const MessageId id = accept("me@a.example", {"you@b.example"});
+  host_.break_off_at_dot();
+  ASSERT_TRUE(step_with_host());
+  const auto waiting = delivery_of(id, "b.example");
+  ASSERT_TRUE(waiting.has_value());
+  EXPECT_EQ(waiting->recipients[0].given.latest, queue::Given::in_doubt);
+  host_.refuse("you@b.example");
+  clock_.advance(retry_.intervals.front() * 2);
+  ASSERT_TRUE(step_with_host());
+  ASSERT_THAT(notices(), SizeIs(1));
+  EXPECT_THAT(notices()[0], AllOf(HasSubstr("Action: failed"),
+                                  HasSubstr("The message may have arrived all the same"),
+                                  Not(HasSubstr("nothing was delivered"))));
+}
+
 TEST_F(CourierRelays, who_was_told_of_no_delay_is_not_told_of_its_end) {
   accept("me@a.example", {"you@b.example"});
   ASSERT_TRUE(step_with_host());

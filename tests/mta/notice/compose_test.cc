@@ -424,6 +424,83 @@ TEST(Notice, claims_no_more_protection_than_there_was) {
   }
 }
 
+std::string sent_line(const NoticeFacts& facts, std::string_view language = "en") {
+  return first_lines(compose(facts, language), 3)[2];
+}
+
+TEST(Notice, redteam_52_says_what_is_true_of_the_sending_however_far_it_came) {
+  using queue::Given;
+  struct Case {
+    std::string name;
+    Errc code = Errc::connect_failed;
+    queue::GivenSoFar given;
+    std::string want;
+    queue::Exposure exposure = queue::Exposure::nothing;
+  };
+  const std::string nothing = "Nothing of your message was sent in the latest attempt.";
+  const std::string begun = "In the latest attempt the message, or part of it, went to";
+  const std::string no_word = "We have no word that anything was delivered";
+  const std::string doubt = "The message may have arrived all the same";
+  const std::vector<Case> cases = {
+      {"nothing was sent", Errc::connect_failed, {}, nothing},
+      {"in an earlier attempt", Errc::connect_failed, {.before = Given::content}, nothing},
+      {"in this attempt", Errc::connect_failed, {.latest = Given::content}, begun},
+      {"nobody knows", Errc::connect_failed, {.latest = Given::unknown}, no_word},
+      {"refused at last",
+       Errc::remote_permanent,
+       {.latest = Given::content},
+       "The other server did"},
+      {"refused after what nobody saw",
+       Errc::remote_permanent,
+       {.before = Given::unknown},
+       no_word},
+      {"refused after doubt", Errc::remote_permanent, {.before = Given::in_doubt}, doubt},
+      {"stopped after doubt", Errc::mail_loop, {.before = Given::in_doubt}, doubt},
+      {"ended after doubt", Errc::administrative, {.latest = Given::in_doubt}, doubt},
+      {"no place", Errc::domain_not_found, {}, "Nothing was sent; there is no place"},
+      {"no place any more", Errc::domain_not_found, {.before = Given::content}, nothing},
+      {"no place after doubt", Errc::domain_not_found, {.before = Given::in_doubt}, doubt},
+      {"unsigned and begun", Errc::dns_bogus, {.latest = Given::content}, begun},
+      {"protected", Errc::dane_mismatch, {.before = Given::content}, "Nothing was sent without"},
+      {"protected, or nobody knows", Errc::dane_mismatch, {.before = Given::unknown}, no_word},
+      {"envelope shown, or nobody knows",
+       Errc::dane_mismatch,
+       {.before = Given::unknown},
+       no_word,
+       queue::Exposure::envelope},
+      {"protected after doubt", Errc::dane_mismatch, {.before = Given::in_doubt}, doubt},
+      {"both shown and in doubt",
+       Errc::dane_mismatch,
+       {.before = Given::in_doubt},
+       "An earlier attempt gave the message without proven protection",
+       queue::Exposure::content},
+  };
+  for (const Case& c : cases) {
+    SCOPED_TRACE(c.name);
+    for (const NoticeKind kind : {NoticeKind::failed, NoticeKind::delayed}) {
+      NoticeFacts facts = sample_facts(kind, c.code);
+      facts.recipients[0].given = c.given;
+      facts.recipients[0].exposure = c.exposure;
+      EXPECT_THAT(sent_line(facts), StartsWith(c.want));
+      const bool doubtful = c.given.most() == Given::in_doubt;
+      EXPECT_EQ(sent_line(facts).find(doubt) != std::string::npos, doubtful);
+      EXPECT_EQ(sent_line(facts, "de").find("kann trotzdem angekommen sein") != std::string::npos,
+                doubtful);
+    }
+  }
+}
+
+TEST(Notice, redteam_52_claims_about_how_far_it_came_are_for_a_person) {
+  for (const NoticeKind kind : {NoticeKind::failed, NoticeKind::delayed}) {
+    for (const auto given : {queue::Given::content, queue::Given::in_doubt}) {
+      NoticeFacts facts = sample_facts(kind, Errc::connect_failed);
+      facts.recipients[0].given.latest = given;
+      expect_for_a_person(facts, "en");
+      expect_for_a_person(facts, "de");
+    }
+  }
+}
+
 TEST(Notice, recipients_with_different_exposure_are_told_apart) {
   NoticeFacts facts = sample_facts();
   facts.recipients.push_back(facts.recipients[0]);

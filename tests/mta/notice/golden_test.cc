@@ -35,6 +35,17 @@ TEST(NoticeGolden, hosts_were_shown_something_without_protection) {
   }
 }
 
+TEST(NoticeGolden, redteam_52_the_message_came_further_than_the_last_failure_tells) {
+  for (const NoticeKind kind : {NoticeKind::failed, NoticeKind::delayed}) {
+    NoticeFacts facts = sample_facts(kind, Errc::relay_auth);
+    facts.recipients[0].given = {.latest = queue::Given::content};
+    expect_both(std::string(to_string(kind)) + "-begun", facts);
+    facts = sample_facts(kind, Errc::remote_temporary);
+    facts.recipients[0].given = {.before = queue::Given::in_doubt};
+    expect_both(std::string(to_string(kind)) + "-in-doubt", facts);
+  }
+}
+
 TEST(NoticeGolden, several_recipients_with_addresses_and_content_in_other_scripts) {
   NoticeFacts facts = sample_facts(NoticeKind::failed, Errc::remote_permanent);
   facts.recipients.push_back(recipient(NoticeKind::failed, Errc::dane_mismatch));
