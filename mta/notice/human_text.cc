@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "base/ascii.h"
 #include "mta/notice/cause.h"
 #include "mta/notice/delivery_status.h"
 #include "mta/notice/mime.h"
@@ -49,9 +48,9 @@ Choice choose(const NoticeRecipient& recipient) {
 
 Values values_for(const NoticeRecipient& recipient, const std::string& postmaster, UtcTime now,
                   const LanguageTexts& texts) {
-  return {{"domain", domain_of(recipient)},
+  return {{"domain", visible_line(domain_of(recipient), kMaxAddress)},
           {"postmaster", postmaster},
-          {"reason", sanitize_line(recipient.failure.detail, kMaxReason)},
+          {"reason", visible_line(recipient.failure.detail, kMaxReason)},
           {"server", host_name(recipient.host)},
           {"time", spoken_time(recipient.last_attempt.value_or(now), texts)}};
 }
@@ -124,7 +123,7 @@ std::vector<Group> group_by_lines(const NoticeFacts& facts, const LanguageTexts&
 /// Which of their messages it was; without its subject when that would not be readable here.
 std::string which_message(const queue::Message& original, const LanguageTexts& texts) {
   const std::string subject =
-      sanitize_line(find_field(original.header, "Subject").value_or(""), kMaxSubject);
+      visible_line(find_field(original.header, "Subject").value_or(""), kMaxSubject);
   const bool readable = !subject.empty() && subject.find("=?") == std::string::npos;
   return texts.say("words", readable ? "arrived-subject" : "arrived",
                    {{"time", spoken_time(original.arrived, texts)}, {"subject", subject}});

@@ -17,6 +17,46 @@ constexpr std::size_t kQuotedLine = 76;
 // "=?utf-8?B?" and "?=" take 21; 39 octets make 52 of base64.
 constexpr std::size_t kEncodedWordOctets = 39;
 
+struct CharacterRange {
+  char32_t first;
+  char32_t last;
+};
+
+// Without a width, or of formatting alone (general category Cf but for the signs of some scripts
+// that are seen), in order.
+constexpr auto kInvisible = std::to_array<CharacterRange>({
+    {0x00AD, 0x00AD},    // soft hyphen
+    {0x034F, 0x034F},    // combining grapheme joiner
+    {0x061C, 0x061C},    // Arabic letter mark
+    {0x115F, 0x1160},    // Hangul fillers
+    {0x17B4, 0x17B5},    // inherent vowels
+    {0x180B, 0x180F},    // Mongolian selectors and vowel separator
+    {0x200B, 0x200F},    // zero width, direction marks
+    {0x2028, 0x202E},    // separators of lines and paragraphs, embeddings and overrides
+    {0x2060, 0x206F},    // word joiner, invisible operators, isolates
+    {0x3164, 0x3164},    // Hangul filler
+    {0xFEFF, 0xFEFF},    // byte order mark
+    {0xFFA0, 0xFFA0},    // Hangul filler
+    {0xFFF0, 0xFFFB},    // annotations
+    {0x1D173, 0x1D17A},  // musical formatting
+    {0xE0000, 0xE0FFF},  // tags, selectors
+});
+
+bool is_invisible(char32_t character) {
+  return std::ranges::any_of(kInvisible, [=](const CharacterRange& range) {
+    return character >= range.first && character <= range.last;
+  });
+}
+
+/// REQUIRES: `character` is one of valid UTF-8.
+char32_t decode(std::string_view character) {
+  constexpr std::array<unsigned char, 5> kLeadBits = {0, 0x7F, 0x1F, 0x0F, 0x07};
+  char32_t value = static_cast<unsigned char>(character.front()) & kLeadBits.at(character.size());
+  for (const char octet : character.substr(1))
+    value = value << 6U | (static_cast<unsigned char>(octet) & 0x3FU);
+  return value;
+}
+
 bool is_continuation_octet(char c) {
   return (static_cast<unsigned char>(c) & 0xC0) == 0x80;
 }
@@ -42,6 +82,16 @@ std::string_view take_line(std::string_view& text) {
   return line;
 }
 
+/// REQUIRES: valid UTF-8, not empty.
+std::string_view take_character(std::string_view& text) {
+  std::size_t length = 1;
+  while (length < text.size() && is_continuation_octet(text[length]))
+    ++length;
+  const std::string_view character = text.substr(0, length);
+  text.remove_prefix(length);
+  return character;
+}
+
 std::string words(std::string_view text, std::size_t max_octets) {
   std::string result;
   while (!text.empty()) {
@@ -50,8 +100,8 @@ std::string words(std::string_view text, std::size_t max_octets) {
     if (result.size() + 1 >= max_octets) return result + " [...]";
     if (!result.empty()) result += '\n';
     const std::size_t room = max_octets - result.size();
-    // sanitize_line() works through no more than it keeps, so 10 MB from a peer cost nothing here.
-    result += sanitize_line(line, room);
+    // It works through no more than it keeps, so 10 MB from a peer cost nothing here.
+    result += visible_line(line, room);
     if (line.size() > room) return result;
   }
   return result;
@@ -166,6 +216,17 @@ std::string header_field(std::string_view name, std::string_view body) {
     first = false;
   }
   return result + "\r\n";
+}
+
+std::string visible_line(std::string_view text, std::size_t max_octets) {
+  std::string clean = sanitize_line(text, max_octets);
+  if (is_ascii(clean)) return clean;
+  std::string result;
+  for (std::string_view rest = clean; !rest.empty();) {
+    const std::string_view character = take_character(rest);
+    result += is_invisible(decode(character)) ? "?" : character;
+  }
+  return result;
 }
 
 std::string utf8_words(std::string_view text, std::size_t max_octets) {

@@ -13,6 +13,7 @@
 
 namespace fulmar::notice {
 
+inline constexpr std::size_t kMaxAddress = 1000;  ///< Octets of an address in a sentence.
 inline constexpr std::size_t kMaxLine = 998;  ///< Octets of a line without CRLF, RFC 5322 §2.1.1.
 
 /// ASCII without NUL, CRLF line ends only, no line over kMaxLine: what may travel as "7bit" (RFC
@@ -33,7 +34,13 @@ inline constexpr std::size_t kMaxLine = 998;  ///< Octets of a line without CRLF
 /// several lines keep their borders.
 [[nodiscard]] std::string header_field(std::string_view name, std::string_view body);
 
-/// A peer's words, several lines separated by LF: sanitised line by line, ASCII only, empty lines
+/// sanitize_line(), and what a reader would not see becomes '?' too: characters without a width,
+/// and those that turn the direction of what stands beside them, so that nobody's word can hide, or
+/// show the words around it in another order (UTS #39 §3.1, UAX #9 §2). An emoji of several parts,
+/// and a script that is joined by such characters, lose by it.
+[[nodiscard]] std::string visible_line(std::string_view text, std::size_t max_octets);
+
+/// A peer's words, several lines separated by LF: each as visible_line(), ASCII only, empty lines
 /// dropped, at most `max_octets` in all, "[...]" where it was cut.
 [[nodiscard]] std::string ascii_words(std::string_view text, std::size_t max_octets);
 

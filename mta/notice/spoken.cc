@@ -7,6 +7,7 @@
 #include <chrono>
 
 #include "base/check.h"
+#include "mta/notice/mime.h"
 
 namespace fulmar::notice {
 namespace {
@@ -66,7 +67,7 @@ std::string spoken_recipients(const std::vector<const NoticeRecipient*>& recipie
   const std::size_t named = std::min(recipients.size(), kMaxNamed);
   std::vector<std::string> items;
   for (std::size_t i = 0; i < named; ++i)
-    items.push_back(recipients[i]->address.text);
+    items.push_back(visible_line(recipients[i]->address.text, kMaxAddress));
   if (named == recipients.size()) return join(items, Last::by_and, texts);
   return texts.say("list", "more",
                    {{"list", join(items, Last::by_comma, texts)},

@@ -6,7 +6,6 @@
 #include <ranges>
 #include <string_view>
 
-#include "base/ascii.h"
 #include "mta/notice/delivery_status.h"
 #include "mta/notice/mime.h"
 
@@ -31,7 +30,7 @@ std::string technical_failure(const NoticeRecipient& recipient) {
                                  to_string(recipient.failure.status),
                                  recipient.expired ? ", time limit reached" : "");
   if (!recipient.failure.detail.empty()) {
-    text += "Detail: " + sanitize_line(recipient.failure.detail, kMaxTechnicalLine) + "\n";
+    text += "Detail: " + visible_line(recipient.failure.detail, kMaxTechnicalLine) + "\n";
   }
   if (recipient.failing_since) {
     text += "Failing this way since: " + to_iso8601(*recipient.failing_since) + "\n";
@@ -51,11 +50,12 @@ std::string technical_times(const NoticeRecipient& recipient) {
 }
 
 std::string technical_recipient(const NoticeFacts& facts, const NoticeRecipient& recipient) {
-  std::string text = fmt::format("\nRecipient: {}\n", recipient.address.text);
+  std::string text =
+      fmt::format("\nRecipient: {}\n", visible_line(recipient.address.text, kMaxTechnicalLine));
   if (!is_good_news(recipient.kind)) text += technical_failure(recipient);
   text += technical_times(recipient);
   if (!recipient.host.empty())
-    text += "Host: " + sanitize_line(recipient.host, kMaxTechnicalLine) + "\n";
+    text += "Host: " + visible_line(recipient.host, kMaxTechnicalLine) + "\n";
   if (recipient.reply.empty()) {
     text += "This was decided by our server.\n";
   } else {
@@ -72,9 +72,9 @@ std::string technical_sections(const NoticeFacts& facts) {
   const std::size_t share = kMaxTechnical / std::max<std::size_t>(1, shown);
   for (const TechnicalSection& section : facts.technical | std::views::take(shown)) {
     if (section.lines.empty()) continue;
-    text += "\nOn the way to " + sanitize_line(section.destination, kMaxTechnicalLine) + "\n";
+    text += "\nOn the way to " + visible_line(section.destination, kMaxTechnicalLine) + "\n";
     for (const std::string& line : section.lines | std::views::take(share))
-      text += sanitize_line(line, kMaxTechnicalLine) + "\n";
+      text += visible_line(line, kMaxTechnicalLine) + "\n";
   }
   return text;
 }

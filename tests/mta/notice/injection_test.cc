@@ -172,6 +172,71 @@ TEST(PeersWords, pitfall_75_are_never_read_as_a_text) {
               HasSubstr("its subject is \"{time} {subject}\".\r\n"));
 }
 
+/// One of each kind, with its name.
+const std::vector<std::pair<std::string, std::string>>& invisible_characters() {
+  static const std::vector<std::pair<std::string, std::string>> kAll = {
+      {"soft hyphen", "\xC2\xAD"},
+      {"Arabic letter mark", "\xD8\x9C"},
+      {"zero width space", "\xE2\x80\x8B"},
+      {"zero width non-joiner", "\xE2\x80\x8C"},
+      {"zero width joiner", "\xE2\x80\x8D"},
+      {"left-to-right mark", "\xE2\x80\x8E"},
+      {"right-to-left mark", "\xE2\x80\x8F"},
+      {"line separator", "\xE2\x80\xA8"},
+      {"left-to-right embedding", "\xE2\x80\xAA"},
+      {"right-to-left override", "\xE2\x80\xAE"},
+      {"word joiner", "\xE2\x81\xA0"},
+      {"invisible plus", "\xE2\x81\xA4"},
+      {"left-to-right isolate", "\xE2\x81\xA6"},
+      {"pop directional isolate", "\xE2\x81\xA9"},
+      {"byte order mark", "\xEF\xBB\xBF"},
+      {"annotation anchor", "\xEF\xBF\xB9"},
+      {"annotation terminator", "\xEF\xBF\xBB"},
+      {"language tag", "\xF3\xA0\x80\x81"},
+      {"cancel tag", "\xF3\xA0\x81\xBF"},
+      {"variation selector 256", "\xF3\xA0\x87\xAF"},
+  };
+  return kAll;
+}
+
+TEST(PeersWords, redteam_52_can_neither_hide_nor_turn_what_is_around_them) {
+  for (const auto& [name, hidden] : invisible_characters()) {
+    SCOPED_TRACE(name);
+    NoticeFacts facts = with_words("550 l\xC3\xBC" + hidden + "gt");
+    facts.recipients[0].address = mailbox("b" + hidden + "ob@b.example");
+    facts.recipients.push_back(recipient(NoticeKind::failed, Errc::administrative));
+    facts.recipients.back().failure.detail = "w" + hidden + "hy";
+    facts.original.header = "Subject: fig" + hidden + "ures\r\n";
+    const std::string notice = compose(facts);
+    for (const char* type : {"text/plain", "text/html", "message/global-delivery-status"}) {
+      const std::string part = decoded(part_of(notice, type));
+      EXPECT_THAT(part, Not(HasSubstr(hidden))) << type;
+    }
+    EXPECT_THAT(notice, HasSubstr("Subject: Not delivered: your message to b?ob@b.example"));
+    const std::string plain = decoded(part_of(notice, "text/plain"));
+    EXPECT_THAT(plain, HasSubstr("550 l\xC3\xBC?gt"));
+    EXPECT_THAT(plain, HasSubstr("gives this reason: w?hy"));
+    EXPECT_THAT(plain, HasSubstr("its subject is \"fig?ures\""));
+    EXPECT_THAT(plain, HasSubstr("Recipient: b?ob@b.example"));
+  }
+}
+
+TEST(PeersWords, redteam_52_fields_for_programs_still_name_the_address_as_it_is) {
+  NoticeFacts facts = sample_facts();
+  facts.recipients[0].address = mailbox("b\xE2\x80\xAEob@b.example");
+  EXPECT_THAT(compose(facts), HasSubstr("Final-Recipient: utf-8; b\\x{202E}ob@b.example\r\n"));
+}
+
+TEST(PeersWords, redteam_52_letters_and_signs_that_are_seen_stay) {
+  for (const std::string seen :
+       {"J\xC3\xBCrgen", "\xD7\xA9\xD7\x9C\xD7\x95\xD7\x9D", "\xE6\x97\xA5\xE6\x9C\xAC",
+        "\xE2\x80\x93 \xE2\x80\xA6 \xE2\x81\x9F|", "\xF0\x9F\x93\xAC", "\xEF\xBF\xBD"}) {
+    EXPECT_EQ(visible_line(seen, 100), seen);
+    EXPECT_EQ(utf8_words(seen, 100), seen);
+  }
+  EXPECT_EQ(visible_line("\xE6\x97\xA5\xE6\x9C\xAC", 4), "\xE6\x97\xA5[...]");
+}
+
 TEST(PeersWords, an_address_with_markup_is_text_in_html) {
   NoticeFacts facts = sample_facts();
   facts.recipients[0].address = mailbox("\"<b>&\"@b.example");
