@@ -71,6 +71,12 @@ UtcTime end_without_room(const Delivery& delivery, const conf::Retry& retry, Utc
   return std::max(expires_at(delivery, retry), had_a_chance) + patience_for_room(retry);
 }
 
+/// A notice that is due after a long stop would tell of an old cause. Where the attempt before it
+/// has no room yet, there is time for it after the start, as there is for the last one.
+UtcTime notice_without_room(UtcTime notice, const conf::Retry& retry, UtcTime since) {
+  return std::max(notice, since + patience_for_room(retry));
+}
+
 }  // namespace
 
 UtcTime next_attempt(std::uint32_t attempts, UtcTime now, const conf::Retry& retry,
@@ -130,8 +136,10 @@ Due what_is_due(const Delivery& delivery, UtcTime now, const conf::Retry& retry,
     const auto notice = notice_due(delivery, notify, sender);
     const bool over = now >= end;
     // What is to be tried now may be over in a moment: nobody is told of an old cause.
-    const bool is_tried_first = room == Room::yes && now >= attempt_due(delivery, retry) &&
-                                notice && !tried_since(delivery, *notice);
+    const bool can_be_tried =
+        room == Room::yes || (notice && now < notice_without_room(*notice, retry, since));
+    const bool is_tried_first = can_be_tried && now >= attempt_due(delivery, retry) && notice &&
+                                !tried_since(delivery, *notice);
     if (!over && notice && now >= *notice && !is_tried_first) return Due::delay_notice;
     // After a long stop of ours, or a jump of the clock, the last cause is old: nobody is told that
     // delivery failed before it was tried once more.
@@ -152,7 +160,11 @@ Times times_of(const Delivery& delivery, const conf::Retry& retry, const conf::N
   const auto notice = notice_due(delivery, notify, sender);
   // Once the time is over, nobody is told of a delay any more.
   const bool tells = delivery.attempts > 0 && notice && now < end;
-  if (tells) times.latest = std::min(times.latest, *notice);
+  if (tells) {
+    const bool is_tried_first = attempt_due(delivery, retry) <= std::max(*notice, now);
+    times.latest = std::min(times.latest,
+                            is_tried_first ? notice_without_room(*notice, retry, since) : *notice);
+  }
   return times;
 }
 

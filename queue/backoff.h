@@ -51,18 +51,18 @@ enum class Due : std::uint8_t { nothing, attempt, delay_notice, expiry };
 enum class Room : std::uint8_t { yes, no };
 
 /// What is due at `now`; expiry before notice before attempt, but what can be attempted is, before
-/// a notice tells of an attempt that was made before its time. Once its time is over, a delivery is
-/// attempted unless the last one in its history began after that, and it is never put off past that
-/// time. Where there is no room for that attempt, it expires without it patience_for_room() later,
-/// counted from `since` at least: when there could be room for the first time, such as this
-/// program's start. For a held delivery nothing is due. REQUIRES: the full record, with its
-/// history.
+/// a notice tells of an attempt that was made before its time; without room for that attempt it
+/// gets patience_for_room() from `since` on. Once its time is over, a delivery is attempted unless
+/// the last one in its history began after that, and it is never put off past that time. Where
+/// there is no room for that attempt, it expires without it patience_for_room() later, counted from
+/// `since` at least: when there could be room for the first time, such as this program's start. For
+/// a held delivery nothing is due. REQUIRES: the full record, with its history.
 [[nodiscard]] Due what_is_due(const Delivery& delivery, UtcTime now, const conf::Retry& retry,
                               const conf::Notify& notify, Notifiable sender, Room room,
                               UtcTime since);
 
-/// How long a delivery whose time is over waits for room for its last attempt: a tenth of
-/// give_up_after, an hour at most.
+/// How long a delivery whose time is over waits for room for its last attempt, and after a start
+/// one whose notice is due for the attempt before that: a tenth of give_up_after, an hour at most.
 [[nodiscard]] std::chrono::milliseconds patience_for_room(const conf::Retry& retry);
 
 /// When what_is_due() stops to be `nothing`: with room, and without; never for a held delivery.

@@ -397,6 +397,42 @@ TEST(Backoff, SMTP_05_after_a_long_stop_there_is_an_hour_for_the_last_attempts) 
   EXPECT_EQ(patience_for_room(hasty), 6s);
 }
 
+TEST(Backoff, redteam_52_after_a_long_stop_a_notice_waits_for_the_attempt_before_it) {
+  Delivery delivery = deferred();
+  delivery.recipients = {failed_with(Errc::connect_failed)};
+  delivery.attempts = 1;
+  delivery.history = {{kArrived, "{}"}};
+  const UtcTime start = kArrived + 20h;
+  struct Case {
+    std::string_view name;
+    UtcTime next;
+    UtcTime last;
+    UtcTime now;
+    Room room = Room::no;
+    Due want = Due::nothing;
+  };
+  const Case cases[] = {
+      {"there is room", kArrived, kArrived, start, Room::yes, Due::attempt},
+      {"there is none yet", kArrived, kArrived, start},
+      {"nor a moment before the hour is over", kArrived, kArrived, start + 1h - 1ms},
+      {"there was none in an hour", kArrived, kArrived, start + 1h, Room::no, Due::delay_notice},
+      {"it was tried since", start, kArrived + 10h, start, Room::no, Due::delay_notice},
+      {"no attempt is due", start + 2h, kArrived, start, Room::no, Due::delay_notice},
+      {"the start is long ago", kArrived, kArrived, kArrived + 100h, Room::no, Due::delay_notice},
+  };
+  for (const Case& row : cases) {
+    delivery.next_attempt = row.next;
+    delivery.history.back().at = row.last;
+    EXPECT_EQ(what_is_due(delivery, row.now, kRetry, kNotify, Notifiable::yes, row.room, start),
+              row.want)
+        << row.name;
+    // What is handed out without room is not handed out in vain, and not late.
+    const Times times = times_of(delivery, kRetry, kNotify, Notifiable::yes, start, row.now);
+    if (row.room == Room::yes || row.last != kArrived) continue;
+    EXPECT_EQ(times.latest <= row.now, row.want != Due::nothing) << row.name;
+  }
+}
+
 TEST(Backoff, redteam_25_what_was_released_after_its_time_gets_its_chance) {
   Delivery delivery = deferred();
   delivery.history = {{kArrived, "{}"}};
@@ -420,12 +456,13 @@ TEST(Backoff, redteam_26_without_room_nothing_is_handed_out_in_vain) {
     delivery.delay_notices = notices;
     for (std::chrono::minutes age{0}; age < 130h; age += 7min) {
       const UtcTime now = kArrived + age;
-      const UtcTime latest =
-          times_of(delivery, kRetry, kNotify, Notifiable::yes, kArrived, now).latest;
-      if (latest > now) continue;
-      EXPECT_NE(what_is_due(delivery, now, kRetry, kNotify, Notifiable::yes, Room::no, kArrived),
-                Due::nothing)
-          << age.count();
+      for (const UtcTime since : {kArrived, kArrived + 20h, kArrived + 130h}) {
+        const Times times = times_of(delivery, kRetry, kNotify, Notifiable::yes, since, now);
+        if (times.latest > now) continue;
+        EXPECT_NE(what_is_due(delivery, now, kRetry, kNotify, Notifiable::yes, Room::no, since),
+                  Due::nothing)
+            << age.count();
+      }
     }
   }
 }
