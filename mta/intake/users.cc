@@ -1,17 +1,11 @@
 #include "mta/intake/users.h"
 
-#include <fcntl.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <array>
-#include <cerrno>
-#include <cstdint>
-#include <cstring>
 #include <utility>
 
-#include "base/file_descriptor.h"
+#include "base/regular_file.h"
 #include "conf/user.h"
 #include "mta/intake/password_hash.h"
 #include "mta/intake/scram_prep.h"
@@ -61,36 +55,14 @@ class Faults {
   std::string text_;
 };
 
-std::unexpected<Error> unreadable(const std::string& path) {
-  return fail(Errc::io, path + ": cannot be read: " + std::strerror(errno));
-}
-
 /// Whoever reads the hashes can guess at leisure; whoever writes them can be anybody.
-Result<> check_file(int fd, const std::string& path) {
-  struct ::stat facts {};
-  if (::fstat(fd, &facts) != 0) return unreadable(path);
-  if (!S_ISREG(facts.st_mode)) return fail(Errc::io, path + ": is not a regular file");
-  if ((facts.st_mode & kForbidden) != 0) {
-    return fail(Errc::io, path +
-                              ": others can use it, and it holds password hashes; chmod 640 or "
-                              "600 makes it safe");
+Result<std::string> read_users(const std::string& path) {
+  FULMAR_TRY(const RegularFile file, RegularFile::open(path));
+  if ((file.mode() & kForbidden) != 0) {
+    return fail(Errc::io,
+                "others can use it, and it holds password hashes; chmod 640 or 600 makes it safe");
   }
-  return {};
-}
-
-Result<std::string> read_all(int fd, const std::string& path) {
-  std::string text;
-  std::array<char, 16'384> block{};
-  while (true) {
-    const ssize_t got = ::read(fd, block.data(), block.size());
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return unreadable(path);
-    if (got == 0) return text;
-    text.append(block.data(), static_cast<std::size_t>(got));
-    if (text.size() > Users::kMaxFile) {
-      return fail(Errc::limit, path + ": is over 8 MB, too big for a users file");
-    }
-  }
+  return file.read(Users::kMaxFile, "is over 8 MB, too big for a users file");
 }
 
 }  // namespace
@@ -118,12 +90,9 @@ Result<Users> Users::parse(std::string_view text, const std::string& file) {
 }
 
 Result<Users> Users::load(const std::string& path) {
-  // Without O_NONBLOCK a pipe would keep the program waiting before it is known to be one.
-  const FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  if (file.get() < 0) return unreadable(path);
-  FULMAR_TRY_VOID(check_file(file.get(), path));
-  FULMAR_TRY(const std::string text, read_all(file.get(), path));
-  return parse(text, path);
+  const auto text = read_users(path);
+  if (!text) return fail(text.error().code, path + ": " + text.error().detail);
+  return parse(*text, path);
 }
 
 Users::Users(Hashes hashes) : hashes_(std::move(hashes)) {
