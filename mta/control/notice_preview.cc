@@ -7,7 +7,6 @@
 #include <boost/json/object.hpp>
 
 #include "base/ascii.h"
-#include "base/language_tag.h"
 #include "conf/nearest.h"
 #include "mta/notice/human_part.h"
 #include "mta/notice/human_text.h"
@@ -44,13 +43,6 @@ Result<NoticeKind> find_kind(std::string_view name) {
                               sanitize_line(name, kMaxShown)));
 }
 
-Result<std::string> find_language(std::string_view tag, const notice::Texts& texts) {
-  std::string found = notice::choose_language("", tag, texts.tags());
-  if (primary_language(found) == primary_language(tag)) return found;
-  return complain(fmt::format("there are no texts in \"{}\", only in: {}",
-                              sanitize_line(tag, kMaxShown), fmt::join(texts.tags(), ", ")));
-}
-
 Result<notice::NoticeFacts> sample_for(const PreviewRequest& request) {
   FULMAR_TRY(const NoticeKind kind, find_kind(request.kind));
   if (is_good_news(kind) && request.what.empty())
@@ -67,9 +59,8 @@ Result<notice::NoticeFacts> sample_for(const PreviewRequest& request) {
 Result<Preview> preview_notice(const PreviewRequest& request, const conf::Config& config,
                                const notice::Texts& texts) {
   FULMAR_TRY(notice::NoticeFacts facts, sample_for(request));
-  FULMAR_TRY(
-      std::string tag,
-      find_language(request.language.empty() ? config.notify.language : request.language, texts));
+  const std::string& wanted = request.language.empty() ? config.notify.language : request.language;
+  FULMAR_TRY(std::string tag, notice::find_language(wanted, texts.tags()));
   facts.reporting_mta = config.hostname;
   facts.postmaster = config.postmaster;
   const notice::LanguageTexts& words = texts.language(tag);

@@ -18,6 +18,13 @@ std::string_view to_string(NoticeKind kind) {
   std::unreachable();
 }
 
+std::optional<NoticeKind> parse_kind(std::string_view name) {
+  for (const NoticeKind kind : kNoticeKinds) {
+    if (name == to_string(kind)) return kind;
+  }
+  return std::nullopt;
+}
+
 bool is_good_news(NoticeKind kind) {
   return kind == NoticeKind::cleared || kind == NoticeKind::relayed;
 }

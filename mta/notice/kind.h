@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 namespace fulmar::notice {
@@ -17,6 +18,8 @@ enum class NoticeKind : std::uint8_t {
 inline constexpr std::array kNoticeKinds = {NoticeKind::failed, NoticeKind::delayed,
                                             NoticeKind::cleared, NoticeKind::relayed};
 [[nodiscard]] std::string_view to_string(NoticeKind kind);
+/// What to_string() gives; nothing for another word.
+[[nodiscard]] std::optional<NoticeKind> parse_kind(std::string_view name);
 
 /// Whether it went on to the next server: `cleared` or `relayed`.
 [[nodiscard]] bool is_good_news(NoticeKind kind);

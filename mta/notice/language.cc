@@ -1,5 +1,8 @@
 #include "mta/notice/language.h"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <optional>
 
@@ -12,6 +15,7 @@ namespace {
 
 constexpr std::size_t kMaxField = 1000;
 constexpr std::size_t kMaxRanges = 30;
+constexpr std::size_t kMaxShown = 64;
 constexpr std::string_view kAnyLanguage = "*";
 
 /// A language range of RFC 4647 §2.1 and its weight in thousandths.
@@ -124,6 +128,13 @@ std::string choose_language(std::string_view header, std::string_view configured
     if (auto found = first_match(header, field, usual, available)) return *std::move(found);
   }
   return usual;
+}
+
+Result<std::string> find_language(std::string_view tag, const std::vector<std::string>& available) {
+  if (auto found = look_up(tag, available)) return *std::move(found);
+  return fail(Errc::invalid_argument,
+              fmt::format("there are no texts in \"{}\", only in: {}",
+                          sanitize_line(tag, kMaxShown), fmt::join(available, ", ")));
 }
 
 }  // namespace fulmar::notice

@@ -5,6 +5,8 @@
 #include <string_view>
 #include <vector>
 
+#include "base/result.h"
+
 namespace fulmar::notice {
 
 /// One of `available`: what the sender of a message with this header section asks for
@@ -14,5 +16,10 @@ namespace fulmar::notice {
 /// nothing. REQUIRES: "en" is available.
 [[nodiscard]] std::string choose_language(std::string_view header, std::string_view configured,
                                           const std::vector<std::string>& available);
+
+/// The one of `available` that serves `tag`, as above. Errc::invalid_argument, with the languages
+/// that there are, when none does.
+[[nodiscard]] Result<std::string> find_language(std::string_view tag,
+                                                const std::vector<std::string>& available);
 
 }  // namespace fulmar::notice

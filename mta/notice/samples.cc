@@ -25,9 +25,9 @@ struct Row {
 };
 
 constexpr auto kRows = std::to_array<Row>({
-    {Errc::internal, "", {}, "the attempt ended unexpectedly"},
     {Errc::store_failed, "", {}, "the spool refused a write"},
     {Errc::store_full, "", {}, "the spool has no room"},
+    {Errc::internal, "", {}, "the attempt ended unexpectedly"},
     {Errc::dns_bogus, "", {}, "b.example MX: signature expired on 2026-01-02"},
     {Errc::dns_servfail, "", {}, "b.example MX: SERVFAIL"},
     {Errc::dns_timeout, "", {}, "b.example MX: no answer in time"},
@@ -54,13 +54,13 @@ constexpr auto kRows = std::to_array<Row>({
     {Errc::requiretls_unmet, "", {}, "the certificate of mx1.b.example is not proven"},
     {Errc::tls_handshake, "", {}, "mx1.b.example: no protocol version in common"},
     {Errc::remote_temporary, "", EnhancedStatus{4, 2, 0}, "450 4.2.0 greylisted, come back later"},
+    {Errc::remote_temporary, "mailbox-full", EnhancedStatus{4, 2, 2}, "452 4.2.2 over quota"},
     {Errc::remote_permanent, "", {}, "554 transaction failed"},
     {Errc::remote_permanent, "no-such-address", EnhancedStatus{5, 1, 1},
      "550-5.1.1 <bob@b.example>: recipient rejected\n550-5.1.1 there is nobody\n550 5.1.1 of that "
      "name"},
     {Errc::remote_permanent, "mailbox-disabled", EnhancedStatus{5, 2, 1},
      "550 5.2.1 account is disabled"},
-    {Errc::remote_temporary, "mailbox-full", EnhancedStatus{4, 2, 2}, "452 4.2.2 over quota"},
     {Errc::remote_permanent, "too-large-for-mailbox", EnhancedStatus{5, 2, 3},
      "552 5.2.3 message exceeds the limit of this mailbox"},
     {Errc::remote_permanent, "too-large-for-server", EnhancedStatus{5, 3, 4},
@@ -171,13 +171,6 @@ const SampleClass* find_sample_class(std::string_view name) {
   const auto& classes = sample_classes();
   const auto found = std::ranges::find(classes, name, &SampleClass::name);
   return found == classes.end() ? nullptr : &*found;
-}
-
-std::optional<NoticeKind> parse_kind(std::string_view name) {
-  for (const NoticeKind kind : kNoticeKinds) {
-    if (name == to_string(kind)) return kind;
-  }
-  return std::nullopt;
 }
 
 NoticeFacts sample_facts(NoticeKind kind, const SampleClass& what) {

@@ -1,7 +1,6 @@
 // Made-up facts: a notice of every class and kind, for `fulmar notice preview` and for tests. Pure.
 #pragma once
 
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,9 +21,6 @@ struct SampleClass {
 /// Every class that can reach a sender, in the order of Errc.
 [[nodiscard]] const std::vector<SampleClass>& sample_classes();
 [[nodiscard]] const SampleClass* find_sample_class(std::string_view name);
-
-/// "failed" and so on; nothing for another word.
-[[nodiscard]] std::optional<NoticeKind> parse_kind(std::string_view name);
 
 /// A notice to alice@a.example about bob@b.example. For good news the class means nothing.
 [[nodiscard]] NoticeFacts sample_facts(NoticeKind kind, const SampleClass& what);

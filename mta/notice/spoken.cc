@@ -3,20 +3,16 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <chrono>
 
 #include "base/check.h"
 #include "mta/notice/mime.h"
+#include "mta/notice/months.h"
 
 namespace fulmar::notice {
 namespace {
 
 constexpr std::size_t kMaxNamed = 3;  // recipients in a sentence
-
-constexpr std::array<std::string_view, 12> kMonths = {
-    "january", "february", "march",     "april",   "may",      "june",
-    "july",    "august",   "september", "october", "november", "december"};
 
 std::chrono::sys_days day_of(UtcTime time) {
   return std::chrono::floor<std::chrono::days>(time);

@@ -11,6 +11,7 @@
 #include "conf/nearest.h"
 #include "mta/notice/cause.h"
 #include "mta/notice/kind.h"
+#include "mta/notice/months.h"
 
 namespace fulmar::notice {
 namespace {
@@ -74,9 +75,7 @@ void add_building_blocks(std::vector<TextKey>& keys) {
   keys.push_back({"list", "more", {"list", "count"}, {"list", "count"}});
   const Names date = {"day", "month", "year", "time"};
   keys.push_back({"date", "form", date, date});
-  for (const std::string_view month :
-       {"january", "february", "march", "april", "may", "june", "july", "august", "september",
-        "october", "november", "december"})
+  for (const std::string_view month : kMonths)
     keys.push_back({"date", std::string(month), {}, {}});
   keys.push_back({"words", "arrived", {"time"}, {"time"}});
   keys.push_back({"words", "arrived-subject", {"time", "subject"}, {"time", "subject"}});

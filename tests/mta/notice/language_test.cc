@@ -53,6 +53,20 @@ TEST(NoticeLanguage, pitfall_105_else_that_of_the_message_else_the_configured_on
   });
 }
 
+TEST(NoticeLanguage, a_language_that_is_named_is_there_or_the_others_are_told) {
+  const std::vector<std::string> available = {"de", "en", "pt-BR"};
+  EXPECT_EQ(find_language("de", available).value(), "de");
+  EXPECT_EQ(find_language("de-CH", available).value(), "de");
+  EXPECT_EQ(find_language("pt", available).value(), "pt-BR");
+  for (const std::string_view missing : {"fr", "fr-CA", "*", "d"}) {
+    const auto found = find_language(missing, available);
+    ASSERT_FALSE(found) << missing;
+    EXPECT_EQ(found.error().code, Errc::invalid_argument);
+    EXPECT_EQ(found.error().detail,
+              "there are no texts in \"" + std::string(missing) + "\", only in: de, en, pt-BR");
+  }
+}
+
 TEST(NoticeLanguage, what_is_malformed_counts_for_nothing) {
   expect({
       {.header = "Accept-Language: de;q=2\r\n", .want = "en"},

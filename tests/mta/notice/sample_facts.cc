@@ -27,46 +27,12 @@ std::string compose(const NoticeFacts& facts, std::string_view language) {
   return compose_notice(facts, Texts::built_in()->language(language));
 }
 
-const std::vector<Errc>& classes_that_reach_a_sender() {
-  static const std::vector<Errc> kClasses = {Errc::internal,
-                                             Errc::store_failed,
-                                             Errc::store_full,
-                                             Errc::dns_bogus,
-                                             Errc::dns_servfail,
-                                             Errc::dns_timeout,
-                                             Errc::dns_malformed,
-                                             Errc::domain_not_found,
-                                             Errc::null_mx,
-                                             Errc::no_addresses,
-                                             Errc::mail_loop,
-                                             Errc::address_refused,
-                                             Errc::connect_failed,
-                                             Errc::connection_lost,
-                                             Errc::dane_lookup,
-                                             Errc::dane_mismatch,
-                                             Errc::dane_no_tls,
-                                             Errc::sts_mx_mismatch,
-                                             Errc::sts_certificate,
-                                             Errc::sts_no_tls,
-                                             Errc::dane_required,
-                                             Errc::sts_unknown,
-                                             Errc::sts_required,
-                                             Errc::rule_certificate,
-                                             Errc::rule_no_tls,
-                                             Errc::requiretls_unsupported,
-                                             Errc::requiretls_unmet,
-                                             Errc::tls_handshake,
-                                             Errc::remote_temporary,
-                                             Errc::remote_permanent,
-                                             Errc::remote_protocol,
-                                             Errc::relay_unusable,
-                                             Errc::relay_auth,
-                                             Errc::message_too_big,
-                                             Errc::eight_bit_unsupported,
-                                             Errc::smtputf8_unsupported,
-                                             Errc::expired,
-                                             Errc::administrative};
-  return kClasses;
+std::vector<Errc> classes_that_reach_a_sender() {
+  std::vector<Errc> codes;
+  for (const SampleClass& each : sample_classes()) {
+    if (codes.empty() || codes.back() != each.failure.code) codes.push_back(each.failure.code);
+  }
+  return codes;
 }
 
 std::string header_of_notice(const std::string& notice) {

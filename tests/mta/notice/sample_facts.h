@@ -23,8 +23,8 @@ namespace fulmar::notice {
 /// compose_notice() with a language that comes along.
 [[nodiscard]] std::string compose(const NoticeFacts& facts, std::string_view language = "en");
 
-/// Every class that can reach a sender.
-[[nodiscard]] const std::vector<Errc>& classes_that_reach_a_sender();
+/// Those of sample_classes(), each once.
+[[nodiscard]] std::vector<Errc> classes_that_reach_a_sender();
 
 /// Of the plain text, decoded.
 [[nodiscard]] std::vector<std::string> first_lines(const std::string& notice, std::size_t count);
