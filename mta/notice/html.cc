@@ -38,6 +38,10 @@ std::string html_escaped(std::string_view text) {
   return result;
 }
 
+std::string html_paragraph(std::string_view text) {
+  return "<p>" + html_escaped(text) + "</p>\n";
+}
+
 std::string html_document(std::string_view language, std::string_view title,
                           std::string_view body) {
   const std::string name = html_escaped(title);

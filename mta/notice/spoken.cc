@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "base/ascii.h"
 #include "base/check.h"
 #include "mta/notice/mime.h"
 #include "mta/notice/months.h"
@@ -56,6 +57,11 @@ std::string spoken_attempts(const std::vector<UtcTime>& attempts, const Language
     items.push_back(texts.say("next", "about", {{"time", time}}));
   }
   return join(items, Last::by_and, texts);
+}
+
+std::string spoken_subject(std::string_view subject, std::size_t max_octets) {
+  std::string line = sanitize_line(subject, max_octets);
+  return line.find("=?") == std::string::npos ? line : "";
 }
 
 std::string spoken_recipients(const std::vector<const NoticeRecipient*>& recipients,
