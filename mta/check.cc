@@ -16,7 +16,7 @@
 #include "mta/delivery/destination_rules.h"
 #include "mta/intake/users.h"
 #include "mta/net/endpoint.h"
-#include "mta/notice/texts.h"
+#include "mta/notice/load_texts.h"
 #include "mta/task_group.h"
 #include "resolver/self_test.h"
 #include "resolver/unbound_resolver.h"

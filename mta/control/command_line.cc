@@ -14,6 +14,7 @@
 #include "mta/control/client.h"
 #include "mta/control/notice_preview.h"
 #include "mta/control/render.h"
+#include "mta/notice/load_texts.h"
 #include "mta/passwd.h"
 
 namespace fulmar::control {

@@ -1,4 +1,5 @@
-// Reads the operator's folder of texts. Everything else about texts is pure; see texts.h.
+#include "mta/notice/load_texts.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -10,7 +11,6 @@
 #include "base/regular_file.h"
 #include "base/result.h"
 #include "mta/notice/language.h"
-#include "mta/notice/texts.h"
 
 namespace fulmar::notice {
 namespace {

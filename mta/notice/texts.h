@@ -15,7 +15,6 @@
 #include <utility>
 #include <vector>
 
-#include "conf/config.h"
 #include "conf/load.h"
 
 namespace fulmar::notice {
@@ -83,14 +82,7 @@ class Texts {
   std::vector<std::string> tags_;
 };
 
-/// Texts::with() of every regular file of `folder` whose name ends in ".toml"; the built-in texts
-/// when `folder` is empty. Reads files; a folder or file that cannot be read is a Problem too.
-[[nodiscard]] std::expected<Texts::Pointer, std::vector<conf::Problem>> load_texts(
-    const std::string& folder);
-
-/// The same for [notify] templates_dir. It is a Problem when there are no texts in the configured
-/// language.
-[[nodiscard]] std::expected<Texts::Pointer, std::vector<conf::Problem>> load_texts(
-    const conf::Notify& notify);
-
 }  // namespace fulmar::notice
+
+// For mta/daemon.cc, which does not name it yet.
+#include "mta/notice/load_texts.h"
