@@ -133,14 +133,16 @@ void add_passwd(CLI::App& app, Invocation& invocation) {
 
 void add_notice(CLI::App& app, Invocation& invocation) {
   CLI::App* notice = add_group(app, "notice", "What senders are told, in the words now set");
-  add_command(*notice, "list", "Classes of failure, kinds of notices and languages", invocation,
+  add_command(*notice, "list", "What there is to preview, and languages", invocation,
               Command::notice_list);
   CLI::App* preview =
       add_command(*notice, "preview", "A notice about made-up facts, as its reader sees it",
                   invocation, Command::notice_preview);
-  preview->add_option("CLASS", invocation.subject, "What is the matter, such as dane-mismatch");
-  preview->add_option("--kind", invocation.kind, "failed, delayed, cleared or relayed")
-      ->capture_default_str();
+  preview->add_option("CLASS", invocation.subject,
+                      "What is the matter, such as dane-mismatch; or summary, which is one mail in "
+                      "the place of many notices");
+  preview->add_option("--kind", invocation.kind,
+                      "failed, delayed, cleared or relayed; default: failed");
   preview->add_option("--lang", invocation.language,
                       "Language; default: that of the configuration");
   CLI::Option* html = preview->add_flag("--html", invocation.html, "The form for web browsers");

@@ -41,7 +41,7 @@ struct Invocation {
   Command command = Command::serve;
   std::optional<std::string> config_file;  ///< As named by --config.
   bool json = false;
-  std::string subject;  ///< Target, queue id, domain, user or class of notice.
+  std::string subject;  ///< Target, queue id, domain, user, or what a notice is about.
   std::vector<Condition>
       conditions;      ///< The filter, ids too; an id "-" stands for those on standard input.
   bool all = false;    ///< --all: every message is meant.
@@ -49,7 +49,7 @@ struct Invocation {
                        ///< `suspend` for other operators.
   std::string time;    ///< How long to suspend: "1h".
   std::string method = "yescrypt";  ///< Of `passwd`: how to hash.
-  std::string kind = "failed";      ///< Of `notice preview`.
+  std::string kind;                 ///< Of `notice preview`; empty: failed.
   std::string language;             ///< Of `notice preview`; empty: the configured one.
   bool html = false;                ///< Of `notice preview`.
   bool raw = false;                 ///< Of `notice preview`.

@@ -12,6 +12,7 @@
 #include "mta/notice/human_text.h"
 #include "mta/notice/language.h"
 #include "mta/notice/samples.h"
+#include "mta/notice/summary_text.h"
 
 namespace fulmar::control {
 namespace {
@@ -21,6 +22,7 @@ using notice::NoticeKind;
 using notice::SampleClass;
 
 constexpr std::size_t kMaxShown = 64;
+constexpr std::string_view kSummary = "summary";
 
 std::unexpected<Error> complain(std::string what) {
   return fail(Errc::invalid_argument, std::move(what));
@@ -28,7 +30,7 @@ std::unexpected<Error> complain(std::string what) {
 
 Result<const SampleClass*> find_class(std::string_view name) {
   if (const SampleClass* found = notice::find_sample_class(name)) return found;
-  std::vector<std::string_view> names;
+  std::vector<std::string_view> names = {kSummary};
   for (const SampleClass& each : notice::sample_classes())
     names.push_back(each.name);
   const auto meant = conf::nearest(name, names);
@@ -38,6 +40,7 @@ Result<const SampleClass*> find_class(std::string_view name) {
 }
 
 Result<NoticeKind> find_kind(std::string_view name) {
+  if (name.empty()) return NoticeKind::failed;
   if (const auto kind = notice::parse_kind(name)) return *kind;
   return complain(fmt::format("unknown kind \"{}\"; there are failed, delayed, cleared and relayed",
                               sanitize_line(name, kMaxShown)));
@@ -54,22 +57,36 @@ Result<notice::NoticeFacts> sample_for(const PreviewRequest& request) {
   return sample_facts(kind, *what);
 }
 
+/// `text`: what a person reads of `message`.
+Preview preview_of(const auto& text, std::string message, const notice::LanguageTexts& words) {
+  return {.language = words.tag(),
+          .subject = text.title,
+          .text = plain_text(text),
+          .html = html_text(text, words.tag()),
+          .message = std::move(message)};
+}
+
+Result<Preview> preview_summary(const PreviewRequest& request, const conf::Config& config,
+                                const notice::LanguageTexts& words) {
+  if (!request.kind.empty()) return complain("a summary tells of every kind; it takes no --kind");
+  notice::SummaryFacts facts = notice::sample_summary();
+  facts.reporting_mta = config.hostname;
+  facts.postmaster = config.postmaster;
+  return preview_of(summary_text(facts, words), compose_summary(facts, words), words);
+}
+
 }  // namespace
 
 Result<Preview> preview_notice(const PreviewRequest& request, const conf::Config& config,
                                const notice::Texts& texts) {
-  FULMAR_TRY(notice::NoticeFacts facts, sample_for(request));
   const std::string& wanted = request.language.empty() ? config.notify.language : request.language;
-  FULMAR_TRY(std::string tag, notice::find_language(wanted, texts.tags()));
+  FULMAR_TRY(const std::string tag, notice::find_language(wanted, texts.tags()));
+  const notice::LanguageTexts& words = texts.language(tag);
+  if (request.what == kSummary) return preview_summary(request, config, words);
+  FULMAR_TRY(notice::NoticeFacts facts, sample_for(request));
   facts.reporting_mta = config.hostname;
   facts.postmaster = config.postmaster;
-  const notice::LanguageTexts& words = texts.language(tag);
-  const notice::HumanText text = human_text(facts, words);
-  return Preview{.language = std::move(tag),
-                 .subject = text.title,
-                 .text = plain_text(text),
-                 .html = html_text(text, words.tag()),
-                 .message = compose_notice(facts, words)};
+  return preview_of(human_text(facts, words), compose_notice(facts, words), words);
 }
 
 json::value list_notices(const notice::Texts& texts) {
@@ -84,6 +101,7 @@ json::value list_notices(const notice::Texts& texts) {
     languages.push_back({{"tag", tag}, {"borrowed", texts.language(tag).borrowed()}});
   return json::object{{"classes", std::move(classes)},
                       {"kinds", std::move(kinds)},
+                      {"other_mail", json::array{kSummary}},
                       {"languages", std::move(languages)}};
 }
 

@@ -12,8 +12,9 @@
 namespace fulmar::control {
 
 struct PreviewRequest {
-  std::string what;      ///< A class of notice::sample_classes(); may be empty for good news.
-  std::string kind;      ///< Of notice::to_string(NoticeKind).
+  std::string what;  ///< A class of notice::sample_classes(), or "summary": one mail in the place
+                     ///< of many notices. May be empty for good news.
+  std::string kind;  ///< Of notice::to_string(NoticeKind); empty: failed.
   std::string language;  ///< Empty: the configured one.
 };
 
@@ -26,14 +27,15 @@ struct Preview {
   std::string message;  ///< As it would go out.
 };
 
-/// Fails with invalid_argument when there is no such class, kind or language, or when that class
-/// never waits and `delayed` is wanted.
+/// Fails with invalid_argument when there is no such class, kind or language, when that class never
+/// waits and `delayed` is wanted, or when a kind of summary is.
 [[nodiscard]] Result<Preview> preview_notice(const PreviewRequest& request,
                                              const conf::Config& config,
                                              const notice::Texts& texts);
 
-/// Classes, kinds and languages: {"classes": [{"name", "can_wait"}], "kinds": […], "languages":
-/// [{"tag", "borrowed"}]}, where "borrowed" counts the texts that are those of another language.
+/// What there is to preview: {"classes": [{"name", "can_wait"}], "kinds": […], "other_mail":
+/// ["summary"], "languages": [{"tag", "borrowed"}]}, where "borrowed" counts the texts that are
+/// those of another language.
 [[nodiscard]] boost::json::value list_notices(const notice::Texts& texts);
 
 }  // namespace fulmar::control

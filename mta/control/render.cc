@@ -228,10 +228,14 @@ std::string render_notices(const json::value& list) {
   std::vector<TextRow> kinds = {{"KIND"}};
   for (const JsonView& each : view["kinds"].items())
     kinds.push_back({each.text()});
+  std::vector<TextRow> others = {{"OTHER MAIL"}};
+  for (const JsonView& each : view["other_mail"].items())
+    others.push_back({each.text()});
   std::vector<TextRow> languages = {{"LANGUAGE", "TEXTS OF ANOTHER"}};
   for (const JsonView& each : view["languages"].items())
     languages.push_back({each["tag"].text(), each["borrowed"].text()});
-  return align_columns(classes) + '\n' + align_columns(kinds) + '\n' + align_columns(languages);
+  return align_columns(classes) + '\n' + align_columns(kinds) + '\n' + align_columns(others) +
+         '\n' + align_columns(languages);
 }
 
 std::string render_settings(const std::vector<conf::Setting>& settings) {

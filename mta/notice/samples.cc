@@ -3,6 +3,10 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <optional>
+#include <utility>
+
+#include "base/check.h"
 
 namespace fulmar::notice {
 namespace {
@@ -15,6 +19,8 @@ constexpr std::array<std::uint8_t, MessageId::kBytes> kOriginalId = {1, 2, 3, 4,
                                                                      7, 8, 9, 10, 11, 12};
 constexpr std::array<std::uint8_t, MessageId::kBytes> kNoticeId = {1, 2, 3, 4,  5,  7,
                                                                    7, 8, 9, 10, 11, 12};
+constexpr const char* kPostmaster = "postmaster@example.com";
+constexpr const char* kSubject = "Quarterly figures";
 constexpr std::string_view kHost = "mx1.b.example[192.0.2.7]:25";
 
 struct Row {
@@ -154,10 +160,24 @@ queue::Message sample_message() {
   message.id = MessageId::from_bytes(kOriginalId);
   message.sender = Mailbox::parse("alice@a.example").value_or(Mailbox());
   message.arrived = kArrived;
-  message.header =
-      "From: Alice <alice@a.example>\r\nTo: bob@b.example\r\nSubject: Quarterly figures\r\n"
-      "Message-ID: <figures.1@a.example>\r\n";
+  message.header = std::string("From: Alice <alice@a.example>\r\nTo: bob@b.example\r\nSubject: ") +
+                   kSubject + "\r\nMessage-ID: <figures.1@a.example>\r\n";
   return message;
+}
+
+Domain sample_mta() {
+  return Domain::parse("relay.example.com").value_or(Domain());
+}
+
+SummaryEntry entry(NoticeKind kind, std::string_view what, std::string_view address) {
+  const SampleClass* sample = find_sample_class(what);
+  FULMAR_CHECK(sample != nullptr);
+  SummaryEntry entry{.message = MessageId::from_bytes(kOriginalId),
+                     .arrived = kArrived,
+                     .subject = kSubject,
+                     .recipient = recipient_of(kind, *sample)};
+  entry.recipient.address = Mailbox::parse(address).value_or(Mailbox());
+  return entry;
 }
 
 }  // namespace
@@ -176,14 +196,29 @@ const SampleClass* find_sample_class(std::string_view name) {
 NoticeFacts sample_facts(NoticeKind kind, const SampleClass& what) {
   NoticeFacts facts;
   facts.id = MessageId::from_bytes(kNoticeId);
-  facts.reporting_mta = Domain::parse("relay.example.com").value_or(Domain());
-  facts.postmaster = "postmaster@example.com";
+  facts.reporting_mta = sample_mta();
+  facts.postmaster = kPostmaster;
   facts.original = sample_message();
   facts.recipients = {recipient_of(kind, what)};
   facts.technical = {{.destination = "b.example",
                       .lines = {"mx1.b.example[192.0.2.7]: what was checked, and what was found"}}};
   facts.now = kArrived + 24h;
   return facts;
+}
+
+SummaryFacts sample_summary() {
+  queue::Message original = sample_message();
+  return {.id = MessageId::from_bytes(kNoticeId),
+          .reporting_mta = sample_mta(),
+          .postmaster = kPostmaster,
+          .sender = *std::move(original.sender),
+          .now = kArrived + 24h,
+          .entries = {entry(NoticeKind::relayed, "internal", "eve@e.example"),
+                      entry(NoticeKind::failed, "no-such-address", "bob@b.example"),
+                      entry(NoticeKind::failed, "domain-not-found", "carol@c.example"),
+                      entry(NoticeKind::failed, "no-such-address", "bill@b.example"),
+                      entry(NoticeKind::delayed, "sts-certificate", "dave@d.example"),
+                      entry(NoticeKind::cleared, "internal", "frank@f.example")}};
 }
 
 }  // namespace fulmar::notice

@@ -1,4 +1,5 @@
-// Made-up facts: a notice of every class and kind, for `fulmar notice preview` and for tests. Pure.
+// Made-up facts: a notice of every class and kind, and a summary, for `fulmar notice preview` and
+// for tests. Pure.
 #pragma once
 
 #include <string>
@@ -7,6 +8,7 @@
 
 #include "base/error.h"
 #include "mta/notice/notice.h"
+#include "mta/notice/summary.h"
 
 namespace fulmar::notice {
 
@@ -24,5 +26,8 @@ struct SampleClass {
 
 /// A notice to alice@a.example about bob@b.example. For good news the class means nothing.
 [[nodiscard]] NoticeFacts sample_facts(NoticeKind kind, const SampleClass& what);
+
+/// To alice@a.example about six recipients: every kind, two of whom the same can be said.
+[[nodiscard]] SummaryFacts sample_summary();
 
 }  // namespace fulmar::notice

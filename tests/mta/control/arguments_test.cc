@@ -60,7 +60,7 @@ TEST(Arguments, passwd_has_a_method) {
 TEST(Arguments, a_preview_has_a_kind_a_language_and_a_form) {
   const auto usual = parse_arguments({"notice", "preview", "null-mx"});
   ASSERT_TRUE(usual);
-  EXPECT_EQ(usual->kind, "failed");
+  EXPECT_EQ(usual->kind, "");
   EXPECT_EQ(usual->language, "");
   EXPECT_FALSE(usual->html || usual->raw);
   const auto chosen =

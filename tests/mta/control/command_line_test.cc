@@ -297,9 +297,12 @@ TEST_F(CommandLine, notice_list_names_classes_kinds_and_languages) {
   EXPECT_THAT(out(), HasSubstr("dane-mismatch"));
   EXPECT_THAT(out(), HasSubstr("mailbox-full"));
   EXPECT_THAT(out(), HasSubstr("cleared"));
+  EXPECT_THAT(out(), HasSubstr("summary"));
   EXPECT_THAT(out(), HasSubstr("de "));
   EXPECT_EQ(run({"notice", "list", "--json"}), mta::kExitDone);
-  EXPECT_EQ(boost::json::parse(out()).at("kinds").as_array().size(), 4U);
+  const auto list = boost::json::parse(out());
+  EXPECT_EQ(list.at("kinds").as_array().size(), 4U);
+  EXPECT_EQ(list.at("other_mail"), boost::json::array{"summary"});
 }
 
 TEST_F(CommandLine, pitfall_105_notice_preview_shows_what_a_sender_reads) {
@@ -321,6 +324,21 @@ TEST_F(CommandLine, pitfall_105_notice_preview_shows_what_a_sender_reads) {
   EXPECT_EQ(boost::json::parse(out()).at("language"), "en");
 }
 
+TEST_F(CommandLine, pitfall_102_notice_preview_shows_a_summary) {
+  EXPECT_EQ(run({"notice", "preview", "summary"}), mta::kExitDone) << err();
+  EXPECT_THAT(out(), StartsWith("Subject: 6 more recipients of your messages: "));
+  EXPECT_THAT(out(), HasSubstr("\nNot delivered: 3\n"));
+  EXPECT_THAT(out(), HasSubstr("postmaster@host.example")) << "as it is configured";
+  EXPECT_EQ(run({"notice", "preview", "summary", "--lang", "de-CH"}), mta::kExitDone);
+  EXPECT_THAT(out(), HasSubstr("\nNicht zugestellt: 3\n"));
+  EXPECT_EQ(run({"notice", "preview", "summary", "--html"}), mta::kExitDone);
+  EXPECT_THAT(out(), StartsWith("<!DOCTYPE html>\n<html lang=\"en\">"));
+  EXPECT_EQ(run({"notice", "preview", "summary", "--raw"}), mta::kExitDone);
+  EXPECT_THAT(out(), HasSubstr("\r\nContent-Type: multipart/alternative;"));
+  EXPECT_EQ(run({"notice", "preview", "summary", "--json", "--lang", "de"}), mta::kExitDone);
+  EXPECT_EQ(boost::json::parse(out()).at("language"), "de");
+}
+
 TEST_F(CommandLine, notice_preview_that_makes_no_sense_is_64) {
   struct Case {
     std::vector<std::string> words;
@@ -328,6 +346,8 @@ TEST_F(CommandLine, notice_preview_that_makes_no_sense_is_64) {
   };
   for (const Case& each :
        {Case{{"dane-mismach"}, "did you mean \"dane-mismatch\"?"},
+        Case{{"sumary"}, "did you mean \"summary\"?"},
+        Case{{"summary", "--kind", "failed"}, "it takes no --kind"},
         Case{{"what-is-this"}, "see fulmar notice list"}, Case{{}, "name a class"},
         Case{{"null-mx", "--kind", "late"}, "unknown kind \"late\""},
         Case{{"null-mx", "--kind", "delayed"}, "never delayed"},

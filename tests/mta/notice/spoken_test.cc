@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "mta/notice/samples.h"
+#include "mta/notice/summary_text.h"
 #include "mta/notice/text_catalogue.h"
 #include "tests/mta/notice/sample_facts.h"
 
@@ -56,6 +57,15 @@ TEST(NoticeSpoken, recipients_are_named_up_to_three) {
   EXPECT_EQ(named(5, german()), "a@x.example, b@x.example, c@x.example und weitere (2)");
 }
 
+TEST(NoticeSpoken, subjects_that_can_be_read) {
+  EXPECT_EQ(spoken_subject("Quarterly figures", 100), "Quarterly figures");
+  EXPECT_EQ(spoken_subject("f\xC3\xBCr Sie", 100), "f\xC3\xBCr Sie");
+  EXPECT_EQ(spoken_subject("Quarterly figures", 9), "Quarterly[...]");
+  EXPECT_EQ(spoken_subject("a\r\nb\x1B", 100), "a??b?");
+  EXPECT_EQ(spoken_subject("=?utf-8?B?w7w=?=", 100), "");
+  EXPECT_EQ(spoken_subject("", 100), "");
+}
+
 /// A file that uses each text's placeholders all at once: "expired = "(domain={domain})…"".
 std::string file_with_every_placeholder() {
   std::string content;
@@ -71,18 +81,36 @@ std::string file_with_every_placeholder() {
   return content;
 }
 
+Texts::Pointer with_every_placeholder() {
+  return Texts::with({{.path = "fr.toml", .tag = "fr", .content = file_with_every_placeholder()}})
+      .value();
+}
+
 TEST(NoticeSpoken, whatever_placeholder_a_text_may_hold_has_a_value) {
-  const auto texts =
-      Texts::with({{.path = "fr.toml", .tag = "fr", .content = file_with_every_placeholder()}});
-  ASSERT_TRUE(texts);
+  const Texts::Pointer texts = with_every_placeholder();
   for (const NoticeKind kind : kNoticeKinds) {
     for (const SampleClass& what : sample_classes()) {
-      const std::string notice = compose_notice(sample_facts(kind, what), (*texts)->language("fr"));
+      const std::string notice = compose_notice(sample_facts(kind, what), texts->language("fr"));
       const std::string plain = decoded(part_of(notice, "text/plain"));
       EXPECT_THAT(plain, HasSubstr("(recipients=bob@b.example)"));
       EXPECT_THAT(plain, Not(HasSubstr("{")));
       EXPECT_THAT(plain, Not(HasSubstr("=)"))) << what.name;
     }
+  }
+}
+
+TEST(NoticeSpoken, whatever_placeholder_a_text_of_the_summary_may_hold_has_a_value) {
+  const Texts::Pointer texts = with_every_placeholder();
+  SummaryFacts facts = sample_summary();
+  // So many that some are left out.
+  facts.entries.resize(kMaxSummarized + 1, facts.entries.front());
+  const SummaryText text = summary_text(facts, texts->language("fr"));
+  const std::string words = '\n' + text.title + '\n' + plain_text(text);
+  EXPECT_THAT(words, Not(HasSubstr("{")));
+  EXPECT_THAT(words, Not(HasSubstr("=)")));
+  for (const TextKey& key : text_catalogue()) {
+    if (key.table != "summary") continue;
+    EXPECT_THAT(words, HasSubstr('\n' + key.key + '('));
   }
 }
 

@@ -4,39 +4,14 @@
 #include <gmock/gmock.h>
 
 #include "mta/notice/mime.h"
+#include "mta/notice/samples.h"
 #include "tests/mta/notice/golden.h"
-#include "tests/mta/notice/sample_facts.h"
 
 namespace fulmar::notice {
 namespace {
 
 using ::testing::HasSubstr;
 using ::testing::Not;
-
-SummaryEntry entry(NoticeKind kind, Errc code, const std::string& address) {
-  const NoticeFacts facts = sample_facts(kind, code);
-  SummaryEntry entry{.message = facts.original.id,
-                     .arrived = facts.original.arrived,
-                     .subject = "Quarterly figures",
-                     .recipient = facts.recipients[0]};
-  entry.recipient.address = mailbox(address);
-  return entry;
-}
-
-SummaryFacts sample_summary() {
-  const NoticeFacts facts = sample_facts();
-  return {.id = facts.id,
-          .reporting_mta = facts.reporting_mta,
-          .postmaster = facts.postmaster,
-          .sender = *facts.original.sender,
-          .now = facts.now,
-          .entries = {entry(NoticeKind::relayed, Errc::internal, "eve@e.example"),
-                      entry(NoticeKind::failed, Errc::remote_permanent, "bob@b.example"),
-                      entry(NoticeKind::failed, Errc::domain_not_found, "carol@c.example"),
-                      entry(NoticeKind::failed, Errc::remote_permanent, "bill@b.example"),
-                      entry(NoticeKind::delayed, Errc::sts_certificate, "dave@d.example"),
-                      entry(NoticeKind::cleared, Errc::internal, "frank@f.example")}};
-}
 
 std::string compose(const SummaryFacts& facts, const std::string& language = "en") {
   return compose_summary(facts, Texts::built_in()->language(language));
