@@ -2,7 +2,6 @@
 
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
-#include <openssl/rand.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -18,6 +17,7 @@
 #include "base/log.h"
 #include "base/wipe.h"
 #include "mta/intake/password_hash.h"
+#include "mta/intake/secret_octets.h"
 
 namespace fulmar::intake {
 
@@ -68,9 +68,7 @@ Result<std::unique_ptr<Authenticator>> Authenticator::create(const std::string& 
                                                              const Clock& clock) {
   FULMAR_TRY(Users users, load_users(users_file));
   Key key{};
-  if (RAND_bytes(key.data(), static_cast<int>(key.size())) != 1) {
-    return fail(Errc::internal, "OpenSSL has no random octets for a key");
-  }
+  FULMAR_TRY_VOID(fill_with_secret_octets(key));
   FULMAR_TRY(ScramMechanism scram, ScramMechanism::create());
   return std::unique_ptr<Authenticator>(
       new Authenticator(std::move(users), key, scram_secret, std::move(scram), clock));

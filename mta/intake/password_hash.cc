@@ -2,7 +2,6 @@
 
 #include <crypt.h>
 #include <openssl/crypto.h>
-#include <openssl/rand.h>
 
 #include <algorithm>
 #include <array>
@@ -17,6 +16,7 @@
 #include "base/check.h"
 #include "base/login.h"
 #include "mta/intake/scram_keys.h"
+#include "mta/intake/secret_octets.h"
 
 namespace fulmar::intake {
 namespace {
@@ -145,9 +145,7 @@ Result<bool> fits_scram(const std::string& password, const std::string& hash) {
 
 Result<std::string> make_scram_keys(const std::string& password) {
   std::array<unsigned char, ScramKeys::kUsualSalt> salt{};
-  if (RAND_bytes(salt.data(), static_cast<int>(salt.size())) != 1) {
-    return fail(Errc::internal, "OpenSSL has no random octets for a salt");
-  }
+  FULMAR_TRY_VOID(fill_with_secret_octets(salt));
   FULMAR_TRY(const ScramKeys keys,
              derive_scram_keys(password, std::string(salt.begin(), salt.end()),
                                ScramKeys::kUsualIterations));

@@ -26,10 +26,6 @@ std::string text_of(const char* property) {
   return property == nullptr ? "" : property;
 }
 
-std::string coded(const ScramKeys::Key& key) {
-  return base64(std::string(key.begin(), key.end()));
-}
-
 /// "=2C" and "=3D" undone; empty when another "=" is there. RFC 5802 §5.1
 std::optional<std::string> unescaped(std::string_view written) {
   std::string name;
@@ -109,8 +105,8 @@ struct ScramExchange::Hook {
     const std::pair<Gsasl_property, std::string> properties[] = {
         {GSASL_SCRAM_ITER, std::to_string(keys->iterations)},
         {GSASL_SCRAM_SALT, base64(keys->salt)},
-        {GSASL_SCRAM_STOREDKEY, coded(keys->stored)},
-        {GSASL_SCRAM_SERVERKEY, coded(keys->server)},
+        {GSASL_SCRAM_STOREDKEY, to_string(keys->stored)},
+        {GSASL_SCRAM_SERVERKEY, to_string(keys->server)},
     };
     for (const auto& [property, value] : properties) {
       const int set = gsasl_property_set(session, property, value.c_str());

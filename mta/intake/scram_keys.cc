@@ -65,10 +65,6 @@ Result<Key> parse_key(std::string_view text) {
   return key;
 }
 
-std::string octets_of(const Key& key) {
-  return {key.begin(), key.end()};
-}
-
 const unsigned char* data_of(std::string_view text) {
   return reinterpret_cast<const unsigned char*>(text.data());
 }
@@ -126,7 +122,11 @@ Result<ScramKeys> parse_scram_keys(std::string_view text) {
 
 std::string to_string(const ScramKeys& keys) {
   return std::string(kScheme) + std::to_string(keys.iterations) + ':' + base64(keys.salt) + '$' +
-         base64(octets_of(keys.stored)) + ':' + base64(octets_of(keys.server));
+         to_string(keys.stored) + ':' + to_string(keys.server);
+}
+
+std::string to_string(const ScramKeys::Key& key) {
+  return base64(std::string(key.begin(), key.end()));
 }
 
 Result<ScramKeys> derive_scram_keys(const std::string& password, std::string salt,

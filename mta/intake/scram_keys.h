@@ -56,6 +56,9 @@ struct ScramCost {
 /// The form above.
 [[nodiscard]] std::string to_string(const ScramKeys& keys);
 
+/// In base64.
+[[nodiscard]] std::string to_string(const ScramKeys::Key& key);
+
 /// The keys of `password`, as every client derives them. The password is prepared by SASLprep, as
 /// RFC 5802 §2.2 wants it; one that SASLprep does not allow is taken as it is, for clients that do
 /// not prepare. Takes as long as `iterations` want, milliseconds to seconds. Errc::internal when

@@ -1,7 +1,6 @@
 #include "mta/intake/scram_secret.h"
 
 #include <fcntl.h>
-#include <openssl/rand.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -9,6 +8,7 @@
 #include <cstring>
 
 #include "base/file_descriptor.h"
+#include "mta/intake/secret_octets.h"
 
 namespace fulmar::intake {
 namespace {
@@ -48,9 +48,7 @@ Result<> write_secret(const ScramSecret& secret, const std::string& path) {
 
 Result<ScramSecret> make_scram_secret() {
   ScramSecret secret{};
-  if (RAND_bytes(secret.data(), static_cast<int>(secret.size())) != 1) {
-    return fail(Errc::internal, "OpenSSL has no random octets for a key");
-  }
+  FULMAR_TRY_VOID(fill_with_secret_octets(secret));
   return secret;
 }
 
