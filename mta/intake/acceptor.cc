@@ -214,7 +214,7 @@ void Intake::Shared::admit(const std::shared_ptr<Listener>& listener, tcp::socke
       .honor_tls_required_no = settings.requiretls.honor_tls_required_no,
       .command_timeout = settings.command_timeout};
   terms.options.requiretls = settings.requiretls.enabled;
-  if (!authenticator->users()->scram().empty()) terms.options.scram = smtp::OfferScram::yes;
+  if (authenticator->users()->all_have_scram()) terms.options.scram = smtp::OfferScram::yes;
   auto connection = std::make_shared<Connection>(uses, std::move(terms), std::move(socket));
   {
     const std::lock_guard lock(mutex);

@@ -124,9 +124,7 @@ std::optional<ScramKeys> Authenticator::scram_keys(const IpAddress& client,
   const auto users = this->users();
   const std::string* own = users->find(user);
   auto keys = parse_scram_keys(own != nullptr ? *own : users->stand_in());
-  const auto& costs = users->scram();
-  const ScramCost cost =
-      costs.empty() ? ScramCost{} : costs[scram_share(scram_secret_, user, costs.size())];
+  const ScramCost cost = stand_in_scram_cost(scram_secret_, user, users->scram_costs());
   auto stand_in = stand_in_scram_keys(scram_secret_, user, cost);
   if (own != nullptr && keys) return *std::move(keys);
   if (stand_in) return *std::move(stand_in);

@@ -143,14 +143,15 @@ Result<ScramKeys> derive_scram_keys(const std::string& password, std::string sal
   return keys;
 }
 
-std::size_t scram_share(std::span<const std::uint8_t> secret, std::string_view user,
-                        std::size_t of) {
+ScramCost stand_in_scram_cost(std::span<const std::uint8_t> secret, std::string_view user,
+                              std::span<const ScramCost> costs) {
+  if (costs.empty()) return {};
   Key digest{};
-  if (!hmac_sha256(secret, "SCRAM cost:" + std::string(user), digest)) return 0;
+  if (!hmac_sha256(secret, "SCRAM cost:" + std::string(user), digest)) return costs.front();
   std::uint64_t number = 0;
   for (std::size_t i = 0; i < sizeof(number); ++i)
     number = number << 8 | digest[i];
-  return number % of;
+  return costs[number % costs.size()];
 }
 
 Result<ScramKeys> stand_in_scram_keys(std::span<const std::uint8_t> secret, std::string_view user,
@@ -164,7 +165,7 @@ Result<ScramKeys> stand_in_scram_keys(std::span<const std::uint8_t> secret, std:
                     hmac_sha256(secret, "SCRAM stored:" + std::string(user), keys.stored) &&
                     hmac_sha256(secret, "SCRAM server:" + std::string(user), keys.server);
   if (!made) return cannot_derive();
-  keys.salt.assign(salt.begin(), salt.begin() + static_cast<std::ptrdiff_t>(cost.salt));
+  keys.salt.assign(salt.begin(), salt.begin() + static_cast<std::ptrdiff_t>(cost.salt_size));
   return keys;
 }
 

@@ -42,7 +42,7 @@ struct ScramKeys {
 /// What a client that does not know the password sees of a user's keys, beside the salt itself.
 struct ScramCost {
   std::uint32_t iterations = ScramKeys::kUsualIterations;
-  std::size_t salt = ScramKeys::kUsualSalt;  ///< Octets.
+  std::size_t salt_size = ScramKeys::kUsualSalt;  ///< Octets.
   friend auto operator<=>(const ScramCost&, const ScramCost&) = default;
 };
 
@@ -66,11 +66,14 @@ struct ScramCost {
 [[nodiscard]] Result<ScramKeys> derive_scram_keys(const std::string& password, std::string salt,
                                                   std::uint32_t iterations);
 
-/// Which of `of` things the name gets, the same for the same `secret` and name. REQUIRES: of > 0.
-[[nodiscard]] std::size_t scram_share(std::span<const std::uint8_t> secret, std::string_view user,
-                                      std::size_t of);
+/// For a name that nobody has: one of `costs`, those of the users there are, so that such names
+/// show each cost as often as users do; the usual one when there are none. The same for the same
+/// `secret`, name and costs.
+[[nodiscard]] ScramCost stand_in_scram_cost(std::span<const std::uint8_t> secret,
+                                            std::string_view user,
+                                            std::span<const ScramCost> costs);
 
-/// For a name that nobody has: keys that no password fits, the same for the same `secret`, name and
+/// For the same: keys that no password fits, the same for the same `secret`, name and
 /// cost. Who does not know `secret` cannot tell their salt from a real one. Errc::internal when
 /// OpenSSL cannot make them.
 [[nodiscard]] Result<ScramKeys> stand_in_scram_keys(std::span<const std::uint8_t> secret,

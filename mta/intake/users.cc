@@ -119,10 +119,10 @@ void Users::choose_stand_in() {
 void Users::weigh_scram() {
   for (const auto& [name, hash] : hashes_) {
     const auto keys = parse_scram_keys(hash);
-    if (!keys || saslprep(name) != name) return scram_.clear();
-    scram_.push_back({.iterations = keys->iterations, .salt = keys->salt.size()});
+    if (!keys || saslprep(name) != name) return scram_costs_.clear();
+    scram_costs_.push_back({.iterations = keys->iterations, .salt_size = keys->salt.size()});
   }
-  std::ranges::sort(scram_);
+  std::ranges::sort(scram_costs_);
 }
 
 const std::string* Users::find(std::string_view name) const {

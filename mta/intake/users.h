@@ -40,11 +40,13 @@ class Users {
   /// Empty when there are no users, and so nothing to hide.
   [[nodiscard]] const std::string& stand_in() const { return stand_in_; }
 
+  /// Whether there are users, and all have SCRAM keys and a name that SASLprep leaves as it is: a
+  /// client that prefers SCRAM does not try anything else for a user who cannot use it.
+  [[nodiscard]] bool all_have_scram() const { return !scram_costs_.empty(); }
+
   /// What the SCRAM keys of each user cost, in ascending order: clients are to see of users that do
-  /// not exist what they see of these. Empty unless there are users, and all have such keys and a
-  /// name that SASLprep leaves as it is. Only then SCRAM may be offered, because a client that
-  /// prefers it does not try anything else for a user who cannot use it.
-  [[nodiscard]] const std::vector<ScramCost>& scram() const { return scram_; }
+  /// not exist what they see of these. Empty unless all_have_scram().
+  [[nodiscard]] const std::vector<ScramCost>& scram_costs() const { return scram_costs_; }
 
   [[nodiscard]] std::size_t size() const { return hashes_.size(); }
 
@@ -57,7 +59,7 @@ class Users {
 
   Hashes hashes_;  // by name
   std::string stand_in_;
-  std::vector<ScramCost> scram_;
+  std::vector<ScramCost> scram_costs_;
 };
 
 /// The names in `rules`, the [[user]] entries, that nobody can log in by: they have no line in

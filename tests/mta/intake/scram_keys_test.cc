@@ -115,7 +115,7 @@ TEST(ScramKeys, the_password_is_prepared_where_SASLprep_can) {
 constexpr std::array<std::uint8_t, 32> kSecret{1};
 
 TEST(ScramKeys, whoever_does_not_exist_has_the_same_ones_each_time) {
-  const ScramCost cost{.iterations = 10'000, .salt = 12};
+  const ScramCost cost{.iterations = 10'000, .salt_size = 12};
   const ScramKeys keys = stand_in_scram_keys(kSecret, "nobody", cost).value();
   EXPECT_EQ(keys.iterations, 10'000U);
   EXPECT_EQ(keys.salt.size(), 12U);
@@ -126,9 +126,26 @@ TEST(ScramKeys, whoever_does_not_exist_has_the_same_ones_each_time) {
   EXPECT_NE(stand_in_scram_keys(std::array<std::uint8_t, 32>{2}, "nobody", cost)->salt, keys.salt)
       << "another secret";
   const ScramKeys longer =
-      stand_in_scram_keys(kSecret, "nobody", {.iterations = 4096, .salt = 64}).value();
+      stand_in_scram_keys(kSecret, "nobody", {.iterations = 4096, .salt_size = 64}).value();
   EXPECT_TRUE(longer.salt.starts_with(keys.salt));
   EXPECT_TRUE(parse_scram_keys(to_string(longer)));
+}
+
+TEST(ScramKeys, whoever_does_not_exist_costs_what_one_of_the_others_does) {
+  EXPECT_EQ(stand_in_scram_cost(kSecret, "nobody", {}), ScramCost{});
+  const ScramCost one{.iterations = 5000, .salt_size = 8};
+  const ScramCost two{.iterations = 6000, .salt_size = 9};
+  const std::array costs = {one, two, two, two};
+  int cheap = 0;
+  for (int i = 0; i < 400; ++i) {
+    const std::string name = "nobody" + std::to_string(i);
+    const ScramCost cost = stand_in_scram_cost(kSecret, name, costs);
+    EXPECT_EQ(stand_in_scram_cost(kSecret, name, costs), cost);
+    EXPECT_TRUE(cost == one || cost == two);
+    cheap += cost == one ? 1 : 0;
+  }
+  EXPECT_GT(cheap, 60) << "one in four";
+  EXPECT_LT(cheap, 140);
 }
 
 }  // namespace

@@ -117,7 +117,7 @@ TEST(Users, SCRAM_needs_keys_for_every_user) {
       {scram_line("a", "one") + scram_line("\uFF41", "two"), false},
   };
   for (const Case& each : cases)
-    EXPECT_EQ(Users::parse(each.text, "users")->scram().empty(), !each.scram) << each.text;
+    EXPECT_EQ(Users::parse(each.text, "users")->all_have_scram(), each.scram) << each.text;
 }
 
 TEST(Users, redteam_42_what_the_SCRAM_keys_of_each_cost) {
@@ -127,10 +127,10 @@ TEST(Users, redteam_42_what_the_SCRAM_keys_of_each_cost) {
                                        scram_line("d", "four", 7000, "12345678"),
                                    "users")
                           .value();
-  EXPECT_EQ(users.scram(), (std::vector<ScramCost>{{.iterations = 5000, .salt = 8},
-                                                   {.iterations = 6000, .salt = 9},
-                                                   {.iterations = 6000, .salt = 9},
-                                                   {.iterations = 7000, .salt = 8}}));
+  EXPECT_EQ(users.scram_costs(), (std::vector<ScramCost>{{.iterations = 5000, .salt_size = 8},
+                                                         {.iterations = 6000, .salt_size = 9},
+                                                         {.iterations = 6000, .salt_size = 9},
+                                                         {.iterations = 7000, .salt_size = 8}}));
   EXPECT_THAT(users.stand_in(), StartsWith("SCRAM-SHA-256$6000:"));
 }
 
