@@ -124,14 +124,12 @@ TEST_F(ScramLoginTest, a_user_with_the_right_password_is_accepted_and_nobody_els
 TEST_F(ScramLoginTest, first_messages_that_are_none) {
   for (const std::string message :
        {"n", "n,", "n,,", "n,,n=shop", "n,,r=1", "n,,r=1,n=shop", "n,,m=x,n=shop,r=1",
-        ",,n=shop,r=1", "n,x,n=shop,r=1", "n,,n=shop,r=1\r\n\x01\xFF", "nn,,n=shop,r=1", "{}"}) {
-    const std::string answer = begin(message);
-    if (message == "n,,n=shop,r=1\r\n\x01\xFF") {
-      EXPECT_THAT(answer, StartsWith("r=1")) << "a nonce is not looked at";
-    } else {
-      EXPECT_EQ(answer, "malformed") << message;
-    }
-  }
+        ",,n=shop,r=1", "n,x,n=shop,r=1", "nn,,n=shop,r=1", "{}"})
+    EXPECT_EQ(begin(message), "malformed") << message;
+}
+
+TEST_F(ScramLoginTest, the_octets_of_a_nonce_are_not_looked_at) {
+  EXPECT_THAT(begin("n,,n=shop,r=1\r\n\x01\xFF"), StartsWith("r=1"));
 }
 
 TEST_F(ScramLoginTest, last_messages_that_are_none) {

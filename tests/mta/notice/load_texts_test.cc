@@ -9,19 +9,13 @@
 #include <filesystem>
 #include <fstream>
 
+#include "tests/mta/notice/shown.h"
+
 namespace fulmar::notice {
 namespace {
 
 using ::testing::ElementsAre;
 using ::testing::SizeIs;
-
-std::vector<std::string> shown(const std::vector<conf::Problem>& problems) {
-  std::vector<std::string> lines;
-  lines.reserve(problems.size());
-  for (const conf::Problem& problem : problems)
-    lines.push_back(to_string(problem));
-  return lines;
-}
 
 class Folder : public testing::Test {
  protected:

@@ -6,6 +6,7 @@
 #include <regex>
 
 #include "mta/notice/text_catalogue.h"
+#include "tests/mta/notice/shown.h"
 
 namespace fulmar::notice {
 namespace {
@@ -13,14 +14,6 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-
-std::vector<std::string> shown(const std::vector<conf::Problem>& problems) {
-  std::vector<std::string> lines;
-  lines.reserve(problems.size());
-  for (const conf::Problem& problem : problems)
-    lines.push_back(to_string(problem));
-  return lines;
-}
 
 std::vector<std::string> faults_in(const std::string& content) {
   const auto texts = Texts::with({{.path = "fr.toml", .tag = "fr", .content = content}});
