@@ -10,9 +10,10 @@ namespace {
 
 constexpr std::uint8_t kMessageTag = 'M';
 constexpr std::uint8_t kDeliveryTag = 'D';
-constexpr std::uint8_t kMessageVersion =
-    4;  // 1 ends with the header, 2 before SMTPUTF8, 3 with the user
-// 1 lacks what 2 puts in, 2 whether it is held, 3 DSN, 4 how far the message came
+// docs/queue-format.md has every layout. Of a message, 1 ends with the header, 2 before SMTPUTF8, 3
+// with the user. Of a delivery, 1 has neither first host nor since when its recipients fail, 2 not
+// whether it is held, 3 neither NOTIFY nor ORCPT, 4 not how far the message came.
+constexpr std::uint8_t kMessageVersion = 4;
 constexpr std::uint8_t kDeliveryVersion = 5;
 
 constexpr char kHostDomain = 'd';

@@ -2,7 +2,6 @@
 // to be kept, whether a password fits a hash, and new hashes. The one user of libcrypt.
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
