@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "mta/app.h"
+#include "mta/notice/load_texts.h"
 #include "mta/service_manager.h"
 #include "queue/backoff.h"
 #include "queue/rocksdb_store.h"

@@ -22,6 +22,11 @@ class Findings {
   std::vector<Trouble> found_;
 };
 
+std::string in_megabytes(std::uint64_t octets) {
+  constexpr std::uint64_t kMegabyte = 1'000'000;
+  return std::to_string(octets / kMegabyte) + " MB";
+}
+
 void look_at_spool(const OwnState& state, Findings& findings) {
   const auto add = [&](std::string_view detail) {
     findings.add(TroubleKind::spool, state.spool, detail);
@@ -31,8 +36,8 @@ void look_at_spool(const OwnState& state, Findings& findings) {
     return add("its free space cannot be told: " + state.free_space.error().detail);
   }
   if (*state.free_space < state.reserve) {
-    return add(fmt::format("{} octets are free, less than the reserve of {} (limits.spool_reserve)",
-                           *state.free_space, state.reserve));
+    return add(fmt::format("{} are free, less than the reserve of {} (limits.spool_reserve)",
+                           in_megabytes(*state.free_space), in_megabytes(state.reserve)));
   }
   if (state.stalled) add("a write takes longer than a second");
 }
@@ -47,9 +52,9 @@ void look_at_set_aside(const OwnState& state, Findings& findings) {
 
 void look_at_memory(const intake::MemoryMark::State& memory, Findings& findings) {
   if (!memory.is_above()) return;
-  findings.add(
-      TroubleKind::memory, "memory",
-      fmt::format("{} octets are in use, more than the mark of {}", memory.resident, memory.mark));
+  findings.add(TroubleKind::memory, "memory",
+               fmt::format("{} are in use, more than the mark of {}", in_megabytes(memory.resident),
+                           in_megabytes(memory.mark)));
 }
 
 void look_at_resolver(const DnssecState& dnssec, UtcTime now, Findings& findings) {

@@ -22,7 +22,9 @@ using notice::NoticeKind;
 using notice::SampleClass;
 
 constexpr std::size_t kMaxShown = 64;
+// Other mail than notices.
 constexpr std::string_view kSummary = "summary";
+constexpr std::string_view kDigest = "digest";
 
 std::unexpected<Error> complain(std::string what) {
   return fail(Errc::invalid_argument, std::move(what));
@@ -30,7 +32,7 @@ std::unexpected<Error> complain(std::string what) {
 
 Result<const SampleClass*> find_class(std::string_view name) {
   if (const SampleClass* found = notice::find_sample_class(name)) return found;
-  std::vector<std::string_view> names = {kSummary};
+  std::vector<std::string_view> names = {kSummary, kDigest};
   for (const SampleClass& each : notice::sample_classes())
     names.push_back(each.name);
   const auto meant = conf::nearest(name, names);
@@ -75,6 +77,15 @@ Result<Preview> preview_summary(const PreviewRequest& request, const conf::Confi
   return preview_of(summary_text(facts, words), compose_summary(facts, words), words);
 }
 
+Result<Preview> preview_digest(const PreviewRequest& request, const conf::Config& config,
+                               const notice::LanguageTexts& words) {
+  if (!request.kind.empty()) return complain("a digest tells the postmaster; it takes no --kind");
+  notice::DigestFacts facts = notice::sample_digest();
+  facts.reporting_mta = config.hostname;
+  FULMAR_TRY(facts.postmaster, Mailbox::parse(config.postmaster));
+  return preview_of(digest_text(facts, words), compose_digest(facts, words), words);
+}
+
 }  // namespace
 
 Result<Preview> preview_notice(const PreviewRequest& request, const conf::Config& config,
@@ -83,6 +94,7 @@ Result<Preview> preview_notice(const PreviewRequest& request, const conf::Config
   FULMAR_TRY(const std::string tag, notice::find_language(wanted, texts.tags()));
   const notice::LanguageTexts& words = texts.language(tag);
   if (request.what == kSummary) return preview_summary(request, config, words);
+  if (request.what == kDigest) return preview_digest(request, config, words);
   FULMAR_TRY(notice::NoticeFacts facts, sample_for(request));
   facts.reporting_mta = config.hostname;
   facts.postmaster = config.postmaster;
@@ -101,7 +113,7 @@ json::value list_notices(const notice::Texts& texts) {
     languages.push_back({{"tag", tag}, {"borrowed", texts.language(tag).borrowed()}});
   return json::object{{"classes", std::move(classes)},
                       {"kinds", std::move(kinds)},
-                      {"other_mail", json::array{kSummary}},
+                      {"other_mail", json::array{kSummary, kDigest}},
                       {"languages", std::move(languages)}};
 }
 

@@ -8,20 +8,10 @@
 
 namespace fulmar::delivery {
 
-using notice::NoticeKind;
-
 namespace {
 
 constexpr std::uint8_t kTag = 'O';
 constexpr std::uint8_t kVersion = 1;
-
-/// By name: names are stable, the order of the enumerators is not.
-Result<NoticeKind> parse_kind(std::string_view name) {
-  for (const NoticeKind kind : notice::kNoticeKinds) {
-    if (name == notice::to_string(kind)) return kind;
-  }
-  return fail(Errc::corrupt, "unknown kind of notice");
-}
 
 /// The delivery as far as a notice needs it, with those recipients that the words are about.
 queue::Delivery delivery_to_keep(const OwedNotice& owed) {
@@ -46,6 +36,7 @@ std::string encode(const OwedNotice& owed) {
   out.text(queue::encode(owed.message));
   out.text(queue::encode(delivery_to_keep(owed)));
   for (const OwedWord& word : owed.words) {
+    // By name: names are stable, the order of the enumerators is not.
     out.text(notice::to_string(word.kind));
     out.flag(word.expired);
   }
@@ -73,7 +64,9 @@ Result<OwedNotice> decode_owed_notice(std::string_view bytes) {
   for (queue::Recipient& recipient : std::exchange(owed.delivery.recipients, {})) {
     OwedWord word{.recipient = std::move(recipient)};
     FULMAR_TRY(const std::string_view kind, in.text());
-    FULMAR_TRY(word.kind, parse_kind(kind));
+    const auto known = notice::parse_kind(kind);
+    if (!known) return fail(Errc::corrupt, "unknown kind of notice");
+    word.kind = *known;
     FULMAR_TRY(word.expired, in.flag());
     owed.words.push_back(std::move(word));
   }

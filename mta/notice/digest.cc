@@ -5,11 +5,12 @@
 #include "base/check.h"
 #include "mta/notice/letterhead.h"
 #include "mta/notice/mime.h"
-#include "mta/notice/sections.h"
 #include "mta/notice/spoken.h"
 
 namespace fulmar::notice {
 namespace {
+
+constexpr std::size_t kMaxWords = 500;
 
 std::string when(const Trouble& trouble, const LanguageTexts& texts) {
   const std::string time = spoken_time(trouble.last, texts);
@@ -20,20 +21,25 @@ std::string when(const Trouble& trouble, const LanguageTexts& texts) {
 
 /// "mx1.b.example:25: no TLSA records (2 times, last at 22 November 2026, 23:09 UTC)".
 std::string item_of(const Trouble& trouble, const LanguageTexts& texts) {
-  return trouble.subject + ": " + trouble.detail + " (" + when(trouble, texts) + ")";
+  const std::string said =
+      visible_line(trouble.subject, kMaxWords) + ": " + visible_line(trouble.detail, kMaxWords);
+  return said + " (" + when(trouble, texts) + ")";
 }
 
-Section section_of(TroubleKind kind, const std::vector<Trouble>& troubles,
-                   const LanguageTexts& texts) {
-  Section section{.heading = texts.text("trouble", to_string(kind)),
-                  .groups = {{texts.text("trouble-mend", to_string(kind)), {}}}};
+SectionedText::Section section_of(TroubleKind kind, const std::vector<Trouble>& troubles,
+                                  const LanguageTexts& texts) {
+  SectionedText::Section section{.heading = texts.text("trouble", to_string(kind)),
+                                 .groups = {{texts.text("trouble-mend", to_string(kind)), {}}}};
   for (const Trouble& trouble : troubles) {
     if (trouble.kind == kind) section.groups[0].items.push_back(item_of(trouble, texts));
   }
   return section;
 }
 
-SectionedText words_of(const DigestFacts& facts, const LanguageTexts& texts) {
+}  // namespace
+
+SectionedText digest_text(const DigestFacts& facts, const LanguageTexts& texts) {
+  FULMAR_CHECK(!facts.troubles.named.empty());
   const auto& [named, left_out] = facts.troubles;
   const Values values = {{"count", std::to_string(named.size() + left_out)},
                          {"server", facts.reporting_mta.str()}};
@@ -41,7 +47,7 @@ SectionedText words_of(const DigestFacts& facts, const LanguageTexts& texts) {
       .title = texts.say("digest", "subject", values),
       .opening = {texts.say("digest", "opening", values), texts.say("digest", "mend", values)}};
   for (const TroubleKind kind : kTroubleKinds) {
-    Section section = section_of(kind, named, texts);
+    auto section = section_of(kind, named, texts);
     if (!section.groups[0].items.empty()) words.sections.push_back(std::move(section));
   }
   if (left_out > 0) {
@@ -51,12 +57,9 @@ SectionedText words_of(const DigestFacts& facts, const LanguageTexts& texts) {
   return words;
 }
 
-}  // namespace
-
 std::string compose_digest(const DigestFacts& facts, const LanguageTexts& texts) {
-  FULMAR_CHECK(!facts.troubles.named.empty());
-  const SectionedText words = words_of(facts, texts);
-  const Part part = both_forms(words, texts.tag(), facts.id.str());
+  const SectionedText words = digest_text(facts, texts);
+  const Part part = both_forms(plain_text(words), html_text(words, texts.tag()), facts.id.str());
   const std::string header = header_fields({.postmaster = facts.postmaster.text,
                                             .to = facts.postmaster,
                                             .subject = words.title,

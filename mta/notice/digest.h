@@ -7,6 +7,7 @@
 #include "base/domain.h"
 #include "base/message_id.h"
 #include "base/troubles.h"
+#include "mta/notice/sections.h"
 #include "mta/notice/texts.h"
 
 namespace fulmar::notice {
@@ -18,6 +19,9 @@ struct DigestFacts {
   UtcTime now{};
   TroubleList troubles;  ///< Not empty.
 };
+
+/// What a person reads of it.
+[[nodiscard]] SectionedText digest_text(const DigestFacts& facts, const LanguageTexts& texts);
 
 /// As compose_notice(): CRLF line ends, no line over 998 octets, 7-bit unless the address needs
 /// UTF-8; no word of a peer can break its structure. Auto-Submitted: auto-generated.

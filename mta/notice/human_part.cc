@@ -7,14 +7,10 @@ namespace {
 
 constexpr std::size_t kRule = 72;  // dashes above the technical part
 
-std::string paragraph(std::string_view text) {
-  return "<p>" + html_escaped(text) + "</p>\n";
-}
-
 std::string html_block(const Block& block) {
   std::string html = "<section>\n<p><strong>" + html_escaped(block.front()) + "</strong></p>\n";
   for (std::size_t i = 1; i < block.size(); ++i)
-    html += paragraph(block[i]);
+    html += html_paragraph(block[i]);
   return html + "</section>\n";
 }
 
@@ -36,8 +32,8 @@ std::string html_text(const HumanText& text, std::string_view language) {
   std::string body;
   for (const Block& block : text.blocks)
     body += html_block(block);
-  if (!text.more_recipients.empty()) body += paragraph(text.more_recipients);
-  body += paragraph(text.which_message) + "<hr>\n<h2>" + html_escaped(text.technical_heading) +
+  if (!text.more_recipients.empty()) body += html_paragraph(text.more_recipients);
+  body += html_paragraph(text.which_message) + "<hr>\n<h2>" + html_escaped(text.technical_heading) +
           "</h2>\n";
   // Experts' words, whatever the language of the rest.
   body += "<pre lang=\"en\">\n" + html_escaped(text.technical) + "</pre>\n";

@@ -18,12 +18,22 @@ constexpr std::size_t kMaxSubject = 1000;
 
 using Recipients = std::vector<const NoticeRecipient*>;
 
-/// Recipients of one kind whose lines agree, but for the first.
+/// Recipients whose lines agree, but for the first, which the headline gives.
 struct Group {
-  NoticeKind kind;
+  std::string_view headline;
   Block lines;
   Recipients recipients;
 };
+
+bool is_in_doubt(const NoticeRecipient& recipient) {
+  return !is_good_news(recipient.kind) && recipient.given.most() == queue::Given::in_doubt;
+}
+
+/// The key in [subject] and [verdict].
+std::string_view headline_of(const NoticeRecipient& recipient) {
+  if (!is_in_doubt(recipient)) return to_string(recipient.kind);
+  return recipient.kind == NoticeKind::failed ? kFailedInDoubt : kDelayedInDoubt;
+}
 
 /// As the sender wrote it: "münchen.example" says more than its A-label.
 std::string domain_of(const NoticeRecipient& recipient) {
@@ -99,7 +109,9 @@ Recipients gravest_first(const NoticeFacts& facts) {
   Recipients recipients;
   for (const NoticeRecipient& recipient : facts.recipients)
     recipients.push_back(&recipient);
-  std::ranges::stable_sort(recipients, {}, [](const auto* recipient) { return recipient->kind; });
+  std::ranges::stable_sort(recipients, {}, [](const auto* recipient) {
+    return std::pair(recipient->kind, is_in_doubt(*recipient));
+  });
   return recipients;
 }
 
@@ -109,12 +121,12 @@ std::vector<Group> group_by_lines(const NoticeFacts& facts, const LanguageTexts&
   for (const NoticeRecipient* recipient : gravest_first(facts)) {
     Block lines = lines_for(facts, *recipient, texts);
     const auto group = std::ranges::find_if(groups, [&](const Group& each) {
-      return each.kind == recipient->kind && each.lines == lines;
+      return each.headline == headline_of(*recipient) && each.lines == lines;
     });
     if (group != groups.end()) {
       group->recipients.push_back(recipient);
     } else if (groups.size() < kMaxBlocks) {
-      groups.push_back({recipient->kind, std::move(lines), {recipient}});
+      groups.push_back({headline_of(*recipient), std::move(lines), {recipient}});
     }
   }
   return groups;
@@ -123,19 +135,18 @@ std::vector<Group> group_by_lines(const NoticeFacts& facts, const LanguageTexts&
 /// Which of their messages it was; without its subject when that would not be readable here.
 std::string which_message(const queue::Message& original, const LanguageTexts& texts) {
   const std::string subject =
-      visible_line(find_field(original.header, "Subject").value_or(""), kMaxSubject);
-  const bool readable = !subject.empty() && subject.find("=?") == std::string::npos;
-  return texts.say("words", readable ? "arrived-subject" : "arrived",
+      spoken_subject(find_field(original.header, "Subject").value_or(""), kMaxSubject);
+  return texts.say("words", subject.empty() ? "arrived" : "arrived-subject",
                    {{"time", spoken_time(original.arrived, texts)}, {"subject", subject}});
 }
 
 /// About those it is gravest for.
 std::string title_of(const NoticeFacts& facts, const LanguageTexts& texts) {
-  const NoticeKind kind = gravest_kind(facts);
   Recipients recipients = gravest_first(facts);
-  std::erase_if(recipients, [&](const auto* recipient) { return recipient->kind != kind; });
-  return texts.say("subject", to_string(kind),
-                   {{"recipients", spoken_recipients(recipients, texts)}});
+  const std::string_view headline = headline_of(*recipients.at(0));
+  std::erase_if(recipients,
+                [&](const auto* recipient) { return headline_of(*recipient) != headline; });
+  return texts.say("subject", headline, {{"recipients", spoken_recipients(recipients, texts)}});
 }
 
 }  // namespace
@@ -156,7 +167,7 @@ HumanText human_text(const NoticeFacts& facts, const LanguageTexts& texts) {
                  .technical = technical_text(facts)};
   std::size_t left = facts.recipients.size();
   for (Group& group : group_by_lines(facts, texts)) {
-    group.lines.front() = texts.say("verdict", to_string(group.kind),
+    group.lines.front() = texts.say("verdict", group.headline,
                                     {{"recipients", spoken_recipients(group.recipients, texts)}});
     text.blocks.push_back(std::move(group.lines));
     left -= group.recipients.size();

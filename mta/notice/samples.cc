@@ -221,4 +221,39 @@ SummaryFacts sample_summary() {
                       entry(NoticeKind::cleared, "internal", "frank@f.example")}};
 }
 
+DigestFacts sample_digest() {
+  const UtcTime now = kArrived + 24h;
+  const auto lasts = [&](TroubleKind kind, std::string_view subject, std::string_view detail) {
+    Trouble trouble = make_trouble(kind, subject, detail, now);
+    trouble.lasts = true;
+    return trouble;
+  };
+  Trouble relay = make_trouble(TroubleKind::relay, "[smtp.provider.example]:587",
+                               "the login is refused: 535 5.7.8 wrong password", now - 20min);
+  relay.count = 12;
+  return {
+      .id = MessageId::from_bytes(kNoticeId),
+      .reporting_mta = sample_mta(),
+      .postmaster = Mailbox::parse(kPostmaster).value(),
+      .now = now,
+      .troubles = {
+          .named = {lasts(TroubleKind::spool, "/var/lib/fulmar",
+                          "90 MB are free, less than the reserve of 200 MB (limits.spool_reserve)"),
+                    lasts(TroubleKind::memory, "memory",
+                          "4400 MB are in use, more than the mark of 4294 MB"),
+                    lasts(TroubleKind::resolver, "self-test",
+                          "DNSSEC records do not come through: the upstream 192.0.2.53@53 strips "
+                          "DNSSEC records"),
+                    lasts(TroubleKind::certificate, "/etc/fulmar/relay.example.pem",
+                          "expires at 2026-11-28T09:00:00.000Z"),
+                    relay,
+                    make_trouble(TroubleKind::rule, "partner.example",
+                                 "rule-no-tls: STARTTLS is not offered", now - 50min),
+                    make_trouble(TroubleKind::notice_dropped, "no-reply@shop.example",
+                                 "id 041061050W3GG28A1C60: 550 5.1.1 no such user", now - 40min),
+                    make_trouble(TroubleKind::protection_lost, "mx1.b.example:25",
+                                 "it no longer publishes usable TLSA records (DANE)", now - 30min)},
+          .left_out = 3}};
+}
+
 }  // namespace fulmar::notice

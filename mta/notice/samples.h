@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "mta/notice/digest.h"
 #include "mta/notice/notice.h"
 #include "mta/notice/summary.h"
 
@@ -29,5 +30,8 @@ struct SampleClass {
 
 /// To alice@a.example about six recipients: every kind, two of whom the same can be said.
 [[nodiscard]] SummaryFacts sample_summary();
+
+/// One trouble of each kind, and more.
+[[nodiscard]] DigestFacts sample_digest();
 
 }  // namespace fulmar::notice

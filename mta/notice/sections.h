@@ -6,31 +6,31 @@
 #include <string_view>
 #include <vector>
 
-#include "mta/notice/mime.h"
-
 namespace fulmar::notice {
-
-/// Things of which the same can be said.
-struct Group {
-  std::string sentence;
-  std::vector<std::string> items;  ///< One line each.
-};
-
-struct Section {
-  std::string heading;  ///< Empty: none.
-  std::vector<Group> groups;
-};
 
 /// Each string is one line.
 struct SectionedText {
-  std::string title;
+  /// Things of which the same can be said.
+  struct Group {
+    std::string sentence;
+    std::vector<std::string> items;
+  };
+  struct Section {
+    std::string heading;
+    std::vector<Group> groups;
+  };
+
+  std::string title;  ///< Also the mail's Subject.
   std::vector<std::string> opening;
   std::vector<Section> sections;
   std::vector<std::string> closing;
 };
 
-/// `seed`: of the boundary, as both_forms() has it.
-[[nodiscard]] Part both_forms(const SectionedText& text, std::string_view language,
-                              std::string_view seed);
+/// Lines end in LF.
+[[nodiscard]] std::string plain_text(const SectionedText& text);
+
+/// The same sentences as a document that stands alone; everything is escaped. `language` is its
+/// tag. Lines end in LF.
+[[nodiscard]] std::string html_text(const SectionedText& text, std::string_view language);
 
 }  // namespace fulmar::notice

@@ -60,7 +60,7 @@ std::string spoken_attempts(const std::vector<UtcTime>& attempts, const Language
 }
 
 std::string spoken_subject(std::string_view subject, std::size_t max_octets) {
-  std::string line = sanitize_line(subject, max_octets);
+  std::string line = visible_line(subject, max_octets);
   return line.find("=?") == std::string::npos ? line : "";
 }
 

@@ -7,7 +7,7 @@
 namespace fulmar::notice {
 
 std::string compose_summary(const SummaryFacts& facts, const LanguageTexts& texts) {
-  const SummaryText text = summary_text(facts, texts);
+  const SectionedText text = summary_text(facts, texts);
   const Part part = both_forms(plain_text(text), html_text(text, texts.tag()), facts.id.str());
   const std::string header = header_fields({.postmaster = facts.postmaster,
                                             .to = facts.sender,

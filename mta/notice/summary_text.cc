@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "base/check.h"
-#include "mta/notice/html.h"
 #include "mta/notice/human_text.h"
 #include "mta/notice/mime.h"
 #include "mta/notice/spoken.h"
@@ -15,12 +14,13 @@ namespace {
 constexpr std::size_t kMaxSubject = 120;
 constexpr std::size_t kMaxReply = 300;
 
-using Group = SummaryText::Group;
-using Section = SummaryText::Section;
+using Group = SectionedText::Group;
+using Section = SectionedText::Section;
 
 /// "bob@b.example, 21 November 2026, 23:09 UTC, "Quarterly figures", 3Kq…: 550 no".
 std::string item_of(const SummaryEntry& entry, const LanguageTexts& texts) {
-  std::string item = entry.recipient.address.text + ", " + spoken_time(entry.arrived, texts);
+  std::string item = visible_line(entry.recipient.address.text, kMaxAddress) + ", " +
+                     spoken_time(entry.arrived, texts);
   const std::string subject = spoken_subject(entry.subject, kMaxSubject);
   if (!subject.empty()) item += ", \"" + subject + '"';
   item += ", " + entry.message.str();
@@ -57,11 +57,11 @@ Section section_of(NoticeKind kind, const SummaryFacts& facts, const LanguageTex
 
 }  // namespace
 
-SummaryText summary_text(const SummaryFacts& facts, const LanguageTexts& texts) {
+SectionedText summary_text(const SummaryFacts& facts, const LanguageTexts& texts) {
   FULMAR_CHECK(!facts.entries.empty());
   const Values values = {{"count", std::to_string(facts.entries.size())},
                          {"postmaster", facts.postmaster}};
-  SummaryText text{
+  SectionedText text{
       .title = texts.say("summary", "subject", values),
       .opening = {texts.say("summary", "opening", values), texts.say("summary", "mend", values)}};
   std::size_t room = kMaxSummarized;
@@ -70,45 +70,12 @@ SummaryText summary_text(const SummaryFacts& facts, const LanguageTexts& texts) 
     if (!section.heading.empty()) text.sections.push_back(std::move(section));
   }
   if (facts.entries.size() > kMaxSummarized) {
-    text.left_out = texts.say("summary", "left-out",
-                              {{"count", std::to_string(facts.entries.size() - kMaxSummarized)},
-                               {"postmaster", facts.postmaster}});
+    text.closing.push_back(
+        texts.say("summary", "left-out",
+                  {{"count", std::to_string(facts.entries.size() - kMaxSummarized)},
+                   {"postmaster", facts.postmaster}}));
   }
   return text;
-}
-
-std::string plain_text(const SummaryText& text) {
-  std::string plain;
-  for (const std::string& line : text.opening)
-    plain += line + "\n";
-  for (const Section& section : text.sections) {
-    plain += "\n" + section.heading + "\n";
-    for (const Group& group : section.groups) {
-      plain += "\n" + group.sentence + "\n";
-      for (const std::string& item : group.items)
-        plain += "  - " + item + "\n";
-    }
-  }
-  if (!text.left_out.empty()) plain += "\n" + text.left_out + "\n";
-  return plain;
-}
-
-std::string html_text(const SummaryText& text, std::string_view language) {
-  std::string body;
-  for (const std::string& line : text.opening)
-    body += html_paragraph(line);
-  for (const Section& section : text.sections) {
-    body += "<section>\n<h2>" + html_escaped(section.heading) + "</h2>\n";
-    for (const Group& group : section.groups) {
-      body += html_paragraph(group.sentence) + "<ul>\n";
-      for (const std::string& item : group.items)
-        body += "<li>" + html_escaped(item) + "</li>\n";
-      body += "</ul>\n";
-    }
-    body += "</section>\n";
-  }
-  if (!text.left_out.empty()) body += html_paragraph(text.left_out);
-  return html_document(language, text.title, body);
 }
 
 }  // namespace fulmar::notice

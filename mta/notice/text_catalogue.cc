@@ -34,6 +34,8 @@ void add_headlines(std::vector<TextKey>& keys) {
       const std::string name(to_string(kind));
       keys.push_back({std::string(table), name, {"recipients"}, {"recipients"}});
     }
+    for (const std::string_view name : {kFailedInDoubt, kDelayedInDoubt})
+      keys.push_back({std::string(table), std::string(name), {"recipients"}, {"recipients"}});
   }
 }
 

@@ -83,6 +83,3 @@ class Texts {
 };
 
 }  // namespace fulmar::notice
-
-// For mta/daemon.cc, which does not name it yet.
-#include "mta/notice/load_texts.h"

@@ -16,6 +16,7 @@
 namespace fulmar::control {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -302,7 +303,7 @@ TEST_F(CommandLine, notice_list_names_classes_kinds_and_languages) {
   EXPECT_EQ(run({"notice", "list", "--json"}), mta::kExitDone);
   const auto list = boost::json::parse(out());
   EXPECT_EQ(list.at("kinds").as_array().size(), 4U);
-  EXPECT_EQ(list.at("other_mail"), boost::json::array{"summary"});
+  EXPECT_EQ(list.at("other_mail"), (boost::json::array{"summary", "digest"}));
 }
 
 TEST_F(CommandLine, pitfall_105_notice_preview_shows_what_a_sender_reads) {
@@ -337,6 +338,15 @@ TEST_F(CommandLine, pitfall_102_notice_preview_shows_a_summary) {
   EXPECT_THAT(out(), HasSubstr("\r\nContent-Type: multipart/alternative;"));
   EXPECT_EQ(run({"notice", "preview", "summary", "--json", "--lang", "de"}), mta::kExitDone);
   EXPECT_EQ(boost::json::parse(out()).at("language"), "de");
+}
+
+TEST_F(CommandLine, notice_preview_shows_what_the_postmaster_gets) {
+  EXPECT_EQ(run({"notice", "preview", "digest"}), mta::kExitDone) << err();
+  EXPECT_THAT(out(), StartsWith("Subject: host.example: troubles that need your attention: 11"));
+  EXPECT_THAT(out(), HasSubstr("[smtp.provider.example]:587: the login is refused"));
+  EXPECT_EQ(run({"notice", "preview", "digest", "--lang", "de", "--raw"}), mta::kExitDone);
+  EXPECT_THAT(out(), AllOf(HasSubstr("To: <postmaster@host.example>\r\n"),
+                           HasSubstr("\r\nContent-Language: de\r\n")));
 }
 
 TEST_F(CommandLine, notice_preview_that_makes_no_sense_is_64) {

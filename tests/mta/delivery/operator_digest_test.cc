@@ -63,7 +63,7 @@ TEST_F(Digest, what_comes_together_is_told_together_in_one_batch) {
   relay_fails();
   look();
   pass(4min);
-  own_.memory = {.resident = 2, .mark = 1};
+  own_.memory = {.resident = 2'000'000, .mark = 1'000'000};
   relay_fails();
   EXPECT_THAT(notices(), IsEmpty());
   journal_.clear();
@@ -72,8 +72,8 @@ TEST_F(Digest, what_comes_together_is_told_together_in_one_batch) {
               ElementsAre("commit: put chunk, put message, put relay.example, put record"));
   ASSERT_THAT(notices(), SizeIs(1));
   EXPECT_THAT(notices()[0],
-              AllOf(HasSubstr("smtp.example.com: 535 no (2 times"),
-                    HasSubstr("2 octets are in use"), HasSubstr("To: <postmaster@relay.example>")));
+              AllOf(HasSubstr("smtp.example.com: 535 no (2 times"), HasSubstr("2 MB are in use"),
+                    HasSubstr("To: <postmaster@relay.example>")));
   EXPECT_EQ(log_.count("mail to the postmaster about troubles"), 1U);
   EXPECT_EQ(line_.depth().deliveries, 1U) << "it is on its way";
 }

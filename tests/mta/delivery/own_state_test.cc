@@ -17,8 +17,8 @@ using ::testing::SizeIs;
 const UtcTime kNow{std::chrono::days(20'000)};
 
 OwnState well() {
-  OwnState state{.spool = "/var/lib/fulmar", .free_space = 2000, .reserve = 1000};
-  state.memory = {.resident = 10, .mark = 20};
+  OwnState state{.spool = "/var/lib/fulmar", .free_space = 200'000'000, .reserve = 100'000'000};
+  state.memory = {.resident = 10'000'000, .mark = 20'000'000};
   state.dnssec = {.anchor_proven = true, .self_test = {.result = SelfTestResult::passed}};
   state.certificates = {{.file = "/etc/fulmar/cert.pem", .not_after = kNow + 15 * 24h}};
   return state;
@@ -49,8 +49,8 @@ TEST_P(OwnTroubles, are_found) {
 const Case kCases[] = {
     {"the_spool_cannot_be_written", [](OwnState& state) { state.writable = false; },
      TroubleKind::spool, "/var/lib/fulmar", "cannot be written"},
-    {"little_space", [](OwnState& state) { state.free_space = 999; }, TroubleKind::spool,
-     "/var/lib/fulmar", "999 octets are free, less than the reserve of 1000"},
+    {"little_space", [](OwnState& state) { state.free_space = 99'999'999; }, TroubleKind::spool,
+     "/var/lib/fulmar", "99 MB are free, less than the reserve of 100 MB"},
     {"space_unknown", [](OwnState& state) { state.free_space = fail(Errc::io, "no such folder"); },
      TroubleKind::spool, "/var/lib/fulmar", "no such folder"},
     {"a_stall", [](OwnState& state) { state.stalled = true; }, TroubleKind::spool,
@@ -62,8 +62,8 @@ const Case kCases[] = {
      },
      TroubleKind::spool, "/var/lib/fulmar (entries set aside)",
      "3 cannot be read; the first is KEY: no such version"},
-    {"memory", [](OwnState& state) { state.memory.resident = 21; }, TroubleKind::memory, "memory",
-     "21 octets are in use, more than the mark of 20"},
+    {"memory", [](OwnState& state) { state.memory.resident = 21'000'000; }, TroubleKind::memory,
+     "memory", "21 MB are in use, more than the mark of 20 MB"},
     {"trust_anchor",
      [](OwnState& state) {
        state.dnssec.anchor_proven = false;
@@ -103,7 +103,7 @@ TEST(OwnTroublesAre, told_side_by_side) {
   OwnState state = well();
   state.writable = false;
   state.first_set_aside = {"KEY", make_error(Errc::corrupt, "")};
-  state.memory.resident = 21;
+  state.memory.resident = 21'000'000;
   state.certificates[0].not_after = kNow;
   EXPECT_THAT(troubles_of(state, kNow), SizeIs(4));
 }

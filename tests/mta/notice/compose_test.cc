@@ -5,6 +5,7 @@
 #include <regex>
 
 #include "base/ascii.h"
+#include "mta/notice/human_text.h"
 #include "mta/notice/mime.h"
 #include "mta/notice/notice.h"
 #include "mta/notice/samples.h"
@@ -486,8 +487,24 @@ TEST(Notice, redteam_52_says_what_is_true_of_the_sending_however_far_it_came) {
       EXPECT_EQ(sent_line(facts).find(doubt) != std::string::npos, doubtful);
       EXPECT_EQ(sent_line(facts, "de").find("kann trotzdem angekommen sein") != std::string::npos,
                 doubtful);
+      const std::string title = human_text(facts, Texts::built_in()->language("en")).title;
+      EXPECT_EQ(title.starts_with("Delivery not confirmed"), doubtful) << title;
     }
   }
+}
+
+TEST(Notice, redteam_52_who_is_in_doubt_shares_no_headline_with_who_is_not) {
+  NoticeFacts facts = sample_facts(NoticeKind::failed, Errc::remote_permanent);
+  facts.recipients.push_back(facts.recipients[0]);
+  facts.recipients[0].address = mailbox("doubt@b.example");
+  facts.recipients[0].given = {.before = queue::Given::in_doubt};
+  const HumanText text = human_text(facts, Texts::built_in()->language("en"));
+  EXPECT_EQ(text.title, "Not delivered: your message to bob@b.example");
+  ASSERT_EQ(text.blocks.size(), 2U);
+  EXPECT_EQ(text.blocks[0][0], "Your message to bob@b.example was not delivered.");
+  EXPECT_EQ(
+      text.blocks[1][0],
+      "Your message to doubt@b.example may not have been delivered: we have no word that it was.");
 }
 
 TEST(Notice, redteam_52_claims_about_how_far_it_came_are_for_a_person) {

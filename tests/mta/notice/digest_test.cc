@@ -4,34 +4,14 @@
 #include <gmock/gmock.h>
 
 #include "mta/notice/mime.h"
+#include "mta/notice/samples.h"
 #include "tests/mta/notice/golden.h"
-#include "tests/mta/notice/sample_facts.h"
 
 namespace fulmar::notice {
 namespace {
 
-using namespace std::chrono_literals;
 using ::testing::HasSubstr;
 using ::testing::Not;
-
-DigestFacts sample_digest() {
-  const NoticeFacts facts = sample_facts();
-  DigestFacts digest{.id = facts.id,
-                     .reporting_mta = facts.reporting_mta,
-                     .postmaster = mailbox("postmaster@relay.example"),
-                     .now = facts.now};
-  for (const TroubleKind kind : kTroubleKinds) {
-    Trouble trouble = make_trouble(kind, "subject of " + std::string(to_string(kind)),
-                                   "what was found", facts.now);
-    trouble.lasts = kind < TroubleKind::relay;
-    digest.troubles.named.push_back(trouble);
-  }
-  Trouble often = make_trouble(TroubleKind::relay, "smtp.example.com", "535 no", facts.now - 1h);
-  often.count = 12;
-  digest.troubles.named.push_back(often);
-  digest.troubles.left_out = 3;
-  return digest;
-}
 
 std::string compose(const DigestFacts& facts, const std::string& language = "en") {
   return compose_digest(facts, Texts::built_in()->language(language));

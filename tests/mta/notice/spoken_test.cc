@@ -104,13 +104,25 @@ TEST(NoticeSpoken, whatever_placeholder_a_text_of_the_summary_may_hold_has_a_val
   SummaryFacts facts = sample_summary();
   // So many that some are left out.
   facts.entries.resize(kMaxSummarized + 1, facts.entries.front());
-  const SummaryText text = summary_text(facts, texts->language("fr"));
+  const SectionedText text = summary_text(facts, texts->language("fr"));
   const std::string words = '\n' + text.title + '\n' + plain_text(text);
   EXPECT_THAT(words, Not(HasSubstr("{")));
   EXPECT_THAT(words, Not(HasSubstr("=)")));
   for (const TextKey& key : text_catalogue()) {
     if (key.table != "summary") continue;
     EXPECT_THAT(words, HasSubstr('\n' + key.key + '('));
+  }
+}
+
+TEST(NoticeSpoken, whatever_placeholder_a_text_of_the_digest_may_hold_has_a_value) {
+  const Texts::Pointer texts = with_every_placeholder();
+  const SectionedText text = digest_text(sample_digest(), texts->language("fr"));
+  const std::string words = text.title + '\n' + plain_text(text);
+  EXPECT_THAT(words, Not(HasSubstr("{")));
+  EXPECT_THAT(words, Not(HasSubstr("=)")));
+  for (const TextKey& key : text_catalogue()) {
+    if (key.table != "digest") continue;
+    EXPECT_THAT(words, HasSubstr(key.key + '('));
   }
 }
 
