@@ -49,7 +49,7 @@ struct Metrics {
   Counter security_failures;  ///< Recipients not served because owed protection could not be had.
   Counter policy_fetches;     ///< HTTPS requests for MTA-STS policies.
   Counter policy_fetch_failures;
-  Counter protection_lost;            ///< A destination stopped to publish what it had published.
+  Counter protection_lost;            ///< A destination stopped publishing what protected its mail.
   Counter dnssec_self_test_failures;  ///< Runs of the DNSSEC self-test that showed it broken.
   Counter store_errors;
   Stalls store_stalls;       ///< Writes of the storage engine that took more than a second.

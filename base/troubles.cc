@@ -1,5 +1,7 @@
 #include "base/troubles.h"
 
+#include <utility>
+
 #include "base/ascii.h"
 
 namespace fulmar {
@@ -29,7 +31,7 @@ std::string_view to_string(TroubleKind kind) {
     case TroubleKind::protection_lost:
       return "protection-lost";
   }
-  return "spool";
+  std::unreachable();
 }
 
 Trouble make_trouble(TroubleKind kind, std::string_view subject, std::string_view detail,

@@ -25,7 +25,7 @@ enum class TroubleKind : std::uint8_t {
   relay,            ///< A relay of ours cannot be used, or does not take our password.
   rule,             ///< An operator's rule demands of a destination what its hosts do not have.
   notice_dropped,   ///< A notice nobody takes; it has nobody to be returned to.
-  protection_lost,  ///< A destination stopped to publish what protected its mail.
+  protection_lost,  ///< A destination stopped publishing what protected its mail.
 };
 inline constexpr std::array kTroubleKinds = {
     TroubleKind::spool,          TroubleKind::memory,         TroubleKind::resolver,
@@ -44,7 +44,7 @@ struct Trouble {
   UtcTime last{};           ///< Of the last one.
 };
 
-/// Their texts cut and made one line each.
+/// With the texts cut, and made one line each.
 [[nodiscard]] Trouble make_trouble(TroubleKind kind, std::string_view subject,
                                    std::string_view detail, UtcTime at);
 

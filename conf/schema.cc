@@ -275,7 +275,7 @@ Table notify_table() {
           key("max_per_sender", &Notify::max_per_sender, rate(),
               "notices in a time to one sender, before they are summed up"),
           key("digest_every", &Notify::digest_every, duration_or_none({seconds(1), days(7)}),
-              "between mails that tell the postmaster of troubles"),
+              "the least time between mails that tell the postmaster of troubles"),
           key("cleared", &Notify::cleared, boolean(),
               "whether a sender hears that a delay is over"),
           key("language", &Notify::language, language_tag(),

@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "base/check.h"
 #include "base/log.h"
 #include "mta/app.h"
 #include "mta/notice/load_texts.h"
@@ -207,8 +208,9 @@ asio::awaitable<Daemon::Started> Daemon::load_notices() {
       delivery::NoticeDeskParts{*store_, *report_back_, *line_, clock_, *random_, metrics_},
       config_.notify.max_per_sender);
   auto loaded = co_await notice_desk_->load();
-  const auto postmaster = Mailbox::parse(config_.postmaster);
-  if (loaded && config_.notify.digest_every && postmaster) {
+  if (loaded && config_.notify.digest_every) {
+    const auto postmaster = Mailbox::parse(config_.postmaster);
+    FULMAR_CHECK(postmaster);  // as the configuration was read
     digest_ = std::make_unique<OperatorDigest>(
         OperatorDigestParts{.troubles = troubles_,
                             .own_state = [this] { return own_state(); },

@@ -9,33 +9,15 @@
 #include <functional>
 #include <memory>
 #include <mutex>
-#include <optional>
-#include <string>
-#include <vector>
 
 #include "base/clock.h"
 #include "base/metrics.h"
 #include "base/result.h"
 #include "conf/config.h"
+#include "mta/dnssec_state.h"
 #include "resolver/resolver.h"
-#include "resolver/self_test_verdict.h"
 
 namespace fulmar::mta {
-
-struct DnssecState {
-  bool anchor_proven = false;
-  std::string anchor_detail = "not asked yet";  ///< Why not; empty when proven.
-  std::optional<UtcTime> tested_at;             ///< When `self_test` was found; nothing: not yet.
-  resolver::SelfTestVerdict self_test;
-  std::optional<UtcTime> undecided_since;  ///< Of `self_test`; nothing: it is decided.
-  std::vector<std::string> upstreams;      ///< As configured.
-
-  /// Names that cannot be asked for are no sign of a broken validation; a root that was never
-  /// proven is.
-  [[nodiscard]] bool healthy() const {
-    return anchor_proven && self_test.result != resolver::SelfTestResult::failed;
-  }
-};
 
 /// The member "dnssec" of `status` (docs/control.md).
 [[nodiscard]] boost::json::object to_json(const DnssecState& state);

@@ -28,6 +28,11 @@ constexpr std::size_t kMostTold = 12'000;
 
 constexpr std::string_view kLast = "last";
 
+/// Nor does it count that was told at a time to come: the clock was set back.
+bool is_over(UtcTime told, UtcTime now) {
+  return now - told >= OperatorDigest::kAgain || told > now;
+}
+
 std::optional<UtcTime> parse_time(std::string_view text) {
   std::int64_t count = 0;
   const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), count);
@@ -54,7 +59,7 @@ bool OperatorDigest::is_new(const Trouble& trouble, UtcTime now) const {
   if (trouble.kind == TroubleKind::notice_dropped && trouble.subject == postmaster_.text)
     return false;
   const auto told = told_.find({trouble.kind, trouble.subject});
-  return told == told_.end() || now - told->second >= kAgain;
+  return told == told_.end() || is_over(told->second, now);
 }
 
 bool OperatorDigest::has_news(const std::vector<Trouble>& troubles, UtcTime now) const {
@@ -75,7 +80,7 @@ bool OperatorDigest::is_due(bool has_news, UtcTime now) {
 }
 
 void OperatorDigest::remember(const std::vector<Trouble>& told, UtcTime now) {
-  std::erase_if(told_, [&](const auto& entry) { return now - entry.second >= kAgain; });
+  std::erase_if(told_, [&](const auto& entry) { return is_over(entry.second, now); });
   // Then each may be told once more, still at the pace of the mails.
   if (told_.size() > kMostTold) told_.clear();
   for (const Trouble& trouble : told) {
@@ -87,9 +92,10 @@ void OperatorDigest::remember(const std::vector<Trouble>& told, UtcTime now) {
 asio::awaitable<void> OperatorDigest::look() {
   const UtcTime now = parts_.clock.utc_now();
   TroubleList all{.named = troubles_of(parts_.own_state(), now)};
-  const std::vector<Trouble> events = parts_.troubles.list().named;
-  const bool due = is_due(has_news(all.named, now) || has_news(events, now), now);
-  if (!due) co_return;
+  const TroubleList events = parts_.troubles.list();
+  // What had no room may be new.
+  const bool news = has_news(all.named, now) || has_news(events.named, now) || events.left_out > 0;
+  if (!is_due(news, now)) co_return;
   TroubleList happened = parts_.troubles.take();
   std::ranges::move(happened.named, std::back_inserter(all.named));
   all.left_out = happened.left_out;

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/domain.h"
 #include "base/result.h"
 #include "base/troubles.h"
 #include "mta/delivery/report_back.h"
@@ -49,7 +50,7 @@ class OperatorDigest {
   /// mail is long enough ago. Tells of what happened since that one, and of how our parts are now.
   boost::asio::awaitable<void> look();
 
-  /// Looks once a minute, until stop().
+  /// Looks once a minute, or twice in the time between mails if that is less, until stop().
   boost::asio::awaitable<void> run();
   void stop();
 
@@ -64,7 +65,7 @@ class OperatorDigest {
   OperatorDigestParts parts_;
   std::chrono::milliseconds every_;
   Mailbox postmaster_;
-  std::map<Key, UtcTime> told_;       // within kAgain; so as many as mails can name in it
+  std::map<Key, UtcTime> told_;       // within kAgain; bounded in remember()
   std::optional<UtcTime> new_since_;  // something waits to be told
   std::optional<UtcTime> last_;       // when a mail was written
   std::unique_ptr<boost::asio::steady_timer> timer_;

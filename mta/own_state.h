@@ -1,6 +1,8 @@
 // How our own parts are, and what in that an operator has to mend. Pure.
 #pragma once
 
+#include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -9,9 +11,9 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "base/troubles.h"
-#include "mta/dnssec_watch.h"
-#include "mta/intake/acceptor.h"
+#include "mta/dnssec_state.h"
 #include "mta/intake/memory_mark.h"
+#include "mta/intake/own_certificate.h"
 #include "queue/store.h"
 
 namespace fulmar::mta {
@@ -26,7 +28,7 @@ struct OwnState {
   std::optional<queue::SetAside> first_set_aside;
   intake::MemoryMark::State memory;
   DnssecState dnssec;
-  std::vector<intake::Intake::OwnCertificate> certificates;
+  std::vector<intake::OwnCertificate> certificates;
 };
 
 /// A certificate that expires within it is a trouble.

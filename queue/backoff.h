@@ -65,7 +65,7 @@ enum class Room : std::uint8_t { yes, no };
 /// one whose notice is due for the attempt before that: a tenth of give_up_after, an hour at most.
 [[nodiscard]] std::chrono::milliseconds patience_for_room(const conf::Retry& retry);
 
-/// When what_is_due() stops to be `nothing`: with room, and without; never for a held delivery.
+/// When what_is_due() stops being `nothing`: with room, and without; never for a held delivery.
 /// Needs no history.
 [[nodiscard]] Times times_of(const Delivery& delivery, const conf::Retry& retry,
                              const conf::Notify& notify, Notifiable sender, UtcTime since,

@@ -181,7 +181,8 @@ Result<Recipient> get_recipient_v4(Reader& in) {
 
 Result<Given> get_given(Reader& in) {
   FULMAR_TRY(const std::uint8_t given, in.u8());
-  if (given > std::to_underlying(Given::in_doubt)) return fail(Errc::corrupt, "unknown handover");
+  if (given > std::to_underlying(Given::in_doubt))
+    return fail(Errc::corrupt, "unknown extent of what was sent");
   return static_cast<Given>(given);
 }
 

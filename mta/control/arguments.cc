@@ -140,7 +140,7 @@ void add_notice(CLI::App& app, Invocation& invocation) {
                   invocation, Command::notice_preview);
   preview->add_option("CLASS", invocation.subject,
                       "What is the matter, such as dane-mismatch; or summary, which is one mail in "
-                      "the place of many notices");
+                      "the place of many notices; or digest, which the postmaster gets");
   preview->add_option("--kind", invocation.kind,
                       "failed, delayed, cleared or relayed; default: failed");
   preview->add_option("--lang", invocation.language,

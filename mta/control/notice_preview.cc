@@ -8,10 +8,12 @@
 
 #include "base/ascii.h"
 #include "conf/nearest.h"
+#include "mta/notice/digest.h"
 #include "mta/notice/human_part.h"
 #include "mta/notice/human_text.h"
 #include "mta/notice/language.h"
 #include "mta/notice/samples.h"
+#include "mta/notice/summary.h"
 #include "mta/notice/summary_text.h"
 
 namespace fulmar::control {

@@ -1,4 +1,5 @@
-// `fulmar notice`: what senders would read, made of samples. Pure, and without a daemon.
+// `fulmar notice`: what senders and the postmaster would read, made of samples. Pure, and without a
+// daemon.
 #pragma once
 
 #include <boost/json/value.hpp>
@@ -12,8 +13,9 @@
 namespace fulmar::control {
 
 struct PreviewRequest {
-  std::string what;  ///< A class of notice::sample_classes(), or "summary": one mail in the place
-                     ///< of many notices. May be empty for good news.
+  std::string what;  ///< A class of notice::sample_classes(), "summary" (one mail in the place of
+                     ///< many notices) or "digest" (for the postmaster). May be empty for good
+                     ///< news.
   std::string kind;  ///< Of notice::to_string(NoticeKind); empty: failed.
   std::string language;  ///< Empty: the configured one.
 };
@@ -28,14 +30,14 @@ struct Preview {
 };
 
 /// Fails with invalid_argument when there is no such class, kind or language, when that class never
-/// waits and `delayed` is wanted, or when a kind of summary is.
+/// waits and `delayed` is wanted, or when a kind of summary or digest is.
 [[nodiscard]] Result<Preview> preview_notice(const PreviewRequest& request,
                                              const conf::Config& config,
                                              const notice::Texts& texts);
 
 /// What there is to preview: {"classes": [{"name", "can_wait"}], "kinds": […], "other_mail":
-/// ["summary"], "languages": [{"tag", "borrowed"}]}, where "borrowed" counts the texts that are
-/// those of another language.
+/// ["summary", "digest"], "languages": [{"tag", "borrowed"}]}, where "borrowed" counts the texts
+/// that are those of another language.
 [[nodiscard]] boost::json::value list_notices(const notice::Texts& texts);
 
 }  // namespace fulmar::control

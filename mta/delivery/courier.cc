@@ -349,6 +349,7 @@ void Courier::note_delivered(Job& job, const queue::Recipient& recipient,
 void Courier::apply(Job& job, const AttemptResult& result) {
   std::vector<queue::Recipient> waiting;
   const UtcTime began = job.delivery.history.back().at;
+  note_troubles(parts_.troubles, result);
   for (std::size_t i = 0; i < result.recipients.size(); ++i) {
     const RecipientResult& outcome = result.recipients[i];
     queue::Recipient& recipient = job.delivery.recipients[i];
@@ -356,15 +357,14 @@ void Courier::apply(Job& job, const AttemptResult& result) {
       note_delivered(job, recipient, outcome);
       continue;
     }
-    note_failure(parts_.troubles, result.trace.route, outcome.failure.error);
     if (is_security_failure(outcome.failure.error.code)) parts_.metrics.security_failures.add();
     note_failure(recipient, outcome, began);
     recipient.last_host = outcome.failure.host;
     recipient.last_reply = outcome.failure.reply;
-    job.shown_more = job.shown_more || outcome.exposure > recipient.exposure;
+    job.must_be_synced = job.must_be_synced || outcome.exposure > recipient.exposure;
     recipient.exposure = std::max(recipient.exposure, outcome.exposure);
     // Without it a refusal that comes later would look certain.
-    job.shown_more = job.shown_more || outcome.given == queue::Given::in_doubt;
+    job.must_be_synced = job.must_be_synced || outcome.given == queue::Given::in_doubt;
     recipient.given.latest = outcome.given;
     if (outcome.state == RecipientState::bounced) {
       parts_.metrics.recipients_bounced.add();

@@ -24,7 +24,7 @@ struct Courier::Job {
   UtcTime not_before{};                             ///< The destination is suspended until then.
   bool noted = false;                               ///< The spool knows of the attempt.
   /// Something was shown in clear, or is in doubt, and the spool does not know of it yet.
-  bool shown_more = false;
+  bool must_be_synced = false;
   queue::Ending ending = queue::Ending::untried;  ///< Of the attempt, once it is made.
   std::vector<OwedWord> owed{};                   ///< To the sender, together with the new state.
 

@@ -74,7 +74,7 @@ asio::awaitable<void> Courier::settle(Job job) {
     telling = co_await tell(job);
     std::ranges::move(telling->operations, std::back_inserter(batch));
   }
-  const bool costs_little = !owes_notice && !job.shown_more;
+  const bool costs_little = !owes_notice && !job.must_be_synced;
   const bool stored =
       co_await commit_outcome(parts_.store, job.id(), std::move(batch),
                               costs_little ? Durability::relaxed : Durability::synced);

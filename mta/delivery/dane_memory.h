@@ -1,4 +1,4 @@
-// Notices when a mail host stops to publish what DANE held it to: legitimate, or the work of
+// Notices when a mail host stops publishing what DANE held it to: legitimate, or the work of
 // somebody who wants its mail in clear. Nothing is decided by it.
 #pragma once
 

@@ -1,25 +1,59 @@
 #include "mta/delivery/operator_troubles.h"
 
+#include <algorithm>
+#include <vector>
+
 #include "base/log.h"
 
 namespace fulmar::delivery {
 
-void note_failure(Troubles& troubles, const Route& route, const Error& failure) {
-  const std::string destination = to_string(route.destination);
-  switch (failure.code) {
+namespace {
+
+/// Whatever keeps us from a relay; what it says of a message or a recipient is not meant.
+bool keeps_from_relay(Errc code) {
+  switch (code) {
     case Errc::relay_unusable:
-    case Errc::relay_auth: {
-      const bool known = route.rule != nullptr && route.rule->entry.relay;
-      return troubles.note(TroubleKind::relay, known ? route.rule->entry.relay->str() : destination,
-                           failure.detail);
-    }
-    case Errc::dane_required:
-    case Errc::sts_required:
-    case Errc::rule_certificate:
-    case Errc::rule_no_tls:
-      return troubles.note(TroubleKind::rule, destination, failure.detail);
+    case Errc::relay_auth:
+    case Errc::connect_failed:
+    case Errc::connection_lost:
+    case Errc::tls_handshake:
+    case Errc::dns_bogus:
+    case Errc::dns_servfail:
+    case Errc::dns_timeout:
+    case Errc::dns_malformed:
+      return true;
+    case Errc::requiretls_unsupported:
+    case Errc::requiretls_unmet:
+      return false;  // the message's demand
     default:
-      return;
+      return is_security_failure(code);
+  }
+}
+
+bool breaks_rule(Errc code) {
+  return code == Errc::dane_required || code == Errc::sts_required ||
+         code == Errc::rule_certificate || code == Errc::rule_no_tls;
+}
+
+void note_trouble(Troubles& troubles, const Route& route, const Error& failure) {
+  const bool to_relay = route.rule != nullptr && route.rule->entry.relay;
+  if (to_relay && keeps_from_relay(failure.code)) {
+    troubles.note(TroubleKind::relay, route.rule->entry.relay->str(), to_string(failure));
+  } else if (breaks_rule(failure.code)) {
+    troubles.note(TroubleKind::rule, to_string(route.destination), to_string(failure));
+  }
+}
+
+}  // namespace
+
+void note_troubles(Troubles& troubles, const AttemptResult& result) {
+  std::vector<Errc> noted;
+  for (const RecipientResult& outcome : result.recipients) {
+    const Error& failure = outcome.failure.error;
+    const bool again = std::ranges::find(noted, failure.code) != noted.end();
+    if (outcome.state == RecipientState::delivered || again) continue;
+    noted.push_back(failure.code);
+    note_trouble(troubles, result.trace.route, failure);
   }
 }
 
@@ -27,7 +61,7 @@ void note_dropped(Troubles& troubles, const queue::Message& message,
                   const queue::Recipient& recipient) {
   const std::string about = message.about ? message.about->str() : "";
   log_error("undeliverable notice dropped: it has the null reverse-path",
-            {{"id", message.id.str()}, {"about", about}});
+            {{"id", message.id.str()}, {"about", about}, {"recipient", recipient.address.text}});
   const std::string reason = recipient.last_failure ? to_string(*recipient.last_failure) : "";
   troubles.note(
       TroubleKind::notice_dropped, recipient.address.text,

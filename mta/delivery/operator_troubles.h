@@ -1,16 +1,15 @@
 // What of deliveries is for our own operator to mend.
 #pragma once
 
-#include "base/error.h"
 #include "base/troubles.h"
-#include "mta/delivery/plan.h"
+#include "mta/delivery/attempt.h"
 #include "queue/message.h"
 
 namespace fulmar::delivery {
 
-/// A recipient was not served: notes a relay that cannot be used, and a rule that the hosts do not
-/// fulfil. What else stands in the way is for others to mend.
-void note_failure(Troubles& troubles, const Route& route, const Error& failure);
+/// After an attempt: notes a relay of ours that could not be used, and a rule that the hosts do not
+/// fulfil, each once. What else stands in the way is for others to mend.
+void note_troubles(Troubles& troubles, const AttemptResult& result);
 
 /// `message` has the null reverse-path and reached `recipient` no more: it was sent to nobody (RFC
 /// 5321 §6.1), but our operator hears of it, here and in the log (pitfall 110).

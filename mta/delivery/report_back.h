@@ -60,7 +60,7 @@ class ReportBack {
   /// stands_alone().
   [[nodiscard]] SpooledNotice summarize(const std::vector<OwedNotice>& owed);
 
-  /// One mail to the postmaster. REQUIRES: there are named ones.
+  /// One mail to the postmaster. REQUIRES: `troubles.named` is not empty.
   [[nodiscard]] SpooledNotice tell_postmaster(const Mailbox& postmaster, TroubleList troubles);
 
  private:

@@ -356,7 +356,7 @@ asio::awaitable<bool> Intake::stop(std::chrono::milliseconds grace) {
   co_return ended;
 }
 
-std::vector<Intake::OwnCertificate> Intake::certificates() const {
+std::vector<OwnCertificate> Intake::certificates() const {
   std::vector<OwnCertificate> own;
   for (const auto& listener : shared_->listeners) {
     const auto context = listener->tls();

@@ -17,6 +17,7 @@
 #include "conf/config.h"
 #include "mta/intake/incoming_message.h"
 #include "mta/intake/memory_mark.h"
+#include "mta/intake/own_certificate.h"
 #include "queue/store.h"
 
 namespace fulmar::intake {
@@ -71,10 +72,6 @@ class Intake {
   /// what they wait for does not; the threads they live on must not be torn down under them.
   [[nodiscard]] boost::asio::awaitable<bool> stop(std::chrono::milliseconds grace);
 
-  struct OwnCertificate {
-    std::string file;
-    UtcTime not_after{};
-  };
   /// Those in use, a file once. From any thread. REQUIRES: listen() succeeded.
   [[nodiscard]] std::vector<OwnCertificate> certificates() const;
 

@@ -73,9 +73,9 @@ struct ScramCost {
                                             std::string_view user,
                                             std::span<const ScramCost> costs);
 
-/// For the same: keys that no password fits, the same for the same `secret`, name and
-/// cost. Who does not know `secret` cannot tell their salt from a real one. Errc::internal when
-/// OpenSSL cannot make them.
+/// For such a name, keys that no password fits; always the same ones for a `secret`, name and cost.
+/// Who does not know `secret` cannot tell their salt from a real one. Errc::internal when OpenSSL
+/// cannot make them.
 [[nodiscard]] Result<ScramKeys> stand_in_scram_keys(std::span<const std::uint8_t> secret,
                                                     std::string_view user, const ScramCost& cost);
 

@@ -41,11 +41,6 @@ enum class Sent : std::uint8_t {
   passed_on_envelope_shown,
   passed_on_content_shown,
 };
-/// Where a host may have taken the message all the same: in [subject] and [verdict], in the place
-/// of the kind.
-inline constexpr std::string_view kFailedInDoubt = "failed-in-doubt";
-inline constexpr std::string_view kDelayedInDoubt = "delayed-in-doubt";
-
 inline constexpr std::size_t kSentClaims = 18;
 [[nodiscard]] std::string_view to_string(Sent claim);
 

@@ -1,16 +1,15 @@
 #include "mta/notice/digest.h"
 
-#include <algorithm>
+#include <utility>
 
 #include "base/check.h"
-#include "mta/notice/letterhead.h"
 #include "mta/notice/mime.h"
 #include "mta/notice/spoken.h"
 
 namespace fulmar::notice {
 namespace {
 
-constexpr std::size_t kMaxWords = 500;
+constexpr std::size_t kMaxWords = 500;  // octets, of a subject or a detail
 
 std::string when(const Trouble& trouble, const LanguageTexts& texts) {
   const std::string time = spoken_time(trouble.last, texts);
@@ -41,7 +40,7 @@ SectionedText::Section section_of(TroubleKind kind, const std::vector<Trouble>& 
 SectionedText digest_text(const DigestFacts& facts, const LanguageTexts& texts) {
   FULMAR_CHECK(!facts.troubles.named.empty());
   const auto& [named, left_out] = facts.troubles;
-  const Values values = {{"count", std::to_string(named.size() + left_out)},
+  const Values values = {{"count", std::to_string(named.size())},
                          {"server", facts.reporting_mta.str()}};
   SectionedText words{
       .title = texts.say("digest", "subject", values),
@@ -58,18 +57,15 @@ SectionedText digest_text(const DigestFacts& facts, const LanguageTexts& texts) 
 }
 
 std::string compose_digest(const DigestFacts& facts, const LanguageTexts& texts) {
-  const SectionedText words = digest_text(facts, texts);
-  const Part part = both_forms(plain_text(words), html_text(words, texts.tag()), facts.id.str());
-  const std::string header = header_fields({.postmaster = facts.postmaster.text,
-                                            .to = facts.postmaster,
-                                            .subject = words.title,
-                                            .now = facts.now,
-                                            .id = facts.id,
-                                            .reporting_mta = facts.reporting_mta,
-                                            .in_reply_to = {},
-                                            .language = texts.tag(),
-                                            .unprompted = true});
-  return header + header_field("Content-Type", part.type) + "\r\n" + part.content;
+  return compose_mail(digest_text(facts, texts), {.postmaster = facts.postmaster.text,
+                                                  .to = facts.postmaster,
+                                                  .subject = {},
+                                                  .now = facts.now,
+                                                  .id = facts.id,
+                                                  .reporting_mta = facts.reporting_mta,
+                                                  .in_reply_to = {},
+                                                  .language = texts.tag(),
+                                                  .unprompted = true});
 }
 
 }  // namespace fulmar::notice

@@ -21,6 +21,11 @@ inline constexpr std::array kNoticeKinds = {NoticeKind::failed, NoticeKind::dela
 /// What to_string() gives; nothing for another word.
 [[nodiscard]] std::optional<NoticeKind> parse_kind(std::string_view name);
 
+/// Where a host may have taken the message all the same: in [subject] and [verdict], in the place
+/// of the kind.
+inline constexpr std::string_view kFailedInDoubt = "failed-in-doubt";
+inline constexpr std::string_view kDelayedInDoubt = "delayed-in-doubt";
+
 /// Whether it went on to the next server: `cleared` or `relayed`.
 [[nodiscard]] bool is_good_news(NoticeKind kind);
 

@@ -43,7 +43,7 @@ std::string header_fields(const Letterhead& head) {
   }
   // So that the relays behind us pass the notice on as they were to pass on the message.
   if (head.tls_optional) header += header_field("TLS-Required", "No");
-  // RFC 3834 §5.2: notices answer a message; "auto-generated" would be wrong (DSN-18).
+  // RFC 3834 §5.2: what answers a message must not say "auto-generated" (DSN-18).
   return header +
          header_field("Auto-Submitted", head.unprompted ? "auto-generated" : "auto-replied") +
          header_field("Content-Language", head.language) + header_field("MIME-Version", "1.0");

@@ -1,6 +1,7 @@
 #include "mta/notice/load_texts.h"
 
 #include <fmt/format.h>
+#include <iterator>
 
 #include <algorithm>
 #include <filesystem>

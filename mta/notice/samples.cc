@@ -234,7 +234,7 @@ DigestFacts sample_digest() {
   return {
       .id = MessageId::from_bytes(kNoticeId),
       .reporting_mta = sample_mta(),
-      .postmaster = Mailbox::parse(kPostmaster).value(),
+      .postmaster = Mailbox::parse(kPostmaster).value_or(Mailbox()),
       .now = now,
       .troubles = {
           .named = {lasts(TroubleKind::spool, "/var/lib/fulmar",

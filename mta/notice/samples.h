@@ -31,7 +31,7 @@ struct SampleClass {
 /// To alice@a.example about six recipients: every kind, two of whom the same can be said.
 [[nodiscard]] SummaryFacts sample_summary();
 
-/// One trouble of each kind, and more.
+/// One trouble of each kind, and three that had no room.
 [[nodiscard]] DigestFacts sample_digest();
 
 }  // namespace fulmar::notice

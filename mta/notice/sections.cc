@@ -1,6 +1,7 @@
 #include "mta/notice/sections.h"
 
 #include "mta/notice/html.h"
+#include "mta/notice/mime.h"
 
 namespace fulmar::notice {
 namespace {
@@ -45,6 +46,12 @@ std::string html_text(const SectionedText& text, std::string_view language) {
     body += "</section>\n";
   }
   return html_document(language, text.title, body + in_paragraphs(text.closing));
+}
+
+std::string compose_mail(const SectionedText& text, Letterhead head) {
+  head.subject = text.title;
+  const Part part = both_forms(plain_text(text), html_text(text, head.language), head.id.str());
+  return header_fields(head) + header_field("Content-Type", part.type) + "\r\n" + part.content;
 }
 
 }  // namespace fulmar::notice

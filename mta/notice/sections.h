@@ -6,6 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include "mta/notice/letterhead.h"
+
 namespace fulmar::notice {
 
 /// Each string is one line.
@@ -32,5 +34,8 @@ struct SectionedText {
 /// The same sentences as a document that stands alone; everything is escaped. `language` is its
 /// tag. Lines end in LF.
 [[nodiscard]] std::string html_text(const SectionedText& text, std::string_view language);
+
+/// The whole mail: both forms under `head`, but for its subject, which is the title.
+[[nodiscard]] std::string compose_mail(const SectionedText& text, Letterhead head);
 
 }  // namespace fulmar::notice

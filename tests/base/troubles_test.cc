@@ -10,6 +10,7 @@ namespace {
 
 using namespace std::chrono_literals;
 using ::testing::EndsWith;
+using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
 using ::testing::SizeIs;
@@ -56,7 +57,7 @@ TEST_F(TroublesTest, what_peers_can_fill_is_bounded) {
 
 TEST_F(TroublesTest, texts_are_one_line_each) {
   troubles_.note(TroubleKind::relay, "a\r\nb", "c\x1B[2J\n.\n");
-  EXPECT_THAT(troubles_.list().named[0].subject, Not(::testing::HasSubstr("\n")));
+  EXPECT_THAT(troubles_.list().named[0].subject, Not(HasSubstr("\n")));
   EXPECT_EQ(troubles_.list().named[0].detail, "c?[2J?.?");
 }
 

@@ -328,10 +328,10 @@ TEST_F(CommandLine, pitfall_105_notice_preview_shows_what_a_sender_reads) {
 TEST_F(CommandLine, pitfall_102_notice_preview_shows_a_summary) {
   EXPECT_EQ(run({"notice", "preview", "summary"}), mta::kExitDone) << err();
   EXPECT_THAT(out(), StartsWith("Subject: 6 more recipients of your messages: "));
-  EXPECT_THAT(out(), HasSubstr("\nNot delivered: 3\n"));
+  EXPECT_THAT(out(), HasSubstr("\nNot delivered, as far as we know: 3\n"));
   EXPECT_THAT(out(), HasSubstr("postmaster@host.example")) << "as it is configured";
   EXPECT_EQ(run({"notice", "preview", "summary", "--lang", "de-CH"}), mta::kExitDone);
-  EXPECT_THAT(out(), HasSubstr("\nNicht zugestellt: 3\n"));
+  EXPECT_THAT(out(), HasSubstr("\nNach unserer Kenntnis nicht zugestellt: 3\n"));
   EXPECT_EQ(run({"notice", "preview", "summary", "--html"}), mta::kExitDone);
   EXPECT_THAT(out(), StartsWith("<!DOCTYPE html>\n<html lang=\"en\">"));
   EXPECT_EQ(run({"notice", "preview", "summary", "--raw"}), mta::kExitDone);
@@ -342,7 +342,7 @@ TEST_F(CommandLine, pitfall_102_notice_preview_shows_a_summary) {
 
 TEST_F(CommandLine, notice_preview_shows_what_the_postmaster_gets) {
   EXPECT_EQ(run({"notice", "preview", "digest"}), mta::kExitDone) << err();
-  EXPECT_THAT(out(), StartsWith("Subject: host.example: troubles that need your attention: 11"));
+  EXPECT_THAT(out(), StartsWith("Subject: host.example: troubles that need your attention: 8"));
   EXPECT_THAT(out(), HasSubstr("[smtp.provider.example]:587: the login is refused"));
   EXPECT_EQ(run({"notice", "preview", "digest", "--lang", "de", "--raw"}), mta::kExitDone);
   EXPECT_THAT(out(), AllOf(HasSubstr("To: <postmaster@host.example>\r\n"),

@@ -17,8 +17,15 @@ class OperatorTroubles : public ::testing::Test {
     rule_.entry.relay = conf::Relay::parse("[smtp.example.com]:587").value();
     to_relay_.rule = &rule_;
   }
+  /// Of three recipients, one was served, and two failed alike.
   std::vector<Trouble> noted(const Route& route, Errc code) {
-    note_failure(troubles_, route, make_error(code, "what was found"));
+    AttemptResult result{.recipients = std::vector<RecipientResult>(3), .trace = {.route = route}};
+    result.recipients[0].state = RecipientState::delivered;
+    for (std::size_t i : {1, 2}) {
+      result.recipients[i].state = RecipientState::deferred;
+      result.recipients[i].failure.error = make_error(code, "what was found");
+    }
+    note_troubles(troubles_, result);
     return troubles_.take().named;
   }
 
@@ -32,12 +39,14 @@ class OperatorTroubles : public ::testing::Test {
 };
 
 TEST_F(OperatorTroubles, a_relay_is_one_trouble_whatever_goes_through_it) {
-  for (const Errc code : {Errc::relay_auth, Errc::relay_unusable}) {
+  for (const Errc code : {Errc::relay_auth, Errc::relay_unusable, Errc::connect_failed,
+                          Errc::tls_handshake, Errc::sts_certificate, Errc::dns_servfail}) {
     const auto troubles = noted(to_relay_, code);
     ASSERT_THAT(troubles, SizeIs(1));
     EXPECT_EQ(troubles[0].kind, TroubleKind::relay);
     EXPECT_EQ(troubles[0].subject, "[smtp.example.com]:587");
-    EXPECT_EQ(troubles[0].detail, "what was found");
+    EXPECT_EQ(troubles[0].detail, to_string(make_error(code, "what was found")));
+    EXPECT_EQ(troubles[0].count, 1U) << "an attempt, not a recipient";
   }
 }
 
@@ -54,6 +63,10 @@ TEST_F(OperatorTroubles, a_rule_that_hosts_do_not_fulfil) {
 TEST_F(OperatorTroubles, what_others_have_to_mend_is_none) {
   for (const Errc code : {Errc::dane_mismatch, Errc::sts_certificate, Errc::connect_failed,
                           Errc::remote_permanent, Errc::domain_not_found, Errc::dns_servfail}) {
+    EXPECT_THAT(noted(to_mx_, code), IsEmpty()) << to_string(code);
+  }
+  for (const Errc code : {Errc::remote_temporary, Errc::remote_permanent, Errc::requiretls_unmet,
+                          Errc::message_too_big}) {
     EXPECT_THAT(noted(to_relay_, code), IsEmpty()) << to_string(code);
   }
 }

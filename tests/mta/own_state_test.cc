@@ -3,7 +3,7 @@
 
 #include <gmock/gmock.h>
 
-#include "tests/fakes/fake_clock.h"
+#include <functional>
 
 namespace fulmar::mta {
 namespace {

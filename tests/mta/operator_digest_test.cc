@@ -6,12 +6,12 @@
 #include "tests/mta/delivery/courier_world.h"
 #include "tests/mta/intake/log_lines.h"
 
-namespace fulmar::delivery {
+namespace fulmar::mta {
 namespace {
 
 using namespace std::chrono_literals;
-using mta::OperatorDigest;
-using mta::OwnState;
+using delivery::CourierWorld;
+using delivery::run;
 using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
@@ -146,7 +146,7 @@ TEST_F(Digest, a_clock_that_is_set_back_puts_it_off_for_one_interval) {
   pass(5min);
   ASSERT_THAT(notices(), SizeIs(1));
   clock_.set_forward(-48h);
-  troubles_.note(TroubleKind::rule, "b.example", "no TLSA records");
+  relay_fails();
   look();
   pass(60min);
   EXPECT_THAT(notices(), SizeIs(2));
@@ -163,13 +163,29 @@ TEST_F(Digest, one_that_nobody_takes_does_not_make_another) {
   EXPECT_THAT(notices()[0], HasSubstr("550 no")) << "others start the mail that tells of it";
 }
 
-TEST_F(Digest, while_the_program_ends_nothing_is_lost_but_the_mail) {
+TEST_F(Digest, what_has_no_room_is_news_too) {
+  for (std::size_t i = 0; i < Troubles::kMostNamed; ++i)
+    troubles_.note(TroubleKind::rule, std::to_string(i) + ".example", "no TLSA records");
+  look();
+  pass(5min);
+  ASSERT_THAT(notices(), SizeIs(1));
+  for (std::size_t i = 0; i < Troubles::kMostNamed; ++i)
+    troubles_.note(TroubleKind::rule, std::to_string(i) + ".example", "no TLSA records");
+  pass(120min);
+  EXPECT_THAT(notices(), SizeIs(1));
+  relay_fails();
+  pass(6min);
+  EXPECT_THAT(notices(), SizeIs(2));
+}
+
+TEST_F(Digest, what_could_not_be_stored_before_the_end_leaves_nothing_behind) {
   relay_fails();
   look();
   store_.memory().fail_next_commit(Errc::cancelled);
   pass(5min);
   EXPECT_THAT(notices(), IsEmpty());
   EXPECT_EQ(line_.depth().deliveries, 0U);
+  EXPECT_THAT(run(store_.read_table(queue::kOperatorDigest)).value(), IsEmpty());
 }
 
 // What deliveries find.
@@ -186,4 +202,4 @@ TEST_F(Digest, pitfall_110_a_notice_that_nobody_takes_is_told_to_the_postmaster)
 }
 
 }  // namespace
-}  // namespace fulmar::delivery
+}  // namespace fulmar::mta
