@@ -35,22 +35,29 @@ std::string_view to_string(TroubleKind kind) {
 }
 
 Trouble make_trouble(TroubleKind kind, std::string_view subject, std::string_view detail,
-                     UtcTime at) {
+                     UtcTime at, std::string_view what) {
   return {.kind = kind,
           .subject = sanitize_line(subject, kMaxSubject),
+          .what = what,
           .detail = sanitize_line(detail, kMaxDetail),
           .last = at};
 }
 
-void Troubles::note(TroubleKind kind, std::string_view subject, std::string_view detail) {
-  Trouble trouble = make_trouble(kind, subject, detail, clock_.utc_now());
+TroubleKey key_of(const Trouble& trouble) {
+  return {trouble.kind, trouble.subject, trouble.what};
+}
+
+void Troubles::note(TroubleKind kind, std::string_view subject, std::string_view detail,
+                    std::string_view what) {
+  Trouble trouble = make_trouble(kind, subject, detail, clock_.utc_now(), what);
+  TroubleKey key = key_of(trouble);
   const std::lock_guard lock(mutex_);
-  const auto found = noted_.find({kind, trouble.subject});
+  const auto found = noted_.find(key);
   if (found != noted_.end()) {
     trouble.count += found->second.count;
     found->second = std::move(trouble);
-  } else if (noted_.size() < kMostNamed) {
-    Key key(kind, trouble.subject);
+  } else if (named_of_kind_[kind] < kMostNamed) {
+    ++named_of_kind_[kind];
     noted_.emplace(std::move(key), std::move(trouble));
   } else {
     ++left_out_;
@@ -74,6 +81,7 @@ TroubleList Troubles::take() {
   const std::lock_guard lock(mutex_);
   TroubleList list = list_locked();
   noted_.clear();
+  named_of_kind_.clear();
   left_out_ = 0;
   return list;
 }

@@ -9,7 +9,7 @@
 #include <mutex>
 #include <string>
 #include <string_view>
-#include <utility>
+#include <tuple>
 #include <vector>
 
 #include "base/clock.h"
@@ -34,10 +34,12 @@ inline constexpr std::array kTroubleKinds = {
 /// "notice-dropped"; stable, as texts are named by it.
 [[nodiscard]] std::string_view to_string(TroubleKind kind);
 
-/// One state, or all events of one kind and subject.
+/// One state, or all events of one kind, subject and `what`.
 struct Trouble {
   TroubleKind kind = TroubleKind::spool;
-  std::string subject;      ///< What is in trouble: a file, a host, an address. One line.
+  std::string subject;  ///< What is in trouble: a file, a host, an address. One line.
+  /// Tells apart what may be the matter with a subject: a stable word, a literal. May be empty.
+  std::string_view what;
   std::string detail;       ///< What was said of it last, one line; may hold a peer's words.
   bool lasts = false;       ///< A state, as it is at `last`; else events.
   std::uint64_t count = 1;  ///< Of events.
@@ -46,7 +48,11 @@ struct Trouble {
 
 /// With the texts cut, and made one line each.
 [[nodiscard]] Trouble make_trouble(TroubleKind kind, std::string_view subject,
-                                   std::string_view detail, UtcTime at);
+                                   std::string_view detail, UtcTime at, std::string_view what = "");
+
+/// What makes two troubles the same one.
+using TroubleKey = std::tuple<TroubleKind, std::string, std::string_view>;
+[[nodiscard]] TroubleKey key_of(const Trouble& trouble);
 
 struct TroubleList {
   std::vector<Trouble> named;
@@ -56,14 +62,16 @@ struct TroubleList {
 /// The events. Thread-safe; in memory alone: who stops the program has its log.
 class Troubles {
  public:
-  /// So many are named; more are counted.
-  static constexpr std::size_t kMostNamed = 500;
+  /// So many of a kind are named; more are counted. What peers can cause at will leaves the room of
+  /// other kinds alone.
+  static constexpr std::size_t kMostNamed = 100;
 
   /// `clock` must outlive it.
   explicit Troubles(const Clock& clock) : clock_(clock) {}
 
   /// Something happened.
-  void note(TroubleKind kind, std::string_view subject, std::string_view detail);
+  void note(TroubleKind kind, std::string_view subject, std::string_view detail,
+            std::string_view what = "");
 
   /// In the order of kinds, then subjects.
   [[nodiscard]] TroubleList list() const;
@@ -71,13 +79,13 @@ class Troubles {
   [[nodiscard]] TroubleList take();
 
  private:
-  using Key = std::pair<TroubleKind, std::string>;
   [[nodiscard]] TroubleList list_locked() const;
 
   const Clock& clock_;
   mutable std::mutex mutex_;
-  std::map<Key, Trouble> noted_;  // guarded by mutex_
-  std::uint64_t left_out_ = 0;    // guarded by mutex_
+  std::map<TroubleKey, Trouble> noted_;  // guarded by mutex_, like the others
+  std::map<TroubleKind, std::size_t> named_of_kind_;
+  std::uint64_t left_out_ = 0;
 };
 
 }  // namespace fulmar

@@ -23,8 +23,12 @@ constexpr milliseconds kLook{60'000};
 constexpr milliseconds kGather{300'000};
 constexpr int kGatherPart = 12;
 
+/// What comes and goes is told of, too, when it was there in so many looks within that time.
+constexpr std::chrono::minutes kRecently{60};
+constexpr std::size_t kOften = 5;
+
 /// Enough for a day of full mails at the default pace.
-constexpr std::size_t kMostTold = 12'000;
+constexpr std::size_t kMostTold = 20'000;
 
 constexpr std::string_view kLast = "last";
 
@@ -56,10 +60,28 @@ asio::awaitable<Result<>> OperatorDigest::load() {
 
 /// That a digest itself was taken by nobody does not make another one.
 bool OperatorDigest::is_new(const Trouble& trouble, UtcTime now) const {
-  if (trouble.kind == TroubleKind::notice_dropped && trouble.subject == postmaster_.text)
-    return false;
-  const auto told = told_.find({trouble.kind, trouble.subject});
+  const Trouble own = make_trouble(TroubleKind::notice_dropped, postmaster_.text, "", now);
+  if (key_of(trouble) == key_of(own)) return false;
+  const auto told = told_.find(key_of(trouble));
   return told == told_.end() || is_over(told->second, now);
+}
+
+/// What is in trouble, and what comes and goes.
+std::vector<Trouble> OperatorDigest::states(UtcTime now) {
+  for (Trouble& trouble : troubles_of(parts_.own_state(), now)) {
+    Seen& seen = seen_[key_of(trouble)];
+    ++seen.looks;
+    seen.latest = std::move(trouble);
+  }
+  std::vector<Trouble> states;
+  std::erase_if(seen_, [&](const auto& entry) {
+    const UtcTime last = entry.second.latest.last;
+    return last > now || now - last >= kRecently;
+  });
+  for (const auto& [key, seen] : seen_) {
+    if (seen.latest.last == now || seen.looks >= kOften) states.push_back(seen.latest);
+  }
+  return states;
 }
 
 bool OperatorDigest::has_news(const std::vector<Trouble>& troubles, UtcTime now) const {
@@ -85,13 +107,13 @@ void OperatorDigest::remember(const std::vector<Trouble>& told, UtcTime now) {
   if (told_.size() > kMostTold) told_.clear();
   for (const Trouble& trouble : told) {
     // What was in the mail because of others keeps its own time.
-    if (is_new(trouble, now)) told_.insert_or_assign({trouble.kind, trouble.subject}, now);
+    if (is_new(trouble, now)) told_.insert_or_assign(key_of(trouble), now);
   }
 }
 
 asio::awaitable<void> OperatorDigest::look() {
   const UtcTime now = parts_.clock.utc_now();
-  TroubleList all{.named = troubles_of(parts_.own_state(), now)};
+  TroubleList all{.named = states(now)};
   const TroubleList events = parts_.troubles.list();
   // What had no room may be new.
   const bool news = has_news(all.named, now) || has_news(events.named, now) || events.left_out > 0;
@@ -114,7 +136,8 @@ asio::awaitable<void> OperatorDigest::write(TroubleList troubles, UtcTime now) {
                                       std::to_string(now.time_since_epoch().count())});
   const bool stored = co_await delivery::commit_outcome(
       parts_.store, mail.message.id, std::move(batch), delivery::Durability::synced);
-  if (!stored) co_return;  // the program ends, and its log says what was noted
+  if (!stored) co_return;          // the program ends, and its log says what was noted
+  last_ = parts_.clock.utc_now();  // which may be much later
   log_info("mail to the postmaster about troubles",
            {{"id", mail.message.id.str()}, {"troubles", std::to_string(count)}});
   parts_.line.add({mail.message.id, mail.delivery.destination},

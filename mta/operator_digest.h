@@ -55,8 +55,13 @@ class OperatorDigest {
   void stop();
 
  private:
-  using Key = std::pair<TroubleKind, std::string>;
   [[nodiscard]] bool is_new(const Trouble& trouble, UtcTime now) const;
+  /// Of our own parts, lately.
+  struct Seen {
+    Trouble latest;
+    std::size_t looks = 0;
+  };
+  [[nodiscard]] std::vector<Trouble> states(UtcTime now);
   [[nodiscard]] bool has_news(const std::vector<Trouble>& troubles, UtcTime now) const;
   [[nodiscard]] bool is_due(bool has_news, UtcTime now);
   void remember(const std::vector<Trouble>& told, UtcTime now);
@@ -65,9 +70,10 @@ class OperatorDigest {
   OperatorDigestParts parts_;
   std::chrono::milliseconds every_;
   Mailbox postmaster_;
-  std::map<Key, UtcTime> told_;       // within kAgain; bounded in remember()
-  std::optional<UtcTime> new_since_;  // something waits to be told
-  std::optional<UtcTime> last_;       // when a mail was written
+  std::map<TroubleKey, Seen> seen_;     // within kRecently
+  std::map<TroubleKey, UtcTime> told_;  // within kAgain; bounded in remember()
+  std::optional<UtcTime> new_since_;    // something waits to be told
+  std::optional<UtcTime> last_;         // when a mail was written
   std::unique_ptr<boost::asio::steady_timer> timer_;
   bool stopping_ = false;
 };

@@ -11,8 +11,9 @@ namespace {
 class Findings {
  public:
   explicit Findings(UtcTime now) : now_(now) {}
-  void add(TroubleKind kind, std::string_view subject, std::string_view detail) {
-    Trouble& trouble = found_.emplace_back(make_trouble(kind, subject, detail, now_));
+  void add(TroubleKind kind, std::string_view subject, std::string_view what,
+           std::string_view detail) {
+    Trouble& trouble = found_.emplace_back(make_trouble(kind, subject, detail, now_, what));
     trouble.lasts = true;
   }
   [[nodiscard]] std::vector<Trouble> take() && { return std::move(found_); }
@@ -28,31 +29,33 @@ std::string in_megabytes(std::uint64_t octets) {
 }
 
 void look_at_spool(const OwnState& state, Findings& findings) {
-  const auto add = [&](std::string_view detail) {
-    findings.add(TroubleKind::spool, state.spool, detail);
+  const auto add = [&](std::string_view what, std::string_view detail) {
+    findings.add(TroubleKind::spool, state.spool, what, detail);
   };
-  if (!state.writable) return add("it cannot be written");
+  if (!state.writable) return add("unwritable", "it cannot be written");
   if (!state.free_space) {
-    return add("its free space cannot be told: " + state.free_space.error().detail);
+    return add("space-unknown",
+               "its free space cannot be told: " + state.free_space.error().detail);
   }
   if (*state.free_space < state.reserve) {
-    return add(fmt::format("{} are free, less than the reserve of {} (limits.spool_reserve)",
+    return add("space",
+               fmt::format("{} are free, less than the reserve of {} (limits.spool_reserve)",
                            in_megabytes(*state.free_space), in_megabytes(state.reserve)));
   }
-  if (state.stalled) add("a write takes longer than a second");
+  if (state.stalled) add("stall", "a write takes longer than a second");
 }
 
 void look_at_set_aside(const OwnState& state, Findings& findings) {
   if (!state.first_set_aside) return;
   const auto& [key, why] = *state.first_set_aside;
-  findings.add(
-      TroubleKind::spool, state.spool + " (entries set aside)",
-      fmt::format("{} cannot be read; the first is {}: {}", state.set_aside, key, why.detail));
+  findings.add(TroubleKind::spool, state.spool, "set-aside",
+               fmt::format("{} entries cannot be read; the first is {}: {}", state.set_aside, key,
+                           why.detail));
 }
 
 void look_at_memory(const intake::MemoryMark::State& memory, Findings& findings) {
   if (!memory.is_above()) return;
-  findings.add(TroubleKind::memory, "memory",
+  findings.add(TroubleKind::memory, "memory", "",
                fmt::format("{} are in use, more than the mark of {}", in_megabytes(memory.resident),
                            in_megabytes(memory.mark)));
 }
@@ -60,11 +63,12 @@ void look_at_memory(const intake::MemoryMark::State& memory, Findings& findings)
 void look_at_resolver(const DnssecState& dnssec, UtcTime now, Findings& findings) {
   using resolver::SelfTestResult;
   if (!dnssec.anchor_proven) {
-    findings.add(TroubleKind::resolver, "trust anchor", dnssec.anchor_detail);
+    findings.add(TroubleKind::resolver, "trust anchor", "", dnssec.anchor_detail);
   }
   const bool unanswered = dnssec.undecided_since && now - *dnssec.undecided_since >= kUnanswered;
   if (dnssec.self_test.result == SelfTestResult::failed || unanswered) {
-    findings.add(TroubleKind::resolver, "self-test", resolver::describe(dnssec.self_test));
+    findings.add(TroubleKind::resolver, "self-test", to_string(dnssec.self_test.result),
+                 resolver::describe(dnssec.self_test));
   }
 }
 
@@ -72,7 +76,7 @@ void look_at_certificates(const OwnState& state, UtcTime now, Findings& findings
   for (const auto& certificate : state.certificates) {
     if (certificate.not_after - now > kCertificateWarning) continue;
     const bool expired = certificate.not_after <= now;
-    findings.add(TroubleKind::certificate, certificate.file,
+    findings.add(TroubleKind::certificate, certificate.file, expired ? "expired" : "expires",
                  (expired ? "expired at " : "expires at ") + to_iso8601(certificate.not_after));
   }
 }

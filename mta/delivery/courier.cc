@@ -78,13 +78,18 @@ struct Counted {
   std::vector<queue::GivenSoFar> given{};     ///< Of each recipient.
 };
 
-Counted count_attempt(queue::Delivery& delivery, UtcTime started, UtcTime next) {
+/// Of a delivery that came before `program_began`, the first attempt may have been made and cut
+/// off: it is not noted before.
+Counted count_attempt(queue::Delivery& delivery, UtcTime started, UtcTime next,
+                      UtcTime program_began) {
   Counted counted{.due = std::exchange(delivery.next_attempt, next)};
+  const bool perhaps_begun = delivery.attempts == 0 && delivery.arrived < program_began;
   ++delivery.attempts;
   for (queue::Recipient& recipient : delivery.recipients) {
     counted.given.push_back(recipient.given);
     // Should the program die in it, nobody knows how far it came.
-    recipient.given = {.latest = queue::Given::unknown, .before = recipient.given.most()};
+    const queue::Given before = perhaps_begun ? queue::Given::unknown : recipient.given.most();
+    recipient.given = {.latest = queue::Given::unknown, .before = before};
   }
   delivery.history.push_back({.at = started, .decision = "{}"});
   if (delivery.history.size() > queue::kMaxAttemptsKept) {
@@ -127,7 +132,10 @@ std::string log_text(const OwedWord& word) {
 }  // namespace
 
 Courier::Courier(CourierParts parts, CourierSettings settings)
-    : parts_(std::move(parts)), settings_(std::move(settings)), bodies_(kBodyMemory) {
+    : parts_(std::move(parts)),
+      settings_(std::move(settings)),
+      bodies_(kBodyMemory),
+      began_(parts_.clock.utc_now()) {
   note_gap();
 }
 
@@ -255,7 +263,8 @@ asio::awaitable<void> Courier::attempt(Job job) {
   const UtcTime started = parts_.clock.utc_now();
   Counted counted = count_attempt(
       job.delivery, started,
-      queue::next_attempt(job.delivery.attempts + 1, started, settings_.retry, parts_.random));
+      queue::next_attempt(job.delivery.attempts + 1, started, settings_.retry, parts_.random),
+      began_);
   const bool noted = co_await note_attempt(job);
   if (!noted) co_return;
   AttemptParts parts = parts_.attempt;

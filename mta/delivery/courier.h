@@ -116,6 +116,7 @@ class Courier {
   CourierParts parts_;
   CourierSettings settings_;
   Budget bodies_;               // read back whole, and held in memory
+  const UtcTime began_;         // this program
   std::atomic<UtcTime> since_;  // nobody could be served before; see note_gap()
 };
 

@@ -35,12 +35,19 @@ bool breaks_rule(Errc code) {
          code == Errc::rule_certificate || code == Errc::rule_no_tls;
 }
 
+/// Only what comes in has a client.
+bool is_our_own(const queue::Message& message) {
+  return message.client.empty();
+}
+
 void note_trouble(Troubles& troubles, const Route& route, const Error& failure) {
   const bool to_relay = route.rule != nullptr && route.rule->entry.relay;
   if (to_relay && keeps_from_relay(failure.code)) {
-    troubles.note(TroubleKind::relay, route.rule->entry.relay->str(), to_string(failure));
+    troubles.note(TroubleKind::relay, route.rule->entry.relay->str(), to_string(failure),
+                  to_string(failure.code));
   } else if (breaks_rule(failure.code)) {
-    troubles.note(TroubleKind::rule, to_string(route.destination), to_string(failure));
+    troubles.note(TroubleKind::rule, to_string(route.destination), to_string(failure),
+                  to_string(failure.code));
   }
 }
 
@@ -62,10 +69,15 @@ void note_dropped(Troubles& troubles, const queue::Message& message,
   const std::string about = message.about ? message.about->str() : "";
   log_error("undeliverable notice dropped: it has the null reverse-path",
             {{"id", message.id.str()}, {"about", about}, {"recipient", recipient.address.text}});
-  const std::string reason = recipient.last_failure ? to_string(*recipient.last_failure) : "";
-  troubles.note(
-      TroubleKind::notice_dropped, recipient.address.text,
-      "id " + message.id.str() + (about.empty() ? "" : ", about " + about) + ": " + reason);
+  // Clients' own mail may have the null reverse-path too; it is no notice of ours.
+  if (!is_our_own(message)) return;
+  const std::string id = "id " + message.id.str() + (about.empty() ? "" : ", about " + about);
+  // REQUIRETLS holds for the address too, and not for the mail that will tell of it.
+  const std::string subject = message.requiretls ? id : recipient.address.text;
+  const std::string reason =
+      recipient.last_failure ? std::string(to_string(recipient.last_failure->code)) : "";
+  troubles.note(TroubleKind::notice_dropped, subject,
+                message.requiretls ? reason : id + ": " + reason);
 }
 
 }  // namespace fulmar::delivery

@@ -11,8 +11,9 @@ namespace fulmar::delivery {
 /// fulfil, each once. What else stands in the way is for others to mend.
 void note_troubles(Troubles& troubles, const AttemptResult& result);
 
-/// `message` has the null reverse-path and reached `recipient` no more: it was sent to nobody (RFC
-/// 5321 §6.1), but our operator hears of it, here and in the log (pitfall 110).
+/// `message` has the null reverse-path and did not reach `recipient`: nobody is told (RFC 5321
+/// §6.1), but our operator hears of it in the log and, when it is a notice of ours, here (pitfall
+/// 110).
 void note_dropped(Troubles& troubles, const queue::Message& message,
                   const queue::Recipient& recipient);
 

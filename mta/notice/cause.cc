@@ -81,6 +81,7 @@ constexpr std::array<std::string_view, kSentClaims> kClaims = {
     "nothing-against-rule",
     "nothing-against-wish",
     "envelope-shown",
+    "envelope-shown-at-least",
     "content-shown",
     "begun",
     "may-have-arrived",
@@ -99,8 +100,9 @@ bool is_about_every_attempt(Sent claim) {
   return claim >= Sent::no_place && claim <= Sent::nothing_against_wish;
 }
 
-Sent shown_claim(queue::Exposure exposure) {
-  return exposure == queue::Exposure::content ? Sent::content_shown : Sent::envelope_shown;
+Sent shown_claim(queue::Exposure exposure, queue::Given most) {
+  if (exposure == queue::Exposure::content) return Sent::content_shown;
+  return most == queue::Given::unknown ? Sent::envelope_shown_at_least : Sent::envelope_shown;
 }
 
 /// What stays true of `claim` when the message came as far as `given`. REQUIRES: not in doubt.
@@ -147,10 +149,8 @@ std::vector<Sent> sent_of(const Cause& cause, queue::Exposure exposure,
                           const queue::GivenSoFar& given) {
   const queue::Given most = given.most();
   const bool exposed = is_about_every_attempt(cause.sent) && exposure != queue::Exposure::nothing;
-  // That no more than the envelope was shown is not certain of an attempt without an end.
-  const bool certain = exposure == queue::Exposure::content || most != queue::Given::unknown;
   std::vector<Sent> claims;
-  if (exposed && certain) claims.push_back(shown_claim(exposure));
+  if (exposed) claims.push_back(shown_claim(exposure, most));
   if (most == queue::Given::in_doubt) claims.push_back(Sent::may_have_arrived);
   if (claims.empty()) claims.push_back(certain_part_of(cause.sent, given));
   return claims;

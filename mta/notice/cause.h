@@ -32,6 +32,7 @@ enum class Sent : std::uint8_t {
   nothing_against_wish,
   // In the place of a claim about every attempt, by what was shown.
   envelope_shown,
+  envelope_shown_at_least,  ///< An attempt has no end that is known.
   content_shown,
   // In the place of a claim that nothing was sent or taken, by how far the message came.
   begun,
@@ -41,7 +42,7 @@ enum class Sent : std::uint8_t {
   passed_on_envelope_shown,
   passed_on_content_shown,
 };
-inline constexpr std::size_t kSentClaims = 18;
+inline constexpr std::size_t kSentClaims = 19;
 [[nodiscard]] std::string_view to_string(Sent claim);
 
 struct Cause {

@@ -1,5 +1,6 @@
 #include "mta/notice/digest.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/check.h"
@@ -18,11 +19,17 @@ std::string when(const Trouble& trouble, const LanguageTexts& texts) {
   return texts.say("digest", "times", {{"count", std::to_string(trouble.count)}, {"time", time}});
 }
 
-/// "mx1.b.example:25: no TLSA records (2 times, last at 22 November 2026, 23:09 UTC)".
+/// Others' words among it, so that it never reads as ours.
+std::string quoted(const std::string& detail) {
+  std::string line = visible_line(detail, kMaxWords);
+  std::ranges::replace(line, '"', '\'');
+  return '"' + line + '"';
+}
+
+/// 'mx1.b.example:25: "no TLSA records" (2 times, last on 22 November 2026, 23:09 UTC)'.
 std::string item_of(const Trouble& trouble, const LanguageTexts& texts) {
-  const std::string said =
-      visible_line(trouble.subject, kMaxWords) + ": " + visible_line(trouble.detail, kMaxWords);
-  return said + " (" + when(trouble, texts) + ")";
+  return visible_line(trouble.subject, kMaxWords) + ": " + quoted(trouble.detail) + " (" +
+         when(trouble, texts) + ")";
 }
 
 SectionedText::Section section_of(TroubleKind kind, const std::vector<Trouble>& troubles,

@@ -25,8 +25,9 @@ struct Group {
   Recipients recipients;
 };
 
+/// It may have arrived, as far as we know: the host did not answer, or we did not see the end.
 bool is_in_doubt(const NoticeRecipient& recipient) {
-  return !is_good_news(recipient.kind) && recipient.given.most() == queue::Given::in_doubt;
+  return !is_good_news(recipient.kind) && recipient.given.most() >= queue::Given::unknown;
 }
 
 /// The key in [subject] and [verdict].

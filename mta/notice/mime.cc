@@ -35,9 +35,12 @@ constexpr auto kInvisible = std::to_array<CharacterRange>({
     {0x2028, 0x202E},    // separators of lines and paragraphs, embeddings and overrides
     {0x2060, 0x206F},    // word joiner, invisible operators, isolates
     {0x3164, 0x3164},    // Hangul filler
+    {0xFE00, 0xFE0F},    // selectors
     {0xFEFF, 0xFEFF},    // byte order mark
     {0xFFA0, 0xFFA0},    // Hangul filler
     {0xFFF0, 0xFFFB},    // annotations
+    {0x13430, 0x1345F},  // hieroglyph format
+    {0x1BCA0, 0x1BCA3},  // shorthand format
     {0x1D173, 0x1D17A},  // musical formatting
     {0xE0000, 0xE0FFF},  // tags, selectors
 });

@@ -37,7 +37,9 @@ inline constexpr std::size_t kMaxLine = 998;  ///< Octets of a line without CRLF
 /// sanitize_line(), and what a reader would not see becomes '?' too: characters without a width,
 /// and those that turn the direction of what stands beside them, so that nobody's word can hide, or
 /// show the words around it in another order (UTS #39 §3.1, UAX #9 §2). An emoji of several parts,
-/// and a script that is joined by such characters, lose by it.
+/// and a script that is joined by such characters, lose by it. What is not done: letters that run
+/// from right to left order what is beside them, and marks stand on the letter before them, as in
+/// any text.
 [[nodiscard]] std::string visible_line(std::string_view text, std::size_t max_octets);
 
 /// A peer's words, several lines separated by LF: each as visible_line(), ASCII only, empty lines

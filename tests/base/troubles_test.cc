@@ -55,6 +55,21 @@ TEST_F(TroublesTest, what_peers_can_fill_is_bounded) {
   EXPECT_EQ(troubles_.take().left_out, 0U);
 }
 
+TEST_F(TroublesTest, redteam_53_a_kind_that_peers_can_fill_leaves_others_their_room) {
+  for (std::size_t i = 0; i < Troubles::kMostNamed + 1; ++i)
+    troubles_.note(TroubleKind::notice_dropped, std::to_string(i) + "@a.example", "");
+  troubles_.note(TroubleKind::relay, "smtp.example.com", "");
+  const TroubleList list = troubles_.take();
+  EXPECT_EQ(list.named.at(0).kind, TroubleKind::relay);
+  EXPECT_EQ(list.left_out, 1U);
+}
+
+TEST_F(TroublesTest, redteam_53_what_is_the_matter_tells_apart) {
+  troubles_.note(TroubleKind::relay, "smtp.example.com", "", "relay-auth");
+  troubles_.note(TroubleKind::relay, "smtp.example.com", "", "connect-failed");
+  EXPECT_THAT(troubles_.list().named, SizeIs(2));
+}
+
 TEST_F(TroublesTest, texts_are_one_line_each) {
   troubles_.note(TroubleKind::relay, "a\r\nb", "c\x1B[2J\n.\n");
   EXPECT_THAT(troubles_.list().named[0].subject, Not(HasSubstr("\n")));

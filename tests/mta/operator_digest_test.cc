@@ -72,8 +72,8 @@ TEST_F(Digest, what_comes_together_is_told_together_in_one_batch) {
               ElementsAre("commit: put chunk, put message, put relay.example, put record"));
   ASSERT_THAT(notices(), SizeIs(1));
   EXPECT_THAT(notices()[0],
-              AllOf(HasSubstr("smtp.example.com: 535 no (2 times"), HasSubstr("2 MB are in use"),
-                    HasSubstr("To: <postmaster@relay.example>")));
+              AllOf(HasSubstr("smtp.example.com: \"535 no\" (2 times"),
+                    HasSubstr("2 MB are in use"), HasSubstr("To: <postmaster@relay.example>")));
   EXPECT_EQ(log_.count("mail to the postmaster about troubles"), 1U);
   EXPECT_EQ(line_.depth().deliveries, 1U) << "it is on its way";
 }
@@ -173,8 +173,43 @@ TEST_F(Digest, what_has_no_room_is_news_too) {
     troubles_.note(TroubleKind::rule, std::to_string(i) + ".example", "no TLSA records");
   pass(120min);
   EXPECT_THAT(notices(), SizeIs(1));
-  relay_fails();
+  troubles_.note(TroubleKind::rule, "another.example", "no TLSA records");
   pass(6min);
+  EXPECT_THAT(notices(), SizeIs(2));
+}
+
+TEST_F(Digest, redteam_53_a_graver_matter_with_the_same_subject_is_news) {
+  own_.stalled = true;
+  look();
+  pass(5min);
+  ASSERT_THAT(notices(), SizeIs(1));
+  own_.writable = false;
+  pass(60min);
+  ASSERT_THAT(notices(), SizeIs(2));
+  EXPECT_THAT(notices()[1], HasSubstr("cannot be written"));
+}
+
+TEST_F(Digest, redteam_53_what_comes_and_goes_is_told) {
+  for (int round = 0; round < 6; ++round) {
+    own_.stalled = true;
+    pass(4min);
+    own_.stalled = false;
+    pass(1min);
+  }
+  ASSERT_THAT(notices(), SizeIs(1));
+  EXPECT_THAT(notices()[0], HasSubstr("longer than a second"));
+}
+
+TEST_F(Digest, redteam_53_one_that_the_spool_took_late_is_not_followed_by_another_at_once) {
+  relay_fails();
+  look();
+  store_.before_next_commit([this] { clock_.advance(2h); });
+  pass(5min);
+  ASSERT_THAT(notices(), SizeIs(1));
+  troubles_.note(TroubleKind::rule, "b.example", "no TLSA records");
+  pass(59min);
+  EXPECT_THAT(notices(), SizeIs(1));
+  pass(1min);
   EXPECT_THAT(notices(), SizeIs(2));
 }
 
@@ -199,6 +234,23 @@ TEST_F(Digest, pitfall_110_a_notice_that_nobody_takes_is_told_to_the_postmaster)
   EXPECT_EQ(noted.named[0].kind, TroubleKind::notice_dropped);
   EXPECT_EQ(noted.named[0].subject, "me@a.example");
   EXPECT_THAT(noted.named[0].detail, AllOf(HasSubstr("about "), HasSubstr("domain-not-found")));
+}
+
+TEST_F(Digest, redteam_53_a_clients_own_null_reverse_path_is_no_notice_of_ours) {
+  accept("", {"x@nowhere.example"});
+  ASSERT_TRUE(step());
+  EXPECT_EQ(metrics_.notices_dropped.value(), 1U);
+  EXPECT_THAT(troubles_.list().named, IsEmpty());
+}
+
+TEST_F(Digest, redteam_53_an_address_that_REQUIRETLS_protects_is_not_told_without_it) {
+  accept("me@a.example", {"x@nowhere.example"},
+         [](queue::Message& message, queue::Delivery&) { message.requiretls = true; });
+  while (step()) {
+  }
+  const TroubleList noted = troubles_.list();
+  ASSERT_THAT(noted.named, SizeIs(1));
+  EXPECT_THAT(noted.named[0].subject + noted.named[0].detail, Not(HasSubstr("a.example")));
 }
 
 }  // namespace

@@ -343,7 +343,7 @@ TEST_F(CommandLine, pitfall_102_notice_preview_shows_a_summary) {
 TEST_F(CommandLine, notice_preview_shows_what_the_postmaster_gets) {
   EXPECT_EQ(run({"notice", "preview", "digest"}), mta::kExitDone) << err();
   EXPECT_THAT(out(), StartsWith("Subject: host.example: troubles that need your attention: 8"));
-  EXPECT_THAT(out(), HasSubstr("[smtp.provider.example]:587: the login is refused"));
+  EXPECT_THAT(out(), HasSubstr("[smtp.provider.example]:587: \"the login is refused"));
   EXPECT_EQ(run({"notice", "preview", "digest", "--lang", "de", "--raw"}), mta::kExitDone);
   EXPECT_THAT(out(), AllOf(HasSubstr("To: <postmaster@host.example>\r\n"),
                            HasSubstr("\r\nContent-Language: de\r\n")));

@@ -309,6 +309,17 @@ TEST_F(CourierRelays, redteam_52_what_is_in_doubt_is_never_called_not_taken_late
                                   Not(HasSubstr("nothing was delivered"))));
 }
 
+TEST_F(CourierRelays, redteam_53_nobody_knows_how_far_a_first_attempt_before_this_start_came) {
+  host_.refuse("you@b.example");
+  accept("me@a.example", {"you@b.example"}, [](queue::Message&, queue::Delivery& delivery) {
+    delivery.arrived -= std::chrono::minutes(1);
+  });
+  ASSERT_TRUE(step_with_host());
+  ASSERT_THAT(notices(), SizeIs(1));
+  EXPECT_THAT(notices()[0], AllOf(HasSubstr("We have no word"),
+                                  Not(HasSubstr("so nothing was delivered to this address"))));
+}
+
 TEST_F(CourierRelays, who_was_told_of_no_delay_is_not_told_of_its_end) {
   accept("me@a.example", {"you@b.example"});
   ASSERT_TRUE(step_with_host());

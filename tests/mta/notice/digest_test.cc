@@ -37,6 +37,14 @@ TEST(Digest, only_what_is_in_trouble_is_spoken_of) {
   EXPECT_THAT(digest, Not(HasSubstr("than has room here")));
 }
 
+TEST(Digest, redteam_53_a_peers_words_stand_in_quotes) {
+  DigestFacts facts = sample_digest();
+  facts.troubles.named = {make_trouble(TroubleKind::relay, "smtp.example.com",
+                                       "535 no\" (on 1 January 2026). All is well", facts.now)};
+  EXPECT_THAT(compose(facts), HasSubstr("  - smtp.example.com: \"535 no' (on 1 January 2026). All "
+                                        "is well\" (on 21 November 2026, 08:15 UTC)"));
+}
+
 TEST(Digest, DSN_19_no_word_of_a_peer_breaks_it) {
   for (const std::string& words :
        {std::string("x\r\nBcc: all@a.example\r\n\r\n"),
