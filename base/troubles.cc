@@ -9,6 +9,8 @@ namespace {
 
 constexpr std::size_t kMaxSubject = 300;
 constexpr std::size_t kMaxDetail = 500;
+/// Enough for a day of full mails, one an hour.
+constexpr std::size_t kMostTold = 24 * 2 * kTroubleKinds.size() * Troubles::kMostNamed;
 
 }  // namespace
 
@@ -56,12 +58,37 @@ void Troubles::note(TroubleKind kind, std::string_view subject, std::string_view
   if (found != noted_.end()) {
     trouble.count += found->second.count;
     found->second = std::move(trouble);
-  } else if (named_of_kind_[kind] < kMostNamed) {
-    ++named_of_kind_[kind];
-    noted_.emplace(std::move(key), std::move(trouble));
-  } else {
-    ++left_out_;
+    return;
   }
+  std::size_t& named = named_[{kind, is_news_locked(key, trouble.last)}];
+  if (named == kMostNamed) {
+    ++left_out_;
+    return;
+  }
+  ++named;
+  noted_.emplace(std::move(key), std::move(trouble));
+}
+
+bool Troubles::is_news_locked(const TroubleKey& key, UtcTime now) const {
+  const auto told = told_.find(key);
+  // At a time to come: the clock was set back, and that does not count.
+  return told == told_.end() || now - told->second >= kAgain || told->second > now;
+}
+
+bool Troubles::is_news(const Trouble& trouble) const {
+  const std::lock_guard lock(mutex_);
+  return is_news_locked(key_of(trouble), clock_.utc_now());
+}
+
+void Troubles::note_told(const std::vector<Trouble>& troubles) {
+  const UtcTime now = clock_.utc_now();
+  const std::lock_guard lock(mutex_);
+  std::erase_if(told_, [&](const auto& entry) { return is_news_locked(entry.first, now); });
+  // Then each may be told once more, still at the pace of the mails.
+  if (told_.size() > kMostTold) told_.clear();
+  // What is told because of others keeps its own time.
+  for (const Trouble& trouble : troubles)
+    told_.try_emplace(key_of(trouble), now);
 }
 
 TroubleList Troubles::list_locked() const {
@@ -81,7 +108,7 @@ TroubleList Troubles::take() {
   const std::lock_guard lock(mutex_);
   TroubleList list = list_locked();
   noted_.clear();
-  named_of_kind_.clear();
+  named_.clear();
   left_out_ = 0;
   return list;
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -10,6 +11,7 @@
 #include <string>
 #include <string_view>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include "base/clock.h"
@@ -59,12 +61,15 @@ struct TroubleList {
   std::uint64_t left_out = 0;  ///< How often something was noted that had no room.
 };
 
-/// The events. Thread-safe; in memory alone: who stops the program has its log.
+/// The events, and what the operator was told. Thread-safe; in memory alone: who stops the program
+/// has its log.
 class Troubles {
  public:
-  /// So many of a kind are named; more are counted. What peers can cause at will leaves the room of
-  /// other kinds alone.
-  static constexpr std::size_t kMostNamed = 100;
+  /// So many of a kind are named that were not told, and as many that were; more are counted. What
+  /// peers can cause at will leaves other kinds alone, and what is old the new.
+  static constexpr std::size_t kMostNamed = 50;
+  /// What was told is news again after so long, when it still is so or happened again.
+  static constexpr std::chrono::hours kAgain{24};
 
   /// `clock` must outlive it.
   explicit Troubles(const Clock& clock) : clock_(clock) {}
@@ -78,14 +83,19 @@ class Troubles {
   /// list(), which is then empty.
   [[nodiscard]] TroubleList take();
 
+  [[nodiscard]] bool is_news(const Trouble& trouble) const;
+  void note_told(const std::vector<Trouble>& troubles);
+
  private:
   [[nodiscard]] TroubleList list_locked() const;
+  [[nodiscard]] bool is_news_locked(const TroubleKey& key, UtcTime now) const;
 
   const Clock& clock_;
   mutable std::mutex mutex_;
-  std::map<TroubleKey, Trouble> noted_;  // guarded by mutex_, like the others
-  std::map<TroubleKind, std::size_t> named_of_kind_;
+  std::map<TroubleKey, Trouble> noted_;                        // guarded by mutex_, like the others
+  std::map<std::pair<TroubleKind, bool>, std::size_t> named_;  // by whether it was news
   std::uint64_t left_out_ = 0;
+  std::map<TroubleKey, UtcTime> told_;  // within kAgain, and bounded in note_told()
 };
 
 }  // namespace fulmar

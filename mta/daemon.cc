@@ -143,6 +143,7 @@ asio::awaitable<Daemon::Started> Daemon::recover() {
   const auto recovered = co_await store_->recover([this](const queue::Delivery& delivery) {
     const Arrival queued = schedule(delivery);
     line_->add(queued.key, queued.times);
+    if (delivery.attempts == 0) first_attempts_.note_recovered(delivery.message);
   });
   if (!recovered) {
     co_return std::unexpected(
@@ -158,12 +159,31 @@ asio::awaitable<Daemon::Started> Daemon::recover() {
   log_info("spool opened", {{"deliveries", std::to_string(line_->depth().deliveries)},
                             {"set_aside", std::to_string(recovered->set_aside.size())},
                             {"orphans_removed", std::to_string(recovered->orphans_removed)}});
-  const auto suspensions = co_await suspensions_->load();
-  if (!suspensions) {
+  auto loaded = co_await suspensions_->load();
+  if (loaded) loaded = co_await begin_run();
+  if (!loaded) {
     co_return std::unexpected(
-        StartFailure{exit_code_for_spool(suspensions.error()), why(suspensions.error())});
+        StartFailure{exit_code_for_spool(loaded.error()), why(loaded.error())});
   }
+  recovered_ = true;
   co_return Started{};
+}
+
+/// From here on a crash may leave a first attempt that nobody knows of.
+asio::awaitable<Result<>> Daemon::begin_run() {
+  FULMAR_CO_TRY(const auto records, co_await store_->read_table(queue::kCleanStop));
+  if (records.empty()) co_return Result<>();
+  first_attempts_.forget_recovered();
+  queue::Batch batch;
+  for (const auto& [key, value] : records)
+    batch.emplace_back(queue::RemoveRecord{queue::kCleanStop, key});
+  co_return co_await store_->commit(std::move(batch));
+}
+
+asio::awaitable<void> Daemon::note_clean_stop() {
+  queue::Batch batch{queue::PutRecord{queue::kCleanStop, "done", ""}};
+  const auto noted = co_await store_->commit(std::move(batch));
+  if (!noted) log_warn("clean stop cannot be noted", {{"reason", noted.error().detail}});
 }
 
 asio::awaitable<Daemon::Started> Daemon::start_engine() {
@@ -251,8 +271,9 @@ Daemon::Started Daemon::open_sockets() {
                                        .pool = &pool_,
                                        .unreachable = &unreachable_};
   courier_ = std::make_unique<delivery::Courier>(
-      delivery::CourierParts{attempt, *store_, *line_, first_copies_, *report_back_, *notice_desk_,
-                             *suspensions_, quarantine_, clock_, *random_, metrics_, troubles_},
+      delivery::CourierParts{attempt, *store_, *line_, first_copies_, first_attempts_,
+                             *report_back_, *notice_desk_, *suspensions_, quarantine_, clock_,
+                             *random_, metrics_, troubles_},
       delivery::CourierSettings{settings, config_.retry, config_.notify});
   dispatcher_ = std::make_unique<delivery::Dispatcher>(*line_, *courier_, clock_, runtime_.main(),
                                                        [this] { return runtime_.next(); });
@@ -400,6 +421,7 @@ asio::awaitable<void> Daemon::stop() {
     const bool ended = co_await control_->join(kControlGrace);
     cut_off_ = cut_off_ || !ended;
   }
+  if (recovered_ && !cut_off_ && first_attempts_.all_known()) co_await note_clean_stop();
   if (store_) store_->close();
 }
 

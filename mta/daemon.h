@@ -61,6 +61,8 @@ class Daemon {
   Started read_texts();
   Started open_spool();
   boost::asio::awaitable<Started> recover();
+  boost::asio::awaitable<Result<>> begin_run();
+  boost::asio::awaitable<void> note_clean_stop();
   boost::asio::awaitable<Started> start_engine();
   boost::asio::awaitable<Started> load_notices();
   Started open_sockets();
@@ -81,6 +83,7 @@ class Daemon {
   Troubles troubles_{clock_};
   Budget body_memory_{kBodyMemory};  // outlives the runtime, whose coroutines hold bodies
   intake::MemoryMark memory_mark_{intake::system_high_water_mark(), clock_};
+  delivery::FirstAttempts first_attempts_;  // outlives the runtime, as its attempts do
   Runtime runtime_;
   delivery::ConnectionPool pool_{{}, clock_};
   delivery::FirstCopies first_copies_{clock_};
@@ -103,6 +106,7 @@ class Daemon {
   std::unique_ptr<control::ControlServer> control_;
   TaskGroup background_;
   UtcTime started_at_{};
+  bool recovered_ = false;
   bool cut_off_ = false;  // something was still running when time was up
   int exit_code_ = 0;
 };

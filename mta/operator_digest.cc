@@ -23,18 +23,18 @@ constexpr milliseconds kLook{60'000};
 constexpr milliseconds kGather{300'000};
 constexpr int kGatherPart = 12;
 
-/// What comes and goes is told of, too, when it was there in so many looks within that time.
+/// What comes and goes is told of, too, when so many looks within that time found it.
 constexpr std::chrono::minutes kRecently{60};
 constexpr std::size_t kOften = 5;
 
-/// Enough for a day of full mails at the default pace.
-constexpr std::size_t kMostTold = 20'000;
+/// A commit that took longer is worth another one.
+constexpr std::chrono::minutes kLate{1};
 
 constexpr std::string_view kLast = "last";
 
-/// Nor does it count that was told at a time to come: the clock was set back.
-bool is_over(UtcTime told, UtcTime now) {
-  return now - told >= OperatorDigest::kAgain || told > now;
+queue::Operation put_last(UtcTime time) {
+  return queue::PutRecord{queue::kOperatorDigest, std::string(kLast),
+                          std::to_string(time.time_since_epoch().count())};
 }
 
 std::optional<UtcTime> parse_time(std::string_view text) {
@@ -58,35 +58,38 @@ asio::awaitable<Result<>> OperatorDigest::load() {
   co_return Result<>();
 }
 
-/// That a digest itself was taken by nobody does not make another one.
-bool OperatorDigest::is_new(const Trouble& trouble, UtcTime now) const {
-  const Trouble own = make_trouble(TroubleKind::notice_dropped, postmaster_.text, "", now);
-  if (key_of(trouble) == key_of(own)) return false;
-  const auto told = told_.find(key_of(trouble));
-  return told == told_.end() || is_over(told->second, now);
-}
-
-/// What is in trouble, and what comes and goes.
-std::vector<Trouble> OperatorDigest::states(UtcTime now) {
+void OperatorDigest::look_at_states(UtcTime now) {
   for (Trouble& trouble : troubles_of(parts_.own_state(), now)) {
+    // One subject is in one state at a time.
+    std::erase_if(seen_, [&](const auto& entry) {
+      const Trouble& other = entry.second.latest;
+      return other.kind == trouble.kind && other.subject == trouble.subject &&
+             other.what != trouble.what;
+    });
     Seen& seen = seen_[key_of(trouble)];
-    ++seen.looks;
+    seen.looks.push_back(now);
+    if (seen.looks.size() > kOften) seen.looks.pop_front();
+    const bool recently = seen.looks.front() <= now && now - seen.looks.front() < kRecently;
+    seen.often = seen.often || (seen.looks.size() == kOften && recently);
     seen.latest = std::move(trouble);
   }
+}
+
+/// What is in trouble, and what came and went since the last mail.
+std::vector<Trouble> OperatorDigest::states(UtcTime now) const {
   std::vector<Trouble> states;
-  std::erase_if(seen_, [&](const auto& entry) {
-    const UtcTime last = entry.second.latest.last;
-    return last > now || now - last >= kRecently;
-  });
   for (const auto& [key, seen] : seen_) {
-    if (seen.latest.last == now || seen.looks >= kOften) states.push_back(seen.latest);
+    if (seen.latest.last == now || seen.often) states.push_back(seen.latest);
   }
   return states;
 }
 
-bool OperatorDigest::has_news(const std::vector<Trouble>& troubles, UtcTime now) const {
-  return std::ranges::any_of(troubles,
-                             [&](const Trouble& trouble) { return is_new(trouble, now); });
+/// That a digest itself was taken by nobody does not make another one.
+bool OperatorDigest::has_news(const std::vector<Trouble>& troubles) const {
+  const Trouble own = make_trouble(TroubleKind::notice_dropped, postmaster_.text, "", UtcTime());
+  return std::ranges::any_of(troubles, [&](const Trouble& trouble) {
+    return key_of(trouble) != key_of(own) && parts_.troubles.is_news(trouble);
+  });
 }
 
 bool OperatorDigest::is_due(bool has_news, UtcTime now) {
@@ -101,47 +104,49 @@ bool OperatorDigest::is_due(bool has_news, UtcTime now) {
   return now - *new_since_ >= gather && (!last_ || now - *last_ >= every_);
 }
 
-void OperatorDigest::remember(const std::vector<Trouble>& told, UtcTime now) {
-  std::erase_if(told_, [&](const auto& entry) { return is_over(entry.second, now); });
-  // Then each may be told once more, still at the pace of the mails.
-  if (told_.size() > kMostTold) told_.clear();
-  for (const Trouble& trouble : told) {
-    // What was in the mail because of others keeps its own time.
-    if (is_new(trouble, now)) told_.insert_or_assign(key_of(trouble), now);
-  }
-}
-
 asio::awaitable<void> OperatorDigest::look() {
   const UtcTime now = parts_.clock.utc_now();
+  look_at_states(now);
   TroubleList all{.named = states(now)};
-  const TroubleList events = parts_.troubles.list();
-  // What had no room may be new.
-  const bool news = has_news(all.named, now) || has_news(events.named, now) || events.left_out > 0;
+  const bool news = has_news(all.named) || has_news(parts_.troubles.list().named);
   if (!is_due(news, now)) co_return;
   TroubleList happened = parts_.troubles.take();
   std::ranges::move(happened.named, std::back_inserter(all.named));
   all.left_out = happened.left_out;
+  std::erase_if(seen_, [&](const auto& entry) { return entry.second.latest.last != now; });
+  for (auto& [key, seen] : seen_)
+    seen.often = false;
   co_await write(std::move(all), now);
 }
 
 /// While the spool cannot be written this waits, and so does all that is noted meanwhile.
 asio::awaitable<void> OperatorDigest::write(TroubleList troubles, UtcTime now) {
-  remember(troubles.named, now);
+  parts_.troubles.note_told(troubles.named);
   last_ = now;
   new_since_.reset();
   const std::size_t count = troubles.named.size();
   auto mail = parts_.report_back.tell_postmaster(postmaster_, std::move(troubles));
   queue::Batch batch = std::move(mail.operations);
-  batch.emplace_back(queue::PutRecord{queue::kOperatorDigest, std::string(kLast),
-                                      std::to_string(now.time_since_epoch().count())});
+  batch.push_back(put_last(now));
   const bool stored = co_await delivery::commit_outcome(
       parts_.store, mail.message.id, std::move(batch), delivery::Durability::synced);
-  if (!stored) co_return;          // the program ends, and its log says what was noted
-  last_ = parts_.clock.utc_now();  // which may be much later
+  if (!stored) co_return;  // the program ends, and its log says what was noted
+  co_await note_late(now);
   log_info("mail to the postmaster about troubles",
            {{"id", mail.message.id.str()}, {"troubles", std::to_string(count)}});
   parts_.line.add({mail.message.id, mail.delivery.destination},
                   {.attempt = mail.delivery.next_attempt});
+}
+
+/// The mail that was written at `now` may be stored much later, and counts from then.
+asio::awaitable<void> OperatorDigest::note_late(UtcTime now) {
+  last_ = parts_.clock.utc_now();
+  if (*last_ - now < kLate) co_return;
+  queue::Batch batch{put_last(*last_)};
+  const auto noted = co_await parts_.store.commit_relaxed(std::move(batch));
+  if (!noted) {
+    log_warn("time of the mail to the postmaster not stored", {{"reason", noted.error().detail}});
+  }
 }
 
 asio::awaitable<void> OperatorDigest::run() {

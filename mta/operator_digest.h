@@ -6,6 +6,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -38,9 +39,6 @@ struct OperatorDigestParts {
 /// Lives on one thread.
 class OperatorDigest {
  public:
-  /// What was told is told again after so long, when it still is so or happened again.
-  static constexpr std::chrono::hours kAgain{24};
-
   OperatorDigest(OperatorDigestParts parts, std::chrono::milliseconds every, Mailbox postmaster);
 
   /// Once, before look(): when the postmaster was told last. Errors of the store.
@@ -55,25 +53,25 @@ class OperatorDigest {
   void stop();
 
  private:
-  [[nodiscard]] bool is_new(const Trouble& trouble, UtcTime now) const;
-  /// Of our own parts, lately.
+  /// Of our own parts.
   struct Seen {
     Trouble latest;
-    std::size_t looks = 0;
+    std::deque<UtcTime> looks;  ///< The last few that found it.
+    bool often = false;         ///< It comes and goes, and is to be told.
   };
-  [[nodiscard]] std::vector<Trouble> states(UtcTime now);
-  [[nodiscard]] bool has_news(const std::vector<Trouble>& troubles, UtcTime now) const;
+  [[nodiscard]] std::vector<Trouble> states(UtcTime now) const;
+  [[nodiscard]] bool has_news(const std::vector<Trouble>& troubles) const;
+  void look_at_states(UtcTime now);
   [[nodiscard]] bool is_due(bool has_news, UtcTime now);
-  void remember(const std::vector<Trouble>& told, UtcTime now);
   boost::asio::awaitable<void> write(TroubleList troubles, UtcTime now);
+  boost::asio::awaitable<void> note_late(UtcTime now);
 
   OperatorDigestParts parts_;
   std::chrono::milliseconds every_;
   Mailbox postmaster_;
-  std::map<TroubleKey, Seen> seen_;     // within kRecently
-  std::map<TroubleKey, UtcTime> told_;  // within kAgain; bounded in remember()
-  std::optional<UtcTime> new_since_;    // something waits to be told
-  std::optional<UtcTime> last_;         // when a mail was written
+  std::map<TroubleKey, Seen> seen_;   // of our own parts alone: few
+  std::optional<UtcTime> new_since_;  // something waits to be told
+  std::optional<UtcTime> last_;       // when a mail was written
   std::unique_ptr<boost::asio::steady_timer> timer_;
   bool stopping_ = false;
 };

@@ -45,10 +45,16 @@ void look_at_spool(const OwnState& state, Findings& findings) {
   if (state.stalled) add("stall", "a write takes longer than a second");
 }
 
+/// Many more of them are news.
+std::string_view magnitude(std::size_t count) {
+  if (count < 10) return "few";
+  return count < 1000 ? "many" : "very-many";
+}
+
 void look_at_set_aside(const OwnState& state, Findings& findings) {
   if (!state.first_set_aside) return;
   const auto& [key, why] = *state.first_set_aside;
-  findings.add(TroubleKind::spool, state.spool, "set-aside",
+  findings.add(TroubleKind::spool, state.spool + " (entries)", magnitude(state.set_aside),
                fmt::format("{} entries cannot be read; the first is {}: {}", state.set_aside, key,
                            why.detail));
 }

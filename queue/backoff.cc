@@ -72,11 +72,9 @@ UtcTime end_without_room(const Delivery& delivery, const conf::Retry& retry, Utc
 }
 
 /// A notice that is due after a long stop would tell of an old cause. Where the attempt before it
-/// has no room yet, there is time for it after the start, as there is for the last one; but starts
-/// that follow each other closely must not put the notice off for ever.
+/// has no room yet, there is time for it after the start, as there is for the last one.
 UtcTime notice_without_room(UtcTime notice, const conf::Retry& retry, UtcTime since) {
-  const UtcTime began = std::min(since, notice + retry.give_up_after / 2);
-  return std::max(notice, began + patience_for_room(retry));
+  return std::max(notice, since + patience_for_room(retry));
 }
 
 }  // namespace

@@ -14,7 +14,7 @@ constexpr std::size_t kMaxRecordKey = 512;
 
 void check_table(std::string_view table) {
   FULMAR_CHECK(table == kPolicies || table == kSuspensions || table == kOwedNotices ||
-               table == kOperatorDigest);
+               table == kOperatorDigest || table == kCleanStop);
 }
 
 /// Turns operations into edits one by one, and knows at the end which bodies are open.

@@ -71,6 +71,8 @@ inline constexpr std::string_view kSuspensions = "suspensions";
 inline constexpr std::string_view kOwedNotices = "owed-notices";
 /// When the postmaster was told of troubles last (mta/operator_digest.h).
 inline constexpr std::string_view kOperatorDigest = "operator-digest";
+/// There from a stop that left no attempt without its end to the next start, under "done".
+inline constexpr std::string_view kCleanStop = "clean-stop";
 
 using Operation = std::variant<PutMessage, PutChunk, PutDelivery, RemoveDelivery, RemoveMessage,
                                PutRecord, RemoveRecord>;

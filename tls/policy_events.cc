@@ -23,7 +23,7 @@ void report_fetched(const StsCacheEntry& before, const StsCacheEntry& after, Met
   if (enforces(before) && !enforces(after)) {
     metrics.protection_lost.add();
     troubles.note(TroubleKind::protection_lost, after.domain.str(),
-                  "it no longer enforces its MTA-STS policy; now: " + mode_of(after));
+                  "it no longer enforces its MTA-STS policy; now: " + mode_of(after), "mode");
     log_warn(
         "MTA-STS protection lost: the domain no longer enforces its policy",
         {{"domain", after.domain.str()}, {"before", mode_of(before)}, {"now", mode_of(after)}});
@@ -55,7 +55,8 @@ void report_expired(const StsCacheEntry& entry, Metrics& metrics, Troubles& trou
   metrics.protection_lost.add();
   troubles.note(TroubleKind::protection_lost, entry.domain.str(),
                 "its MTA-STS policy expired on " + to_iso8601(entry.expires_at) +
-                    " and could not be renewed: " + entry.last_error);
+                    " and could not be renewed: " + entry.last_error,
+                "expired");
   log_warn("MTA-STS protection lost: the policy expired and could not be renewed",
            {{"domain", entry.domain.str()},
             {"expired", to_iso8601(entry.expires_at)},

@@ -78,18 +78,13 @@ struct Counted {
   std::vector<queue::GivenSoFar> given{};     ///< Of each recipient.
 };
 
-/// Of a delivery that came before `program_began`, the first attempt may have been made and cut
-/// off: it is not noted before.
-Counted count_attempt(queue::Delivery& delivery, UtcTime started, UtcTime next,
-                      UtcTime program_began) {
+Counted count_attempt(queue::Delivery& delivery, UtcTime started, UtcTime next) {
   Counted counted{.due = std::exchange(delivery.next_attempt, next)};
-  const bool perhaps_begun = delivery.attempts == 0 && delivery.arrived < program_began;
   ++delivery.attempts;
   for (queue::Recipient& recipient : delivery.recipients) {
     counted.given.push_back(recipient.given);
     // Should the program die in it, nobody knows how far it came.
-    const queue::Given before = perhaps_begun ? queue::Given::unknown : recipient.given.most();
-    recipient.given = {.latest = queue::Given::unknown, .before = before};
+    recipient.given = {.latest = queue::Given::unknown, .before = recipient.given.most()};
   }
   delivery.history.push_back({.at = started, .decision = "{}"});
   if (delivery.history.size() > queue::kMaxAttemptsKept) {
@@ -132,10 +127,7 @@ std::string log_text(const OwedWord& word) {
 }  // namespace
 
 Courier::Courier(CourierParts parts, CourierSettings settings)
-    : parts_(std::move(parts)),
-      settings_(std::move(settings)),
-      bodies_(kBodyMemory),
-      began_(parts_.clock.utc_now()) {
+    : parts_(std::move(parts)), settings_(std::move(settings)), bodies_(kBodyMemory) {
   note_gap();
 }
 
@@ -169,8 +161,16 @@ asio::awaitable<void> Courier::run(queue::Scheduler::Taken taken) {
   }
   job.message = std::move(stored->message);
   job.delivery = std::move(stored->delivery);
+  recall(job.delivery);
   if (stored->body) job.body = keep_in_memory(bodies_, *std::move(stored->body));
   co_await run_job(std::move(job));
+}
+
+/// Adds what its record cannot say.
+void Courier::recall(queue::Delivery& delivery) const {
+  if (delivery.attempts > 0 || !parts_.first_attempts.may_have_begun(delivery.message)) return;
+  for (queue::Recipient& recipient : delivery.recipients)
+    recipient.given.before = std::max(recipient.given.before, queue::Given::unknown);
 }
 
 void Courier::unreadable(Claim claim, const Error& why) {
@@ -263,10 +263,10 @@ asio::awaitable<void> Courier::attempt(Job job) {
   const UtcTime started = parts_.clock.utc_now();
   Counted counted = count_attempt(
       job.delivery, started,
-      queue::next_attempt(job.delivery.attempts + 1, started, settings_.retry, parts_.random),
-      began_);
+      queue::next_attempt(job.delivery.attempts + 1, started, settings_.retry, parts_.random));
   const bool noted = co_await note_attempt(job);
   if (!noted) co_return;
+  FirstAttempts::Running running(job.noted ? nullptr : &parts_.first_attempts, job.id());
   AttemptParts parts = parts_.attempt;
   // The last attempt is made in earnest.
   if (started >= queue::expires_at(job.delivery, settings_.retry)) parts.unreachable = nullptr;
@@ -277,6 +277,7 @@ asio::awaitable<void> Courier::attempt(Job job) {
     job.claim.bring_to_clock(job.delivery);
     const queue::Times otherwise = times_of(job.delivery, notifiable(job.message));
     take_back(job.delivery, std::move(counted));
+    running.end();
     co_return co_await give_way(std::move(job), otherwise);
   }
   job.delivery.first_host = result.next_host;
@@ -292,6 +293,7 @@ asio::awaitable<void> Courier::attempt(Job job) {
   const bool is_read = !job.delivery.recipients.empty() || !job.owed.empty();
   if (is_read) job.delivery.history.back().decision = serialize_record(to_json(result.trace));
   co_await settle(std::move(job));
+  running.end();
 }
 
 /// The attempt was none: the record is as it was before. What cannot be put right in the spool has

@@ -19,6 +19,7 @@
 #include "conf/config.h"
 #include "mta/delivery/attempt.h"
 #include "mta/delivery/claim.h"
+#include "mta/delivery/first_attempts.h"
 #include "mta/delivery/first_copies.h"
 #include "mta/delivery/notice_desk.h"
 #include "mta/delivery/outcome_commit.h"
@@ -37,6 +38,7 @@ struct CourierParts {
   queue::Store& store;
   WaitingLine& line;
   FirstCopies& first_copies;
+  FirstAttempts& first_attempts;
   ReportBack& report_back;
   NoticeDesk& notice_desk;
   const Suspensions& suspensions;
@@ -106,6 +108,7 @@ class Courier {
   using Edit = bool (*)(queue::Delivery& delivery, UtcTime now);
   boost::asio::awaitable<Result<Changed>> rewrite(queue::DeliveryKey key, Edit edit,
                                                   Durability durability);
+  void recall(queue::Delivery& delivery) const;
   void unreadable(Claim claim, const Error& why);
   void log_results(const Job& job, const AttemptResult& result, UtcTime started) const;
   void apply(Job& job, const AttemptResult& result);
@@ -116,7 +119,6 @@ class Courier {
   CourierParts parts_;
   CourierSettings settings_;
   Budget bodies_;               // read back whole, and held in memory
-  const UtcTime began_;         // this program
   std::atomic<UtcTime> since_;  // nobody could be served before; see note_gap()
 };
 

@@ -19,6 +19,7 @@ asio::awaitable<Result<Changed>> Courier::rewrite(DeliveryKey key, Edit edit,
   if (!delivery && delivery.error().code != Errc::store_failed) co_return Changed::no;
   if (!delivery) co_return fail(delivery.error());
   queue::Delivery edited = *std::move(delivery);
+  recall(edited);
   claim.bring_to_clock(edited);
   const Changed changed = edit(edited, parts_.clock.utc_now()) ? Changed::yes : Changed::no;
   if (changed == Changed::yes) {
@@ -72,6 +73,7 @@ asio::awaitable<Result<Changed>> Courier::bounce(DeliveryKey key, std::string re
   if (!message) co_return fail(message.error());
   auto delivery = co_await parts_.store.read_delivery(key.message, key.destination);
   if (!delivery) co_return fail(delivery.error());
+  recall(*delivery);
   std::vector<OwedWord> words;
   for (const queue::Recipient& recipient : delivery->recipients)
     words.push_back(ended(recipient, reason));

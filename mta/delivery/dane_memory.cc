@@ -19,7 +19,7 @@ void DaneMemory::note(const Domain& host, std::uint16_t port, const resolver::Tl
   }
   metrics_.protection_lost.add();
   troubles_.note(TroubleKind::protection_lost, key,
-                 "it no longer publishes usable TLSA records (DANE)");
+                 "it no longer publishes usable TLSA records (DANE)", "tlsa");
   log_warn("DANE protection lost: the host no longer publishes usable TLSA records",
            {{"host", key}, {"now", std::string(to_string(tlsa.status))}});
 }

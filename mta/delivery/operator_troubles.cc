@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "base/log.h"
+#include "mta/smtp/classify.h"
 
 namespace fulmar::delivery {
 
@@ -40,9 +41,21 @@ bool is_our_own(const queue::Message& message) {
   return message.client.empty();
 }
 
-void note_trouble(Troubles& troubles, const Route& route, const Error& failure) {
+/// The last host spoken to wanted no session with us.
+bool was_turned_away(const AttemptTrace& trace) {
+  if (trace.hosts.empty() || trace.hosts.back().tried.empty()) return false;
+  const AddressTrace& last = trace.hosts.back().tried.back();
+  if (last.outcomes.empty()) return false;
+  const auto* conversation = std::get_if<Conversation>(&last.outcomes.back());
+  if (conversation == nullptr) return false;
+  const smtp::SessionResult& session = conversation->session.result;
+  return session.failure && smtp::concerns_the_host(session.stage);
+}
+
+void note_trouble(Troubles& troubles, const AttemptTrace& trace, const Error& failure) {
+  const Route& route = trace.route;
   const bool to_relay = route.rule != nullptr && route.rule->entry.relay;
-  if (to_relay && keeps_from_relay(failure.code)) {
+  if (to_relay && (keeps_from_relay(failure.code) || was_turned_away(trace))) {
     troubles.note(TroubleKind::relay, route.rule->entry.relay->str(), to_string(failure),
                   to_string(failure.code));
   } else if (breaks_rule(failure.code)) {
@@ -60,7 +73,7 @@ void note_troubles(Troubles& troubles, const AttemptResult& result) {
     const bool again = std::ranges::find(noted, failure.code) != noted.end();
     if (outcome.state == RecipientState::delivered || again) continue;
     noted.push_back(failure.code);
-    note_trouble(troubles, result.trace.route, failure);
+    note_trouble(troubles, result.trace, failure);
   }
 }
 

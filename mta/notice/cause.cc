@@ -102,7 +102,7 @@ bool is_about_every_attempt(Sent claim) {
 
 Sent shown_claim(queue::Exposure exposure, queue::Given most) {
   if (exposure == queue::Exposure::content) return Sent::content_shown;
-  return most == queue::Given::unknown ? Sent::envelope_shown_at_least : Sent::envelope_shown;
+  return most >= queue::Given::unknown ? Sent::envelope_shown_at_least : Sent::envelope_shown;
 }
 
 /// What stays true of `claim` when the message came as far as `given`. REQUIRES: not in doubt.

@@ -26,10 +26,13 @@ std::string quoted(const std::string& detail) {
   return '"' + line + '"';
 }
 
-/// 'mx1.b.example:25: "no TLSA records" (2 times, last on 22 November 2026, 23:09 UTC)'.
+/// 'mx1.b.example:25: "no TLSA records" (2 times, last on 22 November 2026, 23:09 UTC)'. Of an
+/// address, what stands before the @ is anybody's choice.
 std::string item_of(const Trouble& trouble, const LanguageTexts& texts) {
-  return visible_line(trouble.subject, kMaxWords) + ": " + quoted(trouble.detail) + " (" +
-         when(trouble, texts) + ")";
+  const bool is_address = trouble.kind == TroubleKind::notice_dropped;
+  const std::string subject =
+      is_address ? quoted(trouble.subject) : visible_line(trouble.subject, kMaxWords);
+  return subject + ": " + quoted(trouble.detail) + " (" + when(trouble, texts) + ")";
 }
 
 SectionedText::Section section_of(TroubleKind kind, const std::vector<Trouble>& troubles,

@@ -50,11 +50,6 @@ EnhancedStatus customary_status(Stage stage, const Reply& reply) {
   std::unreachable();
 }
 
-bool concerns_the_host(Stage stage) {
-  return stage == Stage::greeting || stage == Stage::ehlo || stage == Stage::starttls ||
-         stage == Stage::auth;
-}
-
 Error make(Errc code, Retry retry, EnhancedStatus status, Stage stage, const Reply& reply) {
   const std::string detail = "reply at " + std::string(to_string(stage)) + ": " + reply.one_line();
   return {
@@ -62,6 +57,11 @@ Error make(Errc code, Retry retry, EnhancedStatus status, Stage stage, const Rep
 }
 
 }  // namespace
+
+bool concerns_the_host(Stage stage) {
+  return stage == Stage::greeting || stage == Stage::ehlo || stage == Stage::starttls ||
+         stage == Stage::auth;
+}
 
 bool is_for_number(Stage stage, const Reply& reply, OthersAccepted others) {
   if (kind_of(stage, reply, others) != Kind::too_many_recipients) return false;

@@ -16,6 +16,9 @@ enum class OthersAccepted : std::uint8_t { no, yes };
 [[nodiscard]] Error classify(Stage stage, const Reply& reply,
                              OthersAccepted others = OthersAccepted::no);
 
+/// Whether what is refused at `stage` is the session, whatever the message.
+[[nodiscard]] bool concerns_the_host(Stage stage);
+
 /// 452, or 552 in its old use, to a RCPT because there were enough recipients before it (SMTP-19);
 /// not when its enhanced status speaks of the address or its mailbox.
 [[nodiscard]] bool is_for_number(Stage stage, const Reply& reply, OthersAccepted others);

@@ -3,6 +3,8 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
+
 #include "tests/fakes/fake_clock.h"
 
 namespace fulmar {
@@ -68,6 +70,37 @@ TEST_F(TroublesTest, redteam_53_what_is_the_matter_tells_apart) {
   troubles_.note(TroubleKind::relay, "smtp.example.com", "", "relay-auth");
   troubles_.note(TroubleKind::relay, "smtp.example.com", "", "connect-failed");
   EXPECT_THAT(troubles_.list().named, SizeIs(2));
+}
+
+TEST_F(TroublesTest, redteam_53_what_was_told_leaves_room_for_what_was_not) {
+  const auto note_all = [&] {
+    for (std::size_t i = 0; i < Troubles::kMostNamed; ++i)
+      troubles_.note(TroubleKind::rule, std::to_string(i) + ".example", "");
+  };
+  note_all();
+  troubles_.note_told(troubles_.take().named);
+  note_all();
+  troubles_.note(TroubleKind::rule, "new.example", "");
+  const TroubleList list = troubles_.take();
+  EXPECT_THAT(list.named, SizeIs(Troubles::kMostNamed + 1));
+  EXPECT_EQ(list.left_out, 0U);
+  EXPECT_EQ(std::ranges::count_if(list.named,
+                                  [&](const Trouble& each) { return troubles_.is_news(each); }),
+            1);
+}
+
+TEST_F(TroublesTest, what_was_told_is_news_again_after_a_day) {
+  const Trouble trouble = make_trouble(TroubleKind::memory, "memory", "", clock_.utc_now());
+  EXPECT_TRUE(troubles_.is_news(trouble));
+  troubles_.note_told({trouble});
+  clock_.advance(Troubles::kAgain - 1ms);
+  EXPECT_FALSE(troubles_.is_news(trouble));
+  troubles_.note_told({trouble});
+  clock_.advance(1ms);
+  EXPECT_TRUE(troubles_.is_news(trouble)) << "told because of others, it keeps its time";
+  troubles_.note_told({trouble});
+  clock_.set_forward(-1h);
+  EXPECT_TRUE(troubles_.is_news(trouble)) << "whatever the clock was then";
 }
 
 TEST_F(TroublesTest, texts_are_one_line_each) {

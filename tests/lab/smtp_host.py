@@ -357,6 +357,7 @@ class _Session:
         self._host.received.append(Received(self._sender, self._recipients, content, self._tls, reply.startswith("2"),
                                             self._parameters, self._visit.user,
                                             tuple(len(chunk) for chunk in self._chunks)))
+        self._host._pulse.beat()
         self._end_transaction()
         await self._say(reply)
         if reply.startswith("2"):

@@ -119,7 +119,7 @@ TEST_F(Digest, starts_of_the_program_do_not_make_it_more_often) {
   ASSERT_THAT(notices(), SizeIs(1));
   OperatorDigest next = make();
   ASSERT_TRUE(run(next.load()));
-  relay_fails();
+  troubles_.note(TroubleKind::rule, "b.example", "no TLSA records");
   for (int minute = 0; minute < 59; ++minute) {
     clock_.advance(1min);
     run(next.look());
@@ -163,19 +163,24 @@ TEST_F(Digest, one_that_nobody_takes_does_not_make_another) {
   EXPECT_THAT(notices()[0], HasSubstr("550 no")) << "others start the mail that tells of it";
 }
 
-TEST_F(Digest, what_has_no_room_is_news_too) {
-  for (std::size_t i = 0; i < Troubles::kMostNamed; ++i)
-    troubles_.note(TroubleKind::rule, std::to_string(i) + ".example", "no TLSA records");
+TEST_F(Digest, redteam_53_many_that_were_told_start_no_mail_and_hide_nothing) {
+  const auto note_many = [&] {
+    for (std::size_t i = 0; i < Troubles::kMostNamed; ++i)
+      troubles_.note(TroubleKind::rule, std::to_string(i) + ".example", "no TLSA records");
+  };
+  note_many();
   look();
   pass(5min);
   ASSERT_THAT(notices(), SizeIs(1));
-  for (std::size_t i = 0; i < Troubles::kMostNamed; ++i)
-    troubles_.note(TroubleKind::rule, std::to_string(i) + ".example", "no TLSA records");
-  pass(120min);
+  for (int hour = 0; hour < 5; ++hour) {
+    note_many();
+    pass(60min);
+  }
   EXPECT_THAT(notices(), SizeIs(1));
   troubles_.note(TroubleKind::rule, "another.example", "no TLSA records");
   pass(6min);
-  EXPECT_THAT(notices(), SizeIs(2));
+  ASSERT_THAT(notices(), SizeIs(2));
+  EXPECT_THAT(notices()[1], HasSubstr("another.example"));
 }
 
 TEST_F(Digest, redteam_53_a_graver_matter_with_the_same_subject_is_news) {
@@ -209,8 +214,33 @@ TEST_F(Digest, redteam_53_one_that_the_spool_took_late_is_not_followed_by_anothe
   troubles_.note(TroubleKind::rule, "b.example", "no TLSA records");
   pass(59min);
   EXPECT_THAT(notices(), SizeIs(1));
+  OperatorDigest next = make();
+  ASSERT_TRUE(run(next.load()));
+  run(next.look());
+  EXPECT_THAT(notices(), SizeIs(1)) << "over a restart too";
   pass(1min);
   EXPECT_THAT(notices(), SizeIs(2));
+}
+
+TEST_F(Digest, redteam_53_what_comes_seldom_and_goes_is_not_told) {
+  for (int hour = 0; hour < 10; ++hour) {
+    own_.stalled = true;
+    pass(1min);
+    own_.stalled = false;
+    pass(49min);
+  }
+  EXPECT_THAT(notices(), IsEmpty());
+}
+
+TEST_F(Digest, redteam_53_a_state_that_became_another_is_told_of_once) {
+  own_.free_space = 1;
+  own_.reserve = 2;
+  look();
+  pass(3min);
+  own_.writable = false;
+  pass(5min);
+  ASSERT_THAT(notices(), SizeIs(1));
+  EXPECT_THAT(notices()[0], AllOf(HasSubstr("cannot be written"), Not(HasSubstr("are free"))));
 }
 
 TEST_F(Digest, what_could_not_be_stored_before_the_end_leaves_nothing_behind) {

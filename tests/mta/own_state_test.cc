@@ -60,7 +60,7 @@ const Case kCases[] = {
        state.set_aside = 3;
        state.first_set_aside = {"KEY", make_error(Errc::corrupt, "no such version")};
      },
-     TroubleKind::spool, "/var/lib/fulmar",
+     TroubleKind::spool, "/var/lib/fulmar (entries)",
      "3 entries cannot be read; the first is KEY: no such version"},
     {"memory", [](OwnState& state) { state.memory.resident = 21'000'000; }, TroubleKind::memory,
      "memory", "21 MB are in use, more than the mark of 20 MB"},

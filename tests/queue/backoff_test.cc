@@ -433,25 +433,6 @@ TEST(Backoff, redteam_52_after_a_long_stop_a_notice_waits_for_the_attempt_before
   }
 }
 
-TEST(Backoff, redteam_53_starts_in_a_row_do_not_put_a_notice_off_for_ever) {
-  Delivery delivery = deferred();
-  delivery.recipients = {failed_with(Errc::connect_failed)};
-  delivery.attempts = 1;
-  delivery.history = {{kArrived, "{}"}};
-  const auto due_at = [&](UtcTime now) {
-    const UtcTime start = now - 59min;
-    const Times times = times_of(delivery, kRetry, kNotify, Notifiable::yes, start, now);
-    const Due due = what_is_due(delivery, now, kRetry, kNotify, Notifiable::yes, Room::no, start);
-    EXPECT_EQ(times.latest <= now, due != Due::nothing);
-    return due;
-  };
-  const UtcTime notice = kArrived + kNotify.delay_after;
-  const auto longest = kRetry.give_up_after / 2 + 1h;
-  EXPECT_EQ(due_at(notice + 1h), Due::nothing);
-  EXPECT_EQ(due_at(notice + longest - 1ms), Due::nothing);
-  EXPECT_EQ(due_at(notice + longest), Due::delay_notice);
-}
-
 TEST(Backoff, redteam_25_what_was_released_after_its_time_gets_its_chance) {
   Delivery delivery = deferred();
   delivery.history = {{kArrived, "{}"}};

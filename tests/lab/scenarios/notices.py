@@ -8,7 +8,7 @@ from email.message import Message
 from expect import equal
 from relay import TOP
 from scenario import Scenario
-from sites import Host, Site, Smtp, StartTls, always
+from sites import STALL, Host, Site, Smtp, StartTls, always
 from trial import Trial
 
 CODES = ("4.7.", "5.7.", "4.4.", "5.1.", "550", "451", "RFC")
@@ -139,6 +139,30 @@ async def told_to_the_postmaster(trial: Trial) -> None:
     equal("mails that tell of it", len(digests()), 1)
 
 
+async def cut_off_by_a_crash(trial: Trial) -> None:
+    """The host had all of it and said nothing; after a crash it refuses: nobody claims that it does not have it."""
+    recipient = await trial.send_one()
+    await trial.until(lambda: trial.host().received, "the message at the host")
+    await trial.relay.kill()
+    trial.host().behave(Smtp(rcpt=always("550 5.1.1 No")))
+    await trial.relay.start()
+    notice = await trial.notice(recipient, "failed")
+    assert notice.message["Subject"].startswith("Delivery not confirmed"), notice.message["Subject"]
+    assert "We have no word" in notice.text, notice.text
+
+
+async def untried_over_a_stop(trial: Trial) -> None:
+    """What waited through an orderly stop was not tried, and a refusal after it is told as what it is."""
+    await trial.relay.run("suspend", trial.domain, "--for", "1h")
+    recipient = await trial.send_one()
+    equal("exit status", await trial.relay.stop(), 0)
+    await trial.relay.start()
+    await trial.relay.run("resume", trial.domain)
+    notice = await trial.notice(recipient, "failed")
+    assert notice.message["Subject"].startswith("Not delivered"), notice.message["Subject"]
+    assert "nothing was delivered to this address" in notice.text, notice.text
+
+
 SCENARIOS = (
     Scenario("A delay that DANE causes is announced early, once, in plain words; then the mail goes",
              "pitfall-103 pitfall-104 pitfall-105",
@@ -166,6 +190,11 @@ SCENARIOS = (
              (Site("refuses-mail.test", hosts=(Host(smtp=Smtp(rcpt=always("550 5.1.1 No"))),)),
               Site("refuses-notices.test", hosts=(Host(smtp=Smtp(rcpt=always("550 5.7.1 No notices"))),))),
              no_notice_about_a_notice, settings={}),
+    Scenario("A first attempt that a crash cut off is not called refused", "pitfall-73",
+             (Site("cut-off.test", hosts=(Host(smtp=Smtp(final=always(STALL))),)),), cut_off_by_a_crash, settings={}),
+    Scenario("What was not tried before an orderly stop is known to be untried", "pitfall-104",
+             (Site("untried.test", hosts=(Host(smtp=Smtp(rcpt=always("550 5.1.1 No"))),)),), untried_over_a_stop,
+             settings={}),
     Scenario("A notice that nobody takes is told to the postmaster", "pitfall-110",
              (Site("refuses-all.test", hosts=(Host(smtp=Smtp(rcpt=always("550 5.1.1 No"))),)),
               Site("takes-no-notice.test", hosts=(Host(smtp=Smtp(rcpt=always("550 5.7.1 No notices"))),))),

@@ -182,6 +182,7 @@ class CourierRelays : public CourierNotify {
        .store = store_,
        .line = line_,
        .first_copies = first_copies_,
+       .first_attempts = first_attempts_,
        .report_back = report_back_,
        .notice_desk = notice_desk_,
        .suspensions = suspensions_,
@@ -311,13 +312,29 @@ TEST_F(CourierRelays, redteam_52_what_is_in_doubt_is_never_called_not_taken_late
 
 TEST_F(CourierRelays, redteam_53_nobody_knows_how_far_a_first_attempt_before_this_start_came) {
   host_.refuse("you@b.example");
-  accept("me@a.example", {"you@b.example"}, [](queue::Message&, queue::Delivery& delivery) {
-    delivery.arrived -= std::chrono::minutes(1);
-  });
+  first_attempts_.note_recovered(accept("me@a.example", {"you@b.example"}));
   ASSERT_TRUE(step_with_host());
   ASSERT_THAT(notices(), SizeIs(1));
-  EXPECT_THAT(notices()[0], AllOf(HasSubstr("We have no word"),
-                                  Not(HasSubstr("so nothing was delivered to this address"))));
+  EXPECT_THAT(notices()[0],
+              AllOf(HasSubstr("We have no word"), Not(HasSubstr("so nothing was delivered"))));
+}
+
+TEST_F(CourierRelays, redteam_53_nor_does_the_operator_who_ends_it_before_another) {
+  const MessageId id = accept("me@a.example", {"you@b.example"});
+  first_attempts_.note_recovered(id);
+  const queue::DeliveryKey key{id, domain("b.example")};
+  ASSERT_TRUE(line_.claim(key));
+  ASSERT_TRUE(run(courier_.bounce(key, "we do not serve them")).has_value());
+  ASSERT_THAT(notices(), SizeIs(1));
+  EXPECT_THAT(notices()[0], HasSubstr("Subject: Delivery not confirmed"));
+}
+
+TEST_F(CourierRelays, redteam_53_what_was_refused_at_its_first_attempt_is_certain) {
+  host_.refuse("you@b.example");
+  accept("me@a.example", {"you@b.example"});
+  ASSERT_TRUE(step_with_host());
+  ASSERT_THAT(notices(), SizeIs(1));
+  EXPECT_THAT(notices()[0], HasSubstr("so nothing was delivered"));
 }
 
 TEST_F(CourierRelays, who_was_told_of_no_delay_is_not_told_of_its_end) {

@@ -178,6 +178,7 @@ class CourierWorld : public ::testing::Test {
   WaitingLine line_{
       {.total = 2, .lane_for = [this](const MailHost&) { return lane_rule_; }}, clock_, [] {}};
   FirstCopies first_copies_{clock_};
+  FirstAttempts first_attempts_;
   UnreachableAddresses unreachable_{retry_.intervals.front() / 2, clock_};
   Suspensions suspensions_{store_};
   Quarantine quarantine_;
@@ -197,6 +198,7 @@ class CourierWorld : public ::testing::Test {
                     .store = store_,
                     .line = line_,
                     .first_copies = first_copies_,
+                    .first_attempts = first_attempts_,
                     .report_back = report_back_,
                     .notice_desk = notice_desk_,
                     .suspensions = suspensions_,
