@@ -18,8 +18,8 @@ class OperatorTroubles : public ::testing::Test {
     to_relay_.rule = &rule_;
   }
   /// Of three recipients, one was served, and two failed alike.
-  std::vector<Trouble> noted(const Route& route, Errc code) {
-    AttemptResult result{.recipients = std::vector<RecipientResult>(3), .trace = {.route = route}};
+  std::vector<Trouble> noted(AttemptTrace trace, Errc code) {
+    AttemptResult result{.recipients = std::vector<RecipientResult>(3), .trace = std::move(trace)};
     result.recipients[0].state = RecipientState::delivered;
     for (std::size_t i : {1, 2}) {
       result.recipients[i].state = RecipientState::deferred;
@@ -41,7 +41,7 @@ class OperatorTroubles : public ::testing::Test {
 TEST_F(OperatorTroubles, a_relay_is_one_trouble_whatever_goes_through_it) {
   for (const Errc code : {Errc::relay_auth, Errc::relay_unusable, Errc::connect_failed,
                           Errc::tls_handshake, Errc::sts_certificate, Errc::dns_servfail}) {
-    const auto troubles = noted(to_relay_, code);
+    const auto troubles = noted({.route = to_relay_, .hosts = {}}, code);
     ASSERT_THAT(troubles, SizeIs(1));
     EXPECT_EQ(troubles[0].kind, TroubleKind::relay);
     EXPECT_EQ(troubles[0].subject, "[smtp.example.com]:587");
@@ -50,10 +50,30 @@ TEST_F(OperatorTroubles, a_relay_is_one_trouble_whatever_goes_through_it) {
   }
 }
 
+TEST_F(OperatorTroubles, redteam_53_a_relay_that_wants_no_session_with_us) {
+  struct Case {
+    smtp::Stage stage;
+    std::size_t want;
+  };
+  for (const auto& [stage, want] :
+       {Case{smtp::Stage::greeting, 1}, Case{smtp::Stage::ehlo, 1}, Case{smtp::Stage::rcpt, 0}}) {
+    Conversation conversation;
+    conversation.session.result.failure = make_error(Errc::remote_permanent, "554 go away");
+    conversation.session.result.stage = stage;
+    AddressTrace tried{.address = IpAddress::parse("192.0.2.1").value(), .outcomes = {}};
+    tried.outcomes.emplace_back(std::move(conversation));
+    HostTrace host;
+    host.tried.push_back(std::move(tried));
+    AttemptTrace trace{.route = to_relay_, .hosts = {}};
+    trace.hosts.push_back(std::move(host));
+    EXPECT_THAT(noted(std::move(trace), Errc::remote_permanent), SizeIs(want)) << to_string(stage);
+  }
+}
+
 TEST_F(OperatorTroubles, a_rule_that_hosts_do_not_fulfil) {
   for (const Errc code :
        {Errc::dane_required, Errc::sts_required, Errc::rule_certificate, Errc::rule_no_tls}) {
-    const auto troubles = noted(to_mx_, code);
+    const auto troubles = noted({.route = to_mx_, .hosts = {}}, code);
     ASSERT_THAT(troubles, SizeIs(1));
     EXPECT_EQ(troubles[0].kind, TroubleKind::rule);
     EXPECT_EQ(troubles[0].subject, "b.example");
@@ -63,11 +83,11 @@ TEST_F(OperatorTroubles, a_rule_that_hosts_do_not_fulfil) {
 TEST_F(OperatorTroubles, what_others_have_to_mend_is_none) {
   for (const Errc code : {Errc::dane_mismatch, Errc::sts_certificate, Errc::connect_failed,
                           Errc::remote_permanent, Errc::domain_not_found, Errc::dns_servfail}) {
-    EXPECT_THAT(noted(to_mx_, code), IsEmpty()) << to_string(code);
+    EXPECT_THAT(noted({.route = to_mx_, .hosts = {}}, code), IsEmpty()) << to_string(code);
   }
   for (const Errc code : {Errc::remote_temporary, Errc::remote_permanent, Errc::requiretls_unmet,
                           Errc::message_too_big}) {
-    EXPECT_THAT(noted(to_relay_, code), IsEmpty()) << to_string(code);
+    EXPECT_THAT(noted({.route = to_relay_, .hosts = {}}, code), IsEmpty()) << to_string(code);
   }
 }
 
