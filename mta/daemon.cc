@@ -173,15 +173,25 @@ asio::awaitable<Daemon::Started> Daemon::recover() {
 asio::awaitable<Result<>> Daemon::begin_run() {
   FULMAR_CO_TRY(const auto records, co_await store_->read_table(queue::kCleanStop));
   if (records.empty()) co_return Result<>();
-  first_attempts_.forget_recovered();
   queue::Batch batch;
-  for (const auto& [key, value] : records)
+  std::vector<MessageId> in_doubt;
+  for (const auto& [key, value] : records) {
+    if (const auto id = MessageId::parse(key)) in_doubt.push_back(*id);
     batch.emplace_back(queue::RemoveRecord{queue::kCleanStop, key});
+  }
+  first_attempts_.keep_only(std::move(in_doubt));
   co_return co_await store_->commit(std::move(batch));
 }
 
+/// With those of which it is not known. Of very many the next start takes all to be so.
 asio::awaitable<void> Daemon::note_clean_stop() {
+  constexpr std::size_t kMost = 10'000;
   queue::Batch batch{queue::PutRecord{queue::kCleanStop, "done", ""}};
+  for (const MessageId& id : first_attempts_.in_doubt()) {
+    if (line_->keys_of(id).empty()) continue;
+    if (batch.size() > kMost) co_return;
+    batch.emplace_back(queue::PutRecord{queue::kCleanStop, id.str(), ""});
+  }
   const auto noted = co_await store_->commit(std::move(batch));
   if (!noted) log_warn("clean stop cannot be noted", {{"reason", noted.error().detail}});
 }
@@ -421,7 +431,7 @@ asio::awaitable<void> Daemon::stop() {
     const bool ended = co_await control_->join(kControlGrace);
     cut_off_ = cut_off_ || !ended;
   }
-  if (recovered_ && !cut_off_ && first_attempts_.all_known()) co_await note_clean_stop();
+  if (recovered_ && !cut_off_) co_await note_clean_stop();
   if (store_) store_->close();
 }
 

@@ -58,21 +58,39 @@ asio::awaitable<Result<>> OperatorDigest::load() {
   co_return Result<>();
 }
 
+/// Of those that are over, what waits to be told stays.
+void OperatorDigest::forget_states(UtcTime now) {
+  std::erase_if(seen_, [&](const auto& entry) {
+    const Seen& seen = entry.second;
+    const UtcTime last = seen.latest.last;
+    const bool recently = last <= now && now - last < kRecently;
+    const bool waits = seen.often && parts_.troubles.is_news(seen.latest);
+    return !recently && !waits;
+  });
+}
+
+/// One subject is in one state at a time: another one goes on where that was.
+OperatorDigest::Seen OperatorDigest::take_seen(const Trouble& trouble) {
+  const auto same_subject = std::ranges::find_if(seen_, [&](const auto& entry) {
+    const Trouble& other = entry.second.latest;
+    return other.kind == trouble.kind && other.subject == trouble.subject;
+  });
+  if (same_subject == seen_.end()) return {};
+  return std::move(seen_.extract(same_subject).mapped());
+}
+
 void OperatorDigest::look_at_states(UtcTime now) {
   for (Trouble& trouble : troubles_of(parts_.own_state(), now)) {
-    // One subject is in one state at a time.
-    std::erase_if(seen_, [&](const auto& entry) {
-      const Trouble& other = entry.second.latest;
-      return other.kind == trouble.kind && other.subject == trouble.subject &&
-             other.what != trouble.what;
-    });
-    Seen& seen = seen_[key_of(trouble)];
+    Seen seen = take_seen(trouble);
     seen.looks.push_back(now);
     if (seen.looks.size() > kOften) seen.looks.pop_front();
     const bool recently = seen.looks.front() <= now && now - seen.looks.front() < kRecently;
     seen.often = seen.often || (seen.looks.size() == kOften && recently);
+    TroubleKey key = key_of(trouble);
     seen.latest = std::move(trouble);
+    seen_.insert_or_assign(std::move(key), std::move(seen));
   }
+  forget_states(now);
 }
 
 /// What is in trouble, and what came and went since the last mail.
@@ -115,7 +133,7 @@ asio::awaitable<void> OperatorDigest::look() {
   all.left_out = happened.left_out;
   std::erase_if(seen_, [&](const auto& entry) { return entry.second.latest.last != now; });
   for (auto& [key, seen] : seen_)
-    seen.often = false;
+    seen = {.latest = std::move(seen.latest), .looks = {}};
   co_await write(std::move(all), now);
 }
 

@@ -62,6 +62,8 @@ class OperatorDigest {
   [[nodiscard]] std::vector<Trouble> states(UtcTime now) const;
   [[nodiscard]] bool has_news(const std::vector<Trouble>& troubles) const;
   void look_at_states(UtcTime now);
+  void forget_states(UtcTime now);
+  [[nodiscard]] Seen take_seen(const Trouble& trouble);
   [[nodiscard]] bool is_due(bool has_news, UtcTime now);
   boost::asio::awaitable<void> write(TroubleList troubles, UtcTime now);
   boost::asio::awaitable<void> note_late(UtcTime now);

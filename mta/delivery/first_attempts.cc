@@ -14,9 +14,16 @@ bool FirstAttempts::may_have_begun(const MessageId& message) const {
   return broken_off_.contains(message);
 }
 
-bool FirstAttempts::all_known() const {
+void FirstAttempts::keep_only(std::vector<MessageId> in_doubt) {
+  recovered_ = std::move(in_doubt);
+  std::ranges::sort(recovered_);
+}
+
+std::vector<MessageId> FirstAttempts::in_doubt() const {
   const std::lock_guard lock(mutex_);
-  return recovered_.empty() && broken_off_.empty();
+  std::vector<MessageId> all = recovered_;
+  all.insert(all.end(), broken_off_.begin(), broken_off_.end());
+  return all;
 }
 
 FirstAttempts::Running::~Running() {

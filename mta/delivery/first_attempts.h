@@ -12,20 +12,20 @@
 
 namespace fulmar::delivery {
 
-/// Thread-safe, but for note_recovered() and forget_recovered(), which come first.
+/// Thread-safe, but for note_recovered() and keep_only(), which come first.
 class FirstAttempts {
  public:
   /// An untried delivery of `message` was in the spool when the program started. In the order of
   /// ids, as recovery finds them.
   void note_recovered(const MessageId& message);
-  /// The stop before left no attempt without its end.
-  void forget_recovered() { recovered_ = {}; }
+  /// The stop before left no attempt without its end, but for what was in doubt then.
+  void keep_only(std::vector<MessageId> in_doubt);
 
   /// REQUIRES: a record of this message says that nothing was attempted.
   [[nodiscard]] bool may_have_begun(const MessageId& message) const;
 
-  /// Of no message, so that a stop may say so.
-  [[nodiscard]] bool all_known() const;
+  /// Those of which it may be so, for the next start; some of them may be gone.
+  [[nodiscard]] std::vector<MessageId> in_doubt() const;
 
   /// A first attempt that is under way. Without an end(), an exception ended it.
   class Running {

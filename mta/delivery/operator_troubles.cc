@@ -1,6 +1,7 @@
 #include "mta/delivery/operator_troubles.h"
 
 #include <algorithm>
+#include <variant>
 #include <vector>
 
 #include "base/log.h"
@@ -41,21 +42,27 @@ bool is_our_own(const queue::Message& message) {
   return message.client.empty();
 }
 
-/// The last host spoken to wanted no session with us.
-bool was_turned_away(const AttemptTrace& trace) {
-  if (trace.hosts.empty() || trace.hosts.back().tried.empty()) return false;
-  const AddressTrace& last = trace.hosts.back().tried.back();
-  if (last.outcomes.empty()) return false;
-  const auto* conversation = std::get_if<Conversation>(&last.outcomes.back());
-  if (conversation == nullptr) return false;
-  const smtp::SessionResult& session = conversation->session.result;
-  return session.failure && smtp::concerns_the_host(session.stage);
+/// `failure` is a host's word that it wants no session with us, whatever the message.
+bool was_turned_away(const AttemptTrace& trace, const Error& failure) {
+  for (const HostTrace& host : trace.hosts) {
+    for (const AddressTrace& tried : host.tried) {
+      for (const auto& outcome : tried.outcomes) {
+        const auto* conversation = std::get_if<Conversation>(&outcome);
+        if (conversation == nullptr) continue;
+        const smtp::SessionResult& session = conversation->session.result;
+        const bool is_it = session.failure && session.failure->code == failure.code &&
+                           session.failure->detail == failure.detail;
+        if (is_it && smtp::concerns_the_host(session.stage)) return true;
+      }
+    }
+  }
+  return false;
 }
 
 void note_trouble(Troubles& troubles, const AttemptTrace& trace, const Error& failure) {
   const Route& route = trace.route;
   const bool to_relay = route.rule != nullptr && route.rule->entry.relay;
-  if (to_relay && (keeps_from_relay(failure.code) || was_turned_away(trace))) {
+  if (to_relay && (keeps_from_relay(failure.code) || was_turned_away(trace, failure))) {
     troubles.note(TroubleKind::relay, route.rule->entry.relay->str(), to_string(failure),
                   to_string(failure.code));
   } else if (breaks_rule(failure.code)) {

@@ -243,6 +243,30 @@ TEST_F(Digest, redteam_53_a_state_that_became_another_is_told_of_once) {
   EXPECT_THAT(notices()[0], AllOf(HasSubstr("cannot be written"), Not(HasSubstr("are free"))));
 }
 
+TEST_F(Digest, redteam_53_what_takes_turns_with_another_state_is_told) {
+  for (int round = 0; round < 6; ++round) {
+    own_.stalled = true;
+    pass(1min);
+    own_.stalled = false;
+    pass(1min);
+    own_.writable = false;
+    pass(1min);
+    own_.writable = true;
+    pass(1min);
+  }
+  EXPECT_THAT(notices(), SizeIs(1));
+}
+
+TEST_F(Digest, redteam_53_what_was_told_and_is_over_is_not_told_a_day_later) {
+  own_.stalled = true;
+  look();
+  pass(12min);
+  ASSERT_THAT(notices(), SizeIs(1));
+  own_.stalled = false;
+  pass(26h);
+  EXPECT_THAT(notices(), SizeIs(1));
+}
+
 TEST_F(Digest, what_could_not_be_stored_before_the_end_leaves_nothing_behind) {
   relay_fails();
   look();

@@ -1,13 +1,16 @@
 // Which first attempts nobody knows the end of.
 #include "mta/delivery/first_attempts.h"
 
-#include <gtest/gtest.h>
+#include <gmock/gmock.h>
 
 #include "base/random.h"
 #include "tests/fakes/fake_clock.h"
 
 namespace fulmar::delivery {
 namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
 
 class FirstAttemptsTest : public ::testing::Test {
  protected:
@@ -28,16 +31,16 @@ TEST_F(FirstAttemptsTest,
   const MessageId first = id();
   const MessageId second = id();
   const MessageId other = id();
-  EXPECT_TRUE(attempts_.all_known());
+  EXPECT_THAT(attempts_.in_doubt(), IsEmpty());
   for (const MessageId& each : {first, first, second})
     attempts_.note_recovered(each);
   EXPECT_TRUE(attempts_.may_have_begun(first));
   EXPECT_TRUE(attempts_.may_have_begun(second));
   EXPECT_FALSE(attempts_.may_have_begun(other));
-  EXPECT_FALSE(attempts_.all_known());
-  attempts_.forget_recovered();
+  EXPECT_THAT(attempts_.in_doubt(), ElementsAre(first, second));
+  attempts_.keep_only({second});
   EXPECT_FALSE(attempts_.may_have_begun(first));
-  EXPECT_TRUE(attempts_.all_known());
+  EXPECT_TRUE(attempts_.may_have_begun(second)) << "it was in doubt at that stop";
 }
 
 TEST_F(FirstAttemptsTest, redteam_53_what_an_exception_ended_has_begun) {
@@ -53,7 +56,7 @@ TEST_F(FirstAttemptsTest, redteam_53_what_an_exception_ended_has_begun) {
   EXPECT_FALSE(attempts_.may_have_begun(ended));
   EXPECT_TRUE(attempts_.may_have_begun(broken));
   EXPECT_FALSE(attempts_.may_have_begun(noted));
-  EXPECT_FALSE(attempts_.all_known());
+  EXPECT_THAT(attempts_.in_doubt(), ElementsAre(broken));
 }
 
 }  // namespace

@@ -53,12 +53,15 @@ TEST_F(OperatorTroubles, a_relay_is_one_trouble_whatever_goes_through_it) {
 TEST_F(OperatorTroubles, redteam_53_a_relay_that_wants_no_session_with_us) {
   struct Case {
     smtp::Stage stage;
+    std::string what;
     std::size_t want;
   };
-  for (const auto& [stage, want] :
-       {Case{smtp::Stage::greeting, 1}, Case{smtp::Stage::ehlo, 1}, Case{smtp::Stage::rcpt, 0}}) {
+  const std::string told = "what was found";
+  for (const auto& [stage, what, want] :
+       {Case{smtp::Stage::greeting, told, 1}, Case{smtp::Stage::ehlo, told, 1},
+        Case{smtp::Stage::rcpt, told, 0}, Case{smtp::Stage::greeting, "of another address", 0}}) {
     Conversation conversation;
-    conversation.session.result.failure = make_error(Errc::remote_permanent, "554 go away");
+    conversation.session.result.failure = make_error(Errc::remote_permanent, what);
     conversation.session.result.stage = stage;
     AddressTrace tried{.address = IpAddress::parse("192.0.2.1").value(), .outcomes = {}};
     tried.outcomes.emplace_back(std::move(conversation));
@@ -66,6 +69,10 @@ TEST_F(OperatorTroubles, redteam_53_a_relay_that_wants_no_session_with_us) {
     host.tried.push_back(std::move(tried));
     AttemptTrace trace{.route = to_relay_, .hosts = {}};
     trace.hosts.push_back(std::move(host));
+    HostTrace unreachable;
+    unreachable.tried.push_back({.address = IpAddress::parse("192.0.2.2").value(), .outcomes = {}});
+    unreachable.tried[0].outcomes.emplace_back(make_error(Errc::connect_failed, "refused"));
+    trace.hosts.push_back(std::move(unreachable));
     EXPECT_THAT(noted(std::move(trace), Errc::remote_permanent), SizeIs(want)) << to_string(stage);
   }
 }
