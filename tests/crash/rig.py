@@ -72,6 +72,10 @@ class Rig:
         answer: dict[str, Any] = json.loads(await self.daemon.ask("--json", "status"))
         return answer
 
+    async def notices_waiting(self) -> int:
+        """What is owed to senders and not among the messages yet."""
+        return int((await self.status())["queue"]["notices_waiting"])
+
     async def queued(self) -> int:
         """Messages, and what is owed to senders and not among them yet."""
         queue = (await self.status())["queue"]
